@@ -1,0 +1,15 @@
+// `npm start`: sets up what the main job needs and runs it, the digits example on every backend that is here.
+import './node-version.mjs';
+import { spawn } from 'node:child_process';
+import { prepareLibTorch } from './libtorch.mjs';
+import { install } from './setup.mjs';
+import { root, say, sources } from './shell.mjs';
+
+await install();
+const withoutLibTorch = await prepareLibTorch({ fetch: false });
+if (withoutLibTorch) say(`setup: without the libtorch backend: ${withoutLibTorch}`);
+
+const job = [...sources, 'examples/digits/src/main.ts', ...process.argv.slice(2)];
+const child = spawn(process.execPath, job, { cwd: root, stdio: 'inherit' });
+child.on('error', (error) => say(`npm start: ${error.message}`));
+child.on('close', (code) => process.exit(code ?? 1));

@@ -1,0 +1,98 @@
+// `npm test`: everything that the tests need, then all of them, and one total.
+//
+//   npm test                                 all packages' tests, then the full conformance suite on each backend
+//   pnpm test --filter core [-t NAME …]      one package, the quick loop; more arguments go to vitest
+import './node-version.mjs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { prepareLibTorch } from './libtorch.mjs';
+import { clearReports, printTotal, rawFile, report } from './report.mjs';
+import { install } from './setup.mjs';
+import { root, run, say, seconds, sources, tool } from './shell.mjs';
+
+const backends = ['reference', 'wasm', 'libtorch'];
+
+/** The vitest projects, named as their packages; `filter` may be a package's name or its folder's. */
+function matchProject(filter) {
+  const folders = ['packages', 'examples'].flatMap((parent) =>
+    readdirSync(join(root, parent)).map((name) => join(parent, name)),
+  );
+  for (const folder of [...folders, 'conformance', 'bench', 'docs', 'scripts']) {
+    const manifest = join(root, folder, 'package.json');
+    const name = existsSync(manifest) ? JSON.parse(readFileSync(manifest, 'utf8')).name : folder;
+    if ([name, name.split('/').pop(), folder, folder.split('/').pop()].includes(filter)) return name;
+  }
+  say(`npm test: no package is called '${filter}'`);
+  process.exit(1);
+}
+
+async function unitTests(args) {
+  const began = Date.now();
+  const raw = rawFile('vitest.json');
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${raw}`];
+  const { code } = await run(tool('vitest'), ['run', ...reporters, ...args]);
+  const entry = { part: 'vitest', passed: 0, failed: 1, note: 'vitest ended without a report' };
+  if (existsSync(raw)) {
+    const { testResults, numPassedTests, numFailedTests, numPendingTests } = JSON.parse(
+      readFileSync(raw, 'utf8'),
+    );
+    // A file that fails to load has no tests of its own to fail.
+    const broken = testResults.filter(
+      (file) => file.status === 'failed' && file.assertionResults.length === 0,
+    );
+    entry.passed = numPassedTests;
+    entry.failed = numFailedTests + broken.length;
+    if (code !== 0 && entry.failed === 0) entry.failed = 1;
+    entry.note = `${seconds(began)}${numPendingTests ? `, ${numPendingTests} skipped` : ''}`;
+  }
+  report('test', entry);
+}
+
+/** The suite on one backend, as an outsider would run it. */
+async function conformance(backend, tier) {
+  const began = Date.now();
+  const raw = rawFile(`conformance-${backend}.json`);
+  const command = ['conformance/src/cli.ts', `@sconce/backend-${backend}`, '--tier', tier, '--json', raw];
+  const { code } = await run(process.execPath, [...sources, ...command], { show: 'prefixed', name: backend });
+  const entry = { part: `conformance ${backend}`, passed: 0, failed: 1, note: 'ended without a report' };
+  if (existsSync(raw)) {
+    const layers = Object.values(JSON.parse(readFileSync(raw, 'utf8')).layers);
+    const sum = (key) => layers.reduce((total, layer) => total + (layer[key] ?? 0), 0);
+    entry.passed = sum('passed');
+    entry.failed = sum('failed');
+    if (code !== 0 && entry.failed === 0) entry.failed = 1;
+    entry.note = `${seconds(began)}, ${sum('na')} n/a`;
+  }
+  report('test', entry);
+}
+
+const args = process.argv.slice(2).filter((arg) => arg !== '--');
+const at = args.findIndex((arg) => arg === '--filter' || arg.startsWith('--filter='));
+const filter = at < 0 ? undefined : matchProject(args[at].split('=')[1] ?? args[at + 1]);
+if (filter) args.splice(at, args[at].includes('=') ? 1 : 2);
+
+await install();
+clearReports('test');
+
+const filteredBackend = backends.find((name) => filter === `@sconce/backend-${name}`);
+const wanted = filter ? (filteredBackend ? [filteredBackend] : []) : backends;
+let withoutLibTorch;
+if (wanted.includes('libtorch')) {
+  withoutLibTorch = await prepareLibTorch({ fetch: true });
+  if (withoutLibTorch) say(`setup: the libtorch backend is left out: ${withoutLibTorch}`);
+}
+
+await unitTests([...(filter ? ['--project', filter] : []), ...args]);
+
+// Two at a time: as many as the smallest machine has cores.
+const queue = wanted.filter((name) => name !== 'libtorch' || !withoutLibTorch);
+const work = async () => {
+  for (let name = queue.shift(); name; name = queue.shift())
+    await conformance(name, filter ? 'quick' : 'full');
+};
+await Promise.all([work(), work()]);
+if (wanted.includes('libtorch') && withoutLibTorch) {
+  report('test', { part: 'conformance libtorch', passed: 0, failed: 0, missing: withoutLibTorch });
+}
+
+process.exitCode = printTotal(['test']) ? 0 : 1;
