@@ -11,7 +11,7 @@ export const pnpm = (args, options) =>
   run('npx', ['--yes', manifest.packageManager, ...args], {
     ...options,
     // .npmrc silences npm's banner for `npm start --silent -- --json`; an install has to say what went wrong.
-    env: { npm_config_loglevel: 'warn', npm_config_confirm_modules_purge: 'false', ...options?.env },
+    env: { npm_config_loglevel: 'warn', ...options?.env },
   });
 
 /** Changes when an install would do something. */
@@ -37,7 +37,13 @@ export async function install() {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   const began = Date.now();
   say(`setup: installing npm packages with ${manifest.packageManager}`);
-  const { code } = await pnpm(['install', '--frozen-lockfile', '--reporter=append-only', '--loglevel=warn']);
+  const { code } = await pnpm([
+    'install',
+    '--frozen-lockfile',
+    '--reporter=append-only',
+    '--loglevel=warn',
+    '--config.confirmModulesPurge=false',
+  ]);
   if (code !== 0) {
     say('setup: the npm packages could not be installed (above: why). Nothing can run without them.');
     process.exit(1);

@@ -3,7 +3,7 @@
 //   npm test                                 all packages' tests, then the full conformance suite on each backend
 //   pnpm test --filter core [-t NAME …]      one package, the quick loop; more arguments go to vitest
 import './node-version.mjs';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { prepareLibTorch } from './libtorch.mjs';
 import { clearReports, printTotal, rawFile, report } from './report.mjs';
@@ -29,6 +29,7 @@ function matchProject(filter) {
 async function unitTests(args) {
   const began = Date.now();
   const raw = rawFile('vitest.json');
+  rmSync(raw, { force: true });
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${raw}`];
   const { code } = await run(tool('vitest'), ['run', ...reporters, ...args]);
   const entry = { part: 'vitest', passed: 0, failed: 1, note: 'vitest ended without a report' };
@@ -52,6 +53,7 @@ async function unitTests(args) {
 async function conformance(backend, tier) {
   const began = Date.now();
   const raw = rawFile(`conformance-${backend}.json`);
+  rmSync(raw, { force: true });
   const command = ['conformance/src/cli.ts', `@sconce/backend-${backend}`, '--tier', tier, '--json', raw];
   const { code } = await run(process.execPath, [...sources, ...command], { show: 'prefixed', name: backend });
   const entry = { part: `conformance ${backend}`, passed: 0, failed: 1, note: 'ended without a report' };
