@@ -33,7 +33,7 @@ export function readReports(kinds) {
 /** A table of the parts and, as its last line, `N passed, N failed`. Returns whether all is well. */
 export function printTotal(kinds, print = console.log) {
   const parts = readReports(kinds);
-  const width = Math.max(...parts.map(({ part }) => part.length));
+  const width = Math.max(0, ...parts.map(({ part }) => part.length));
   const sum = (key) => parts.reduce((total, entry) => total + entry[key], 0);
   print('');
   for (const { part, passed, failed, note, missing } of parts) {

@@ -20,7 +20,7 @@ function fingerprint() {
   const folders = ['packages', 'examples'].flatMap((parent) =>
     readdirSync(join(root, parent)).map((name) => join(parent, name)),
   );
-  const files = ['.', ...folders.sort(), 'conformance', 'bench'].map((folder) =>
+  const files = ['.', ...folders.sort(), 'conformance', 'bench', 'docs'].map((folder) =>
     join(folder, 'package.json'),
   );
   for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml', ...files]) {
