@@ -1,0 +1,231 @@
+"""Calls that the operator database does not make: recurrent layers, scalar overloads, packed sequences, plain attributes.
+
+Each function yields (title, run) pairs, where `run()` makes the calls; the seed is set before each.
+"""
+import itertools
+
+import torch
+import torch.nn.functional as F
+
+aten = torch.ops.aten
+
+
+def tensor(dtype, *shape, low=-3, high=3):
+    return torch.testing.make_tensor(shape, dtype=dtype, device='cpu', low=low if dtype.is_signed else 0, high=high)
+
+
+def scalar_overloads(dtype):
+    """`add.Scalar` and its like: Python reaches the Tensor overload with a wrapped number, TorchScript these."""
+    x = tensor(dtype, 3, 4)
+    whole = [2, 3]
+    numbers = whole + ([1.5, -0.25] if dtype.is_floating_point else [1.5])
+    for base in ('add', 'sub', 'mul', 'div', 'remainder', 'fmod', 'eq', 'ne', 'lt', 'le', 'gt', 'ge', 'rsub', 'floor_divide',
+                 'true_divide', 'bitwise_and', 'bitwise_or', 'bitwise_xor', 'xlogy', 'copysign', 'pow', '__and__', '__or__',
+                 '__xor__', '__lshift__', '__rshift__'):
+        packet = getattr(aten, base)
+        overload = 'Tensor_Scalar' if base == 'pow' else 'Scalar'
+        if overload not in packet.overloads():
+            continue
+        for n in numbers:
+            yield base, lambda packet=packet, n=n: getattr(packet, overload)(x, n)
+        if base in ('add', 'sub', 'rsub'):
+            yield base, lambda packet=packet: packet.Scalar(x, 2, 3)
+    for base in ('add_', 'sub_', 'mul_', 'div_', 'pow_', 'eq_', 'lt_', 'floor_divide_', 'remainder_', 'fmod_'):
+        yield base, lambda base=base: getattr(aten, base).Scalar(x.clone(), 2)
+        if dtype.is_floating_point:
+            yield base, lambda base=base: getattr(aten, base).Scalar(x.clone(), 2.5)
+    for mode in ('floor', 'trunc', None):
+        yield 'div', lambda mode=mode: aten.div.Scalar_mode(x, 2, rounding_mode=mode)
+        yield 'div_', lambda mode=mode: aten.div_.Tensor_mode(x.clone(), tensor(dtype, 4, low=1, high=4), rounding_mode=mode)
+
+
+MIXED = [torch.bool, torch.uint8, torch.int32, torch.int64, torch.float16, torch.bfloat16, torch.float32, torch.float64]
+
+
+def promotion(dtype):
+    """Binary operators over pairs of dtypes, with a zero-dim operand on either side, and with Python numbers."""
+    for other in MIXED:
+        for a, b in ((tensor(dtype, 2, 3), tensor(other, 3)), (tensor(dtype, 2, 3), tensor(other)), (tensor(dtype), tensor(other, 2))):
+            for run in (torch.add, torch.mul, torch.eq, torch.maximum):
+                yield run.__name__, lambda run=run, a=a, b=b: run(a, b)
+        a = tensor(dtype, 2, 3, low=1, high=4)
+        b = tensor(other, 3, low=1, high=4)
+        for run in (torch.div, torch.pow, torch.fmod, torch.lt, torch.floor_divide):
+            yield run.__name__, lambda run=run, a=a, b=b: run(a, b)
+        yield 'where', lambda a=a, b=b: torch.where(a > 2, a, b)
+        yield 'cat', lambda a=a, b=b: torch.cat([a, b[None]])
+        yield 'sub_', lambda a=a, b=b: a.clone().mul_(b)
+        yield 'copy_', lambda a=a, b=b: a.clone().copy_(b)
+
+
+def conversions(dtype):
+    x = tensor(dtype, 2, 3)
+    for other in MIXED:
+        yield 'to', lambda other=other: x.to(other)
+        yield 'to', lambda other=other: x.t().to(other, copy=True)
+        yield 'type_as', lambda other=other: x.type_as(tensor(other, 1))
+        yield '_to_copy', lambda other=other: aten._to_copy(x, dtype=other)
+    image = tensor(dtype, 2, 3, 4, 5)
+    yield 'to', lambda: image.to(memory_format=torch.channels_last)
+    yield 'contiguous', lambda: image.contiguous(memory_format=torch.channels_last)
+    yield 'contiguous', lambda: image.transpose(1, 2).contiguous()
+    yield 'contiguous', lambda: image.contiguous()
+    yield 'clone', lambda: image.to(memory_format=torch.channels_last).clone()
+    yield 'clone', lambda: image[:, :, ::2].clone()
+    yield 'clone', lambda: image.clone(memory_format=torch.channels_last)
+    yield 'relu', lambda: F.relu(image.contiguous(memory_format=torch.channels_last)) if dtype != torch.bool else None
+    yield 'add', lambda: image.contiguous(memory_format=torch.channels_last) + image
+    yield 'add', lambda: image.permute(3, 0, 1, 2) + tensor(dtype, 3, 4)
+    yield 'neg', lambda: image.transpose(0, 2).neg() if dtype != torch.bool else None
+    yield 'ones_like', lambda: torch.ones_like(image.permute(1, 0, 3, 2))
+    yield 'zeros_like', lambda: torch.zeros_like(image[:, :, :, ::2])
+    yield 'detach', lambda: x.detach()
+    yield 'alias', lambda: aten.alias(x)
+    yield 'copy', lambda: aten.copy(x, tensor(dtype, 3))
+    yield 'fill', lambda: aten.fill(x, 1)
+    yield 'fill_', lambda: x.clone().fill_(1)
+    yield 'fill_', lambda: x.clone().fill_(tensor(dtype))
+    yield 'zero_', lambda: x.clone().zero_()
+    yield 'squeeze_', lambda: x[:1].clone().squeeze_(0)
+    yield 'unsqueeze_', lambda: x.clone().unsqueeze_(1)
+    yield 'transpose_', lambda: x.clone().transpose_(0, 1)
+    yield 't_', lambda: x.clone().t_()
+    yield 'view', lambda: x.view([3, -1])
+    yield 'item', lambda: x[0, 0].item()
+
+
+def recurrent(dtype):
+    if not dtype.is_floating_point:
+        return
+    for mode, layers, bias, bidirectional, batch_first in itertools.product(
+            ('LSTM', 'GRU', 'RNN'), (1, 2), (True, False), (False, True), (False, True)):
+        if batch_first and layers == 2 or not bias and bidirectional:
+            continue
+        net = getattr(torch.nn, mode)(3, 4, layers, bias=bias, bidirectional=bidirectional, batch_first=batch_first).to(dtype).eval()
+        net.requires_grad_(False)
+        yield mode.lower(), lambda net=net: net(tensor(dtype, 5, 2, 3))
+        if not batch_first:
+            packed = torch.nn.utils.rnn.pack_padded_sequence(tensor(dtype, 5, 3, 3), [5, 3, 2])
+            yield mode.lower() + '/packed', lambda net=net, packed=packed: net(packed)
+    relu = torch.nn.RNN(3, 4, nonlinearity='relu').to(dtype).eval().requires_grad_(False)
+    yield 'rnn_relu', lambda: relu(tensor(dtype, 5, 2, 3))
+    lstm_projection = torch.nn.LSTM(3, 4, proj_size=2).to(dtype).eval().requires_grad_(False)
+    yield 'lstm', lambda: lstm_projection(tensor(dtype, 5, 2, 3))
+    for mode in ('LSTMCell', 'GRUCell', 'RNNCell'):
+        cell = getattr(torch.nn, mode)(3, 4).to(dtype).requires_grad_(False)
+        yield mode, lambda cell=cell: cell(tensor(dtype, 2, 3))
+    cell = torch.nn.RNNCell(3, 4, nonlinearity='relu').to(dtype).requires_grad_(False)
+    yield 'RNNCell', lambda: cell(tensor(dtype, 2, 3))
+    lengths = torch.tensor([4, 2, 1])
+    for batch_first in (False, True):
+        x = tensor(dtype, *((3, 4, 2) if batch_first else (4, 3, 2)))
+        yield 'pack', lambda batch_first=batch_first, x=x: aten._pack_padded_sequence(x, lengths, batch_first)
+        packed = aten._pack_padded_sequence(x, lengths, batch_first)
+        yield 'pad', lambda batch_first=batch_first, packed=packed: aten._pad_packed_sequence(*packed, batch_first, 0.5, 5)
+
+
+def networks(dtype):
+    """What transformer layers, embeddings, folds, losses and image models call that the database does not."""
+    if not dtype.is_floating_point:
+        return
+    for norm_first in (False, True):
+        layer = torch.nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True, norm_first=norm_first).to(dtype).requires_grad_(False)
+        yield 'transformer', lambda layer=layer: layer(tensor(dtype, 2, 5, 8))
+    attention = torch.nn.MultiheadAttention(8, 2, batch_first=True).to(dtype).requires_grad_(False)
+    yield 'attention', lambda: attention(*[tensor(dtype, 2, 5, 8)] * 3, need_weights=True)
+    mask = torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
+    yield 'attention', lambda: attention(*[tensor(dtype, 2, 5, 8)] * 3, key_padding_mask=mask, need_weights=False)
+    for causal in (False, True):
+        yield 'sdpa', lambda causal=causal: F.scaled_dot_product_attention(*(tensor(dtype, 2, 2, 5, 4) for _ in 'qkv'), is_causal=causal)
+    yield 'sdpa', lambda: F.scaled_dot_product_attention(*(tensor(dtype, 2, 2, 5, 4) for _ in 'qkv'), attn_mask=tensor(dtype, 5, 5), scale=0.3)
+    for kernel, dilation, padding, stride in (((2, 2), 1, 0, 1), ((3, 2), (1, 2), (1, 0), (2, 1)), (2, 1, 1, 2)):
+        x = tensor(dtype, 2, 3, 6, 7)
+        yield 'im2col', lambda k=kernel, d=dilation, p=padding, s=stride, x=x: F.unfold(x, k, d, p, s)
+        yield 'col2im', lambda k=kernel, d=dilation, p=padding, s=stride, x=x: F.fold(F.unfold(x, k, d, p, s), (6, 7), k, d, p, s)
+    for stride, padding, dilation, groups in (((1, 1), (0, 0), (1, 1), 1), ((2, 1), (1, 2), (1, 2), 1), ((1, 2), (1, 1), (1, 1), 2), ((1, 1), (1, 1), (2, 2), 4)):
+        x, w, b = tensor(dtype, 2, 4, 7, 6), tensor(dtype, 8, 4 // groups, 3, 3), tensor(dtype, 8)
+        yield 'convolution', lambda x=x, w=w, b=b, s=stride, p=padding, d=dilation, g=groups: (
+            aten.convolution(x, w, b, s, p, d, False, (0, 0), g),
+            aten._convolution(x, w, b, s, p, d, False, (0, 0), g, False, False, True, True),
+            aten.conv2d(x, w, None, s, p, d, g))
+        wt = tensor(dtype, 4, 6 // (2 if groups > 1 else 1), 3, 2)
+        yield 'convolution', lambda x=x, wt=wt, s=stride, p=padding, d=dilation, g=groups: aten.convolution(
+            x, wt, None, s, p, d, True, tuple(n - 1 for n in s), 2 if g > 1 else 1)
+    for training in (False, True):
+        stats = [tensor(dtype, 3), tensor(dtype, 3, low=0.5)]
+        x, w, b = tensor(dtype, 4, 3, 5, 2), tensor(dtype, 3), tensor(dtype, 3)
+        yield 'batch_norm', lambda t=training, x=x, w=w, b=b, stats=stats: F.batch_norm(x, *stats, w, b, t, 0.2, 1e-3)
+        yield 'instance_norm', lambda t=training, x=x, w=w, b=b, stats=stats: F.instance_norm(x, *stats, w, b, t, 0.2, 1e-3)
+    table = tensor(dtype, 7, 3)
+    ids = torch.tensor([[1, 2, 6], [6, 0, 1]])
+    yield 'embedding', lambda: F.embedding(ids, table, padding_idx=1)
+    for mode in ('sum', 'mean', 'max'):
+        yield 'embedding_bag', lambda mode=mode: F.embedding_bag(ids, table, mode=mode)
+        yield 'embedding_bag', lambda mode=mode: F.embedding_bag(ids.flatten(), table, torch.tensor([0, 2, 2]), mode=mode)
+    for reduction in ('none', 'mean', 'sum'):
+        x, c = tensor(dtype, 4, 5), torch.tensor([1, 0, 4, 2])
+        yield 'cross_entropy', lambda r=reduction: F.cross_entropy(x, c, reduction=r, label_smoothing=0.1)
+        yield 'cross_entropy', lambda r=reduction: F.cross_entropy(x, c, tensor(dtype, 5, low=0.5), reduction=r, ignore_index=4)
+        yield 'nll_loss', lambda r=reduction: F.nll_loss(tensor(dtype, 2, 5, 3, 2), torch.randint(0, 5, (2, 3, 2)), reduction=r)
+        yield 'bce', lambda r=reduction: F.binary_cross_entropy(torch.sigmoid(x), torch.rand(4, 5).to(dtype), reduction=r)
+        yield 'bce', lambda r=reduction: F.binary_cross_entropy_with_logits(x, torch.rand(4, 5).to(dtype), pos_weight=tensor(dtype, 5, low=0.5), reduction=r)
+        yield 'mse', lambda r=reduction: (F.mse_loss(x, x * 2, reduction=r), F.l1_loss(x, x * 2, reduction=r), F.huber_loss(x, x * 2, reduction=r, delta=0.7),
+                                         F.smooth_l1_loss(x, x * 2, reduction=r, beta=0.7), F.kl_div(x, x.softmax(1), reduction=r))
+    for training in (False, True):
+        yield 'dropout', lambda t=training: F.dropout(tensor(dtype, 3, 4), 0.0 if t else 0.5, t)
+    v, g = tensor(dtype, 4, 3), tensor(dtype, 4, 1)
+    yield 'weight_norm', lambda: torch._weight_norm(v, g, 0)
+    weights = [tensor(dtype, 3, 2) for _ in range(3)]
+    yield 'adam', lambda: (weights[0].clone().lerp_(weights[1], 0.1), weights[0].clone().mul_(0.9).addcmul_(weights[1], weights[1], value=0.1),
+                           weights[0].clone().addcdiv_(weights[1], weights[2].abs().sqrt().add_(1e-8), value=-0.01), weights[0].clone().add_(weights[1], alpha=-0.1))
+    for align in (False, True, None):
+        mode = 'bilinear' if align is not None else 'nearest'
+        for size in ((7, 5), (2, 3), (4, 8)):
+            yield 'interpolate', lambda a=align, m=mode, s=size: F.interpolate(tensor(dtype, 1, 2, 4, 5), size=s, mode=m, align_corners=a)
+
+
+def structure(dtype):
+    x = tensor(dtype, 4, 6)
+    one = tensor(dtype, 6)
+    index = torch.tensor([3, 0, -1])
+    mask = torch.tensor([True, False, True, True])
+    yield 'index', lambda: x[index]
+    yield 'index', lambda: x[:, index]
+    yield 'index', lambda: x[index, torch.tensor([[1], [2]])]
+    yield 'index', lambda: tensor(dtype, 2, 3, 4)[torch.tensor([1, 0]), :, torch.tensor([2, 3])]
+    yield 'index', lambda: x[mask]
+    yield 'index', lambda: x[mask, 1:3]
+    yield 'index', lambda: x[x == x]
+    yield 'index', lambda: x[None, ..., 2, None, ::2]  if False else x[None, 2, None, ::2]
+    yield 'index_put_', lambda: x.clone().index_put_((index,), tensor(dtype, 6))
+    yield 'index_put_', lambda: x.clone().index_put_((index, torch.tensor([1, 1, 1])), tensor(dtype, 1), accumulate=True)
+    yield 'index_put_', lambda: x.clone().index_put_((mask,), tensor(dtype))
+    yield 'index_put', lambda: aten.index_put(x, [None, torch.tensor([0, 0, 5])], tensor(dtype, 3), True)
+    yield 'select', lambda: (x.select(0, -1), x.select(1, 2), one.select(0, 3))
+    yield 'slice', lambda: (x[1:-1], x[:, ::3], x[5:], x[-2:, 1:100:2])
+    yield 'narrow', lambda: x.narrow(1, 2, 3)
+    yield 'unbind', lambda: x.unbind(1)
+    yield 'chunk', lambda: (x.chunk(3, 1), x.split(4, 1), x.split([1, 2, 3], 1), x.tensor_split(4, 1))
+    yield 'unique', lambda: (torch.unique(one, return_inverse=True, return_counts=True), torch.unique(x, dim=0), torch.unique_consecutive(one))
+    yield 'meshgrid', lambda: torch.meshgrid(one, one[:2], indexing='ij')
+    yield 'stack', lambda: (torch.stack([x, x], -1), torch.cat([x, x[:0]], 0), torch.cat([one[:0], one]))
+    yield 'expand', lambda: (one.expand(3, 6), x[:, :1].expand(-1, 5), one.expand_as(x), x.broadcast_to(2, 4, 6))
+    yield 'repeat', lambda: (x.repeat(2, 1), one.repeat(2, 3), x.repeat_interleave(2, 1), one.repeat_interleave(torch.tensor([0, 1, 2, 0, 1, 3])), x.tile(2))
+    yield 'reshape', lambda: (x.reshape(-1), x.t().reshape(3, 8), x.view(2, 2, -1), x.flatten(), x.unflatten(1, (2, 3)), x[:, None].flatten(0, 1))
+    yield 'nonzero', lambda: (x.nonzero(), (x > 0).nonzero(), torch.argwhere(x), torch.count_nonzero(x, 1))
+    yield 'tril', lambda: (x.tril(), x.triu(1), x.tril(-2), x.diagonal(1), torch.diag(one[:3]), torch.diag(x, -1), x.trace())
+    yield 'sort', lambda: (x.sort(1), x.sort(0, descending=True), one.argsort(), x.topk(2, 1), one.topk(3, largest=False))
+    yield 'max', lambda: (x.max(), x.min(), x.max(1), x.min(0, keepdim=True), x.argmax(), x.argmin(1), x.amax((0, 1)), x.any(1), x.all())
+    yield 'sum', lambda: (x.sum(), x.sum(0), x.sum((0, 1), keepdim=True), x.sum(1, dtype=torch.float64), x.prod(), x.prod(1), x.cumsum(1), x.cumprod(0))
+    yield 'pad', lambda: (F.pad(x, (1, 2)), F.pad(x, (1, -1, 0, 2), value=3), F.pad(tensor(dtype, 1, 3, 4), (1, 2), mode='reflect'),
+                          F.pad(tensor(dtype, 1, 3, 4), (1, 2), mode='replicate'))
+    yield 'roll', lambda: (x.roll(2, 0), x.roll((1, -1), (0, 1)), x.flip(0, 1), x.rot90())
+    yield 'masked', lambda: (x.masked_fill(mask[:, None], 1), x.clone().masked_fill_(x == x, 0), x.masked_select(x != 0), x.masked_scatter(x > 0, x.t().contiguous()))
+    yield 'scatter', lambda: (x.scatter(1, torch.tensor([[0, 5], [2, 3]]), 1), x.scatter(0, torch.tensor([[0, 1], [2, 3]]), x), x.gather(1, torch.tensor([[0], [5]])),
+                              x.scatter_add(0, torch.tensor([[1, 1, 1]]), x), x.index_select(1, torch.tensor([5, 0])), x.index_add(0, torch.tensor([1, 1]), x[:2]),
+                              x.index_fill(1, torch.tensor([0, 2]), 1), x.index_copy(0, torch.tensor([2, 0]), x[:2]), x.take(torch.tensor([0, 23, -1])))
+    yield 'factories', lambda: (torch.zeros(2, 3, dtype=dtype), torch.ones([2], dtype=dtype), torch.full((2, 2), 1, dtype=dtype), torch.eye(3, dtype=dtype), torch.full_like(x, 1),
+                                x.new_zeros(2), x.new_ones([2, 1]), x.new_full((2,), 1), torch.arange(5, dtype=dtype) if dtype != torch.bool else None)
+
+
+ALL = (scalar_overloads, promotion, conversions, recurrent, networks, structure)
