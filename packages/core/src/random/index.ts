@@ -1,0 +1,13 @@
+export {
+  bernoulli,
+  bernoulli_tensor,
+  cauchy,
+  exponential,
+  geometric,
+  log_normal,
+} from './distributions.ts';
+export { default_generator, Generator, initial_seed, manual_seed, seed } from './generator.ts';
+export { random_from_to, random_full, random_full_64, randperm } from './integers.ts';
+export { multinomial } from './multinomial.ts';
+export { nextNormal, normal } from './normal.ts';
+export { uniform } from './uniform.ts';
