@@ -1,1 +1,7 @@
-export {};
+/** The conformance suite for Sconce backends: what a third party runs to know that a backend is right. */
+export type { Case, Layer, LayerContext, Tier, Verdict } from './case.ts';
+export { type CaseFiles, folderFiles, urlFiles } from './files.ts';
+export { type CaseId, formatId, parseQuery } from './query.ts';
+export { type LayerCounts, type Report, ReportBuilder, summary } from './report.ts';
+export { reportHtml } from './report-html.ts';
+export { type CaseResult, type RunOptions, run } from './run.ts';

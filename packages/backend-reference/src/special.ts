@@ -26,6 +26,7 @@ function erfcFraction(x: number): number {
 
 export function erf(x: number): number {
   if (x === 0 || Number.isNaN(x)) return x;
+  if (Math.abs(x) === Infinity) return Math.sign(x);
   if (Math.abs(x) < 2) return erfSeries(x);
   return x > 0 ? 1 - erfcFraction(x) : erfcFraction(-x) - 1;
 }
