@@ -5,9 +5,9 @@ import zlib
 import torch
 from torch.utils._pytree import tree_flatten
 
-from record import Call, Stored
+from record import Stored
 
-SECOND_ORDER_ELEMENTS = 200
+SECOND_ORDER_ELEMENTS = 500
 
 
 def noise(like, key, i):
@@ -93,8 +93,3 @@ def first_and_second(live, leaves, key):
         return grad, cot2, grad2
     except (RuntimeError, NotImplementedError):
         return None
-
-
-def autograd_call(call):
-    """A call fit for the autograd layer has only float leaves of one kind; integers may stand beside them."""
-    return isinstance(call, Call) and bool(differentiable(call)) and call.dtype is not None

@@ -73,8 +73,6 @@ class File:
 
     def add(self, call, extra=None):
         dtype = NAME[call.dtype] if call.dtype else 'none'
-        if call.error:
-            dtype += '' if call.inputs else ''
         sample = self.counts.get((call.name, dtype), 0)
         self.counts[call.name, dtype] = sample + 1
         case = {'op': call.name, 'dtype': dtype, 'sample': sample, 'from': call.source}

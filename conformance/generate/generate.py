@@ -19,7 +19,7 @@ JSON: `{"format":1,"op":"add","cases":[Case,…]}`
 ## Case (layer ops)
     {
       "op": "aten::softmax.int",          // schema name; overload after the dot, no dot when it is the empty overload
-      "dtype": "float32",                 // dtype of the first tensor argument (of the first output where there is none)
+      "dtype": "float32",                 // dtype of the first tensor argument that is not bool (bool when all are; of the first output where there is none)
       "sample": 3,                        // counts within (op, dtype): id = `ops:softmax.int:dtype=float32;sample=3`
       "from": "softmax",                  // the OpInfo (and variant) it came from
       "level": "call" | "dispatch",       // call: what the user's Python call makes; dispatch: seen below autograd
@@ -52,6 +52,7 @@ JSON: `{"format":1,"op":"add","cases":[Case,…]}`
 
 ## Value
 null; true/false; JSON integer = Python int; `{"f": 2.5}` = Python float, also `{"f":"inf"|"-inf"|"nan"}`; `{"i":"9223372036854775807"}` = int beyond 2^53;
+A number may also stand where the schema says Tensor (Python's wrapped number: `x + 2` is add.Tensor(x, 2)).
 string = str; `{"dtype":"float32"}`, `{"layout":"strided"}`, `{"device":"cpu"}`, `{"memory_format":"contiguous_format"}`; array = list/tuple; `{"t":k}` = tensor k.
 A `Scalar` argument keeps the int/float difference, that is why floats are wrapped. Where the schema says `float`, an int may stand too.
 """
@@ -72,9 +73,9 @@ from samples import MAIN, SEED, SIDE, entries, record_entry, record_errors, seed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-# How many cases one overload may have at one dtype: (from its own entry in the database, from elsewhere).
-CAPS = {torch.float32: (12, 4), torch.float64: (4, 2), torch.int64: (8, 3), torch.bool: (5, 2)}
-SIDE_CAP = (3, 1)
+# How many cases one overload may have at one dtype: from its own entry in the database, from extra.py, from other entries.
+CAPS = {torch.float32: (16, 10, 4), torch.float64: (6, 4, 2), torch.int64: (8, 6, 3), torch.bool: (5, 4, 2)}
+SIDE_CAP = (4, 3, 1)
 AUTOGRAD_CAPS = {torch.float64: 8, torch.float32: 3}
 ERROR_CAP = 8
 
@@ -84,11 +85,13 @@ def operators():
         return {line.split('#')[0].strip() for line in f} - {''}
 
 
-def own(call):
-    """Whether the call came from the database entry, or the extra sample, of its own name."""
+def origin(call):
+    """0: the call came from the database entry of its own name; 1: from extra.py; 2: from another entry."""
+    if call.source.startswith('extra/'):
+        return 1
     name = call.source.split('/')[0].split('.')[-1]
-    base = call.base.rstrip('_').removeprefix('special_').removeprefix('linalg_')
-    return name.strip('_') == base.strip('_') or call.source.startswith('extra')
+    base = call.base.removeprefix('special_').removeprefix('linalg_')
+    return 0 if name.strip('_') == base.strip('_') else 2
 
 
 class Collection:
@@ -116,21 +119,21 @@ class Collection:
 
     def choose(self, name, dtype):
         """Own calls before foreign ones, what the user calls before what runs below, new shapes before new values."""
-        mine, others = CAPS.get(dtype, SIDE_CAP)
+        caps = CAPS.get(dtype, SIDE_CAP)
         chosen, signatures = [], set()
         ranks = defaultdict(list)
         for call in self.groups[name, dtype]:
             fresh = call.signature not in signatures
             signatures.add(call.signature)
-            ranks[not own(call), not fresh, call.level != 'call'].append(call)
-        for rank in sorted(ranks):
-            cap = (others if rank[0] else mine) if not rank[1] else min(2, mine)
-            room = cap - len(chosen)
-            if room > 0:
-                for call in spread(sorted(ranks[rank], key=lambda c: c.elements), min(len(ranks[rank]), room * 2)):
-                    if room and settled(call):
-                        chosen.append(call)
-                        room -= 1
+            ranks[origin(call), not fresh, call.level != 'call'].append(call)
+        taken = [0, 0, 0]
+        for (kind, stale, below), calls in sorted(ranks.items()):
+            room = min(caps[kind] - taken[kind], 2 if stale else caps[kind])
+            for call in spread(sorted(calls, key=lambda c: c.elements), min(len(calls), room * 2)) if room > 0 else ():
+                if room and settled(call):
+                    chosen.append(call)
+                    taken[kind] += 1
+                    room -= 1
         return chosen
 
 
@@ -188,14 +191,14 @@ def write_autograd(collection, folder):
     for name, dtype in sorted(collection.groups, key=lambda k: (k[0], str(k[1]))):
         cap = AUTOGRAD_CAPS.get(dtype, 0)
         calls = [c for c in collection.groups[name, dtype] if c.level == 'call' and 0 < c.elements <= 600]
-        mine = [c for c in calls if own(c)]
         distinct = {}
-        for call in mine or calls:
+        for call in sorted(calls, key=origin):
             distinct.setdefault(call.signature, call)
+        mine = [c for c in distinct.values() if origin(c) == 0]
+        extras = [c for c in distinct.values() if origin(c) == 1]
+        others = [c for c in distinct.values() if origin(c) == 2]
         kept = 0
-        for call in spread(list(distinct.values()), cap * 2):
-            if kept == (cap if mine else min(cap, 2)):
-                break
+        for call in spread(mine, cap) + spread(extras, max(2, cap - len(mine))) + ([] if mine or extras else spread(others, 3)):
             try:
                 if not settled(call):
                     continue

@@ -93,10 +93,6 @@ class Alias:
         self.index, self.same, self.shape, self.strides, self.offset, self.dtype = index, same, shape, strides, offset, dtype
 
 
-def is_leaf(x):
-    return isinstance(x, torch.Size)
-
-
 def schema_name(func):
     schema = func._schema
     return schema.name + (f'.{schema.overload_name}' if schema.overload_name else '')
@@ -211,7 +207,10 @@ class Call:
     @property
     def dtype(self):
         for s in self.inputs:
-            return s.dtype
+            if s.dtype != torch.bool:
+                return s.dtype
+        if self.inputs:
+            return torch.bool
         for o in self.outputs or ():
             return o.dtype
         return None
