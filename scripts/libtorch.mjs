@@ -4,9 +4,9 @@ import { run, say, seconds, sources } from './shell.mjs';
 
 const packages = ['libtorch-dev', 'libopenblas0-pthread', 'g++', 'cmake', 'make'];
 
-/** The addon's own builder: does nothing when the cache holds it, and says what is missing when it cannot. */
-const build = (show) =>
-  run(process.execPath, [...sources, 'packages/sconce/src/cli/main.ts', 'build', 'libtorch'], { show });
+/** The addon's own builder: does nothing when the cache holds it, and says in its last line what is missing. */
+const build = (show, ...args) =>
+  run(process.execPath, [...sources, 'scripts/build-libtorch.ts', ...args], { show });
 
 const lastLine = (text) => text.trim().split('\n').pop();
 
@@ -24,9 +24,9 @@ const whyNoApt = () =>
  */
 export async function prepareLibTorch({ fetch }) {
   const began = Date.now();
-  const first = await build('quiet');
+  const first = await build('quiet', '--quiet');
   if (first.code === 0) {
-    say(`setup: LibTorch addon ready (${seconds(began)})`);
+    say(`setup: ${lastLine(first.output)} (${seconds(began)})`);
     return undefined;
   }
   const reason = lastLine(first.output);
