@@ -1,0 +1,33 @@
+/** The gather and scatter kernels. */
+import type { Executable, GatherKernel, ScatterCombine, ScatterKernel, View } from '@sconce/core';
+import { aten, inplace, kernel } from '../call.ts';
+import { assign, clone, count, unsqueeze } from './views.ts';
+
+export const gather =
+  ({ dim }: GatherKernel): Executable =>
+  ([output], [x, index]) => {
+    if (count(output.shape) === 0) return;
+    kernel(() => assign(output, aten('gather')(x, dim, index)));
+  };
+
+const reductions: Record<Exclude<ScatterCombine, 'set'>, string> = {
+  sum: 'sum',
+  prod: 'prod',
+  min: 'amin',
+  max: 'amax',
+};
+
+export const scatter =
+  ({ dim, combine }: ScatterKernel): Executable =>
+  ([output], [x, index]) => {
+    if (count(index.shape) === 0) return;
+    kernel(() => {
+      // In a copy, so that an index out of range leaves the output as it was, and any strides will do.
+      const base = clone(output);
+      const [to, at, from] =
+        output.shape.length === 0 ? [base, index, x].map((v: View) => unsqueeze(v, 0)) : [base, index, x];
+      if (combine === 'set') inplace('scatter_.src', to, dim, at, from);
+      else inplace('scatter_reduce_.two', to, dim, at, from, reductions[combine]);
+      assign(output, base);
+    });
+  };

@@ -1,0 +1,27 @@
+/** The matmul kernel: batched, in its accumulating dtype. */
+import type { Executable, Expr, MatmulKernel, View } from '@sconce/core';
+import { aten, kernel } from '../call.ts';
+import { dtypeCodes } from '../memory.ts';
+import { evaluate } from './evaluate.ts';
+import { assign, cast, count } from './views.ts';
+
+export const matmul =
+  ({ accumulate, finish }: MatmulKernel): Executable =>
+  ([output], [a, b, ...rest], scalars = []) => {
+    if (count(output.shape) === 0) return;
+    const wide = (view: View) => (view.dtype === accumulate ? view : cast(view, dtypeCodes[accumulate]));
+    kernel(() => {
+      assign(output, finished(aten('bmm')(wide(a), wide(b)), finish, rest, scalars));
+    });
+  };
+
+/** An epilogue's value: its input 0 is the sum, and after it come the kernel's further inputs. */
+export const finished = (
+  sum: View,
+  finish: Expr | undefined,
+  rest: readonly View[],
+  scalars: readonly (number | bigint)[],
+): View =>
+  finish === undefined
+    ? sum
+    : evaluate(finish, { input: (i) => (i === 0 ? sum : rest[i - 1]), scalars, shape: sum.shape });

@@ -1,0 +1,146 @@
+/** Takes over ATen operators: PyTorch 2.6's schema, called through the schema of the LibTorch that is here. */
+import { type OpKernel, parseSchema, type Schema, type View } from '@sconce/core';
+import { kernelFault, type NativeError, toTorchError } from './addon.ts';
+import { type Encode, encoder, kindOf, plain } from './encode.ts';
+import { Tag, type Wire, wire } from './wire.ts';
+
+/** Drawn from core's generator, so that every backend gives the same numbers; most show a Generator in some overload. */
+const random =
+  /^(rand|bernoulli|multinomial|normal|poisson|binomial|dropout|native_dropout|alpha_dropout|feature_|rrelu|_fused_dropout|_sample|_standard_gamma)/;
+
+/** Memory without values is core's own affair. */
+const allocation = /^(new_)?empty|^_?efficientzero/;
+
+/**
+ * Integer division in LibTorch ends the process with a signal for the least integer over -1, so its definition serves
+ * for integers.
+ */
+const division =
+  /^(div|divide|floor_divide|remainder|fmod|__rshift__|__lshift__|bitwise_(left|right)_shift)$/;
+
+/** Whether LibTorch may have this operator at all, by what its schema says. */
+function isWanted(schema: Schema): boolean {
+  const { namespace, base, args, returns, isVararg } = schema;
+  return (
+    namespace === 'aten' &&
+    !isVararg &&
+    returns.length > 0 &&
+    returns.every((r) => r.type.kind === 'Tensor' && !r.alias) &&
+    args.some((a) => kindOf(a.type) === 'Tensor' || kindOf(a.type) === 'List') &&
+    !args.some((a) => a.alias || kindOf(a.type) === 'Generator') &&
+    !random.test(base) &&
+    !allocation.test(base)
+  );
+}
+
+/** Puts one argument of LibTorch's schema on the wire, from the arguments of ours; false refuses the call. */
+type Place = (wire: Wire, args: readonly unknown[]) => boolean;
+
+const isSame = (a: unknown, b: unknown): boolean =>
+  a === b ||
+  (Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((v, i) => isSame(v, b[i])));
+
+/** Matches LibTorch's arguments to ours, by name, or by place where only a name changed; undefined where they do not fit. */
+function places(ours: Schema, theirs: Schema): Place[] | undefined {
+  const used = new Set<number>();
+  const result: Place[] = [];
+  for (const [position, argument] of theirs.args.entries()) {
+    let source = ours.args.findIndex((a) => a.name === argument.name);
+    if (source < 0 && !theirs.args.some((a) => a.name === ours.args[position]?.name))
+      source =
+        ours.args[position] && kindOf(ours.args[position].type) === kindOf(argument.type) ? position : -1;
+    const encode: Encode = encoder(argument.type);
+    if (source >= 0) {
+      used.add(source);
+      result.push((to, args) => encode(to, args[source]));
+    } else {
+      if (!argument.hasDefault) return undefined;
+      const value = plain(argument);
+      result.push((to) => {
+        to.putAny(value);
+        return true;
+      });
+    }
+  }
+  // What this LibTorch does not know must have been left at its default.
+  for (const [i, argument] of ours.args.entries()) {
+    if (used.has(i)) continue;
+    if (!argument.hasDefault) return undefined;
+    result.unshift((_, args) => isSame(args[i], argument.default));
+  }
+  return result;
+}
+
+/** Arguments that make a deterministic operator draw: dropout inside `lstm` or an attention. */
+const dropsOut = ({ args }: Schema): number =>
+  args.findIndex((a) => ['dropout', 'dropout_p'].includes(a.name) && a.type.kind === 'float');
+
+/**
+ * The operator as an OpKernel, or undefined where LibTorch is not to run it. A call that LibTorch refuses (an argument
+ * newer than it, a dtype that it lacks, a wrong shape) gives undefined too: the definition answers it, or says what is
+ * wrong in the words that every backend uses.
+ */
+export function takeOver(schema: Schema): OpKernel | undefined {
+  if (!isWanted(schema)) return undefined;
+  const to = wire();
+  const native = to.native.operator(`aten::${schema.base}`, schema.overload);
+  if (!native) return undefined;
+  const theirs = parseSchema(native.schema);
+  if (!isWanted(theirs) || theirs.returns.length !== schema.returns.length) return undefined;
+  const encoders = places(schema, theirs);
+  if (!encoders) return undefined;
+
+  const { index } = native;
+  const count = encoders.length;
+  const dropout = dropsOut(schema);
+  const refuses = division.test(schema.base) ? hasOnlyIntegers : undefined;
+
+  return (args) => {
+    if (dropout >= 0 && (args[dropout] as number) > 0) return undefined;
+    if (refuses?.(args)) return undefined;
+    to.at = 0;
+    to.put2(index, 1);
+    for (let i = 0; i < count; i++) if (!encoders[i](to, args)) return undefined;
+    let length: number;
+    try {
+      length = to.native.call();
+    } catch (error) {
+      return refused(error as NativeError);
+    }
+    to.receive(length);
+    const n = to.take();
+    // A view of an argument, which core must know of, or a complex tensor, which core holds in its own way.
+    if (n < 0) return undefined;
+    return n === 1 ? takeOne(to) : takeAll(to, n);
+  };
+}
+
+function takeOne(from: Wire): readonly View[] {
+  from.take();
+  return [from.takeView()];
+}
+
+function takeAll(from: Wire, n: number): readonly View[] {
+  const views: View[] = [];
+  for (let i = 0; i < n; i++)
+    views.push(from.take() === Tag.tensor ? from.takeView() : (null as unknown as View));
+  return views;
+}
+
+/** Faults in the data are thrown; any other refusal is left to the definition. */
+function refused(error: NativeError): undefined {
+  if (error.code === undefined || error.code === 'OutOfMemoryError') throw toTorchError(error);
+  const fault = kernelFault(error);
+  if (fault) throw fault;
+  return undefined;
+}
+
+/** Whether no argument is floating point. */
+function hasOnlyIntegers(args: readonly unknown[]): boolean {
+  for (const arg of args) {
+    if (typeof arg === 'number' && !Number.isInteger(arg)) return false;
+    const dtype = (arg as View | null)?.dtype;
+    if (dtype?.includes('float')) return false;
+  }
+  return true;
+}
