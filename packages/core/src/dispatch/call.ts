@@ -1,0 +1,266 @@
+/** One call's way: interceptors, autograd, the backend's own kernel or the operator's definition. */
+import { AutogradMeta } from '../autograd/meta.ts';
+import { is_grad_enabled, set_grad_enabled } from '../autograd/mode.ts';
+import { OperatorNode } from '../autograd/operator_node.ts';
+import { pointwiseNode } from '../autograd/pointwise.ts';
+import { setHistory } from '../autograd/record.ts';
+import { checkInplace, rebaseHistory } from '../autograd/views.ts';
+import { type Backend, KernelFault } from '../backend/backend.ts';
+import { IndexError, TorchError } from '../errors.ts';
+import { copyInto } from '../kernel/elementwise.ts';
+import { adopt, alias } from '../tensor/create.ts';
+import { isFloat } from '../tensor/dtype.ts';
+import type { Layout } from '../tensor/layout.ts';
+import { Tensor, track } from '../tensor/tensor.ts';
+import type { Node } from '../autograd/node.ts';
+import { type Operator, scalarsIn, tensorsIn } from './operator.ts';
+import { disposeAllBut } from './scope.ts';
+
+/** Sees every operator call, outermost first: the tracer, the profiler. `proceed` runs the call as it would have run. */
+export type Interceptor = (operator: Operator, args: readonly unknown[], proceed: () => unknown) => unknown;
+
+const interceptors: Interceptor[] = [];
+
+/** Installs an interceptor; returns how to remove it. */
+export function intercept(interceptor: Interceptor): () => void {
+  interceptors.push(interceptor);
+  return () => {
+    interceptors.splice(interceptors.indexOf(interceptor), 1);
+  };
+}
+
+let useOverrides = true;
+
+/** Turns backends' own operators off (or on again), so that definitions run; for checking one against the other. */
+export function set_overrides_enabled(value: boolean): boolean {
+  const before = useOverrides;
+  useOverrides = value;
+  return before;
+}
+
+/** Calls an operator with its arguments in schema order, all of them present. */
+export function callOperator(operator: Operator, args: readonly unknown[]): unknown {
+  if (interceptors.length === 0) return run(operator, args);
+  let proceed = (): unknown => run(operator, args);
+  for (const i of interceptors) {
+    const inner = proceed;
+    proceed = () => i(operator, args, inner);
+  }
+  return proceed();
+}
+
+function run(operator: Operator, args: readonly unknown[]): unknown {
+  const { meaning } = operator;
+  switch (meaning.kind) {
+    case 'pointwise':
+      return runPointwise(operator, args);
+    case 'view':
+      return runView(operator, args);
+    case 'inplace':
+      return runInplace(operator, meaning.functional, args);
+    case 'mutate':
+      return meaning.define(operator.named(args));
+    default:
+      return runDefined(operator, args);
+  }
+}
+
+const wantsGrad = (tensors: readonly Tensor[]): boolean => {
+  for (let i = 0; i < tensors.length; i++) if (tensors[i].requires_grad) return true;
+  return false;
+};
+
+function runPointwise(operator: Operator, args: readonly unknown[]): Tensor {
+  const tensors = tensorsIn(operator, args);
+  const record = is_grad_enabled() && operator.isDifferentiable && wantsGrad(tensors);
+  const out = below(operator, args, tensors) as Tensor;
+  if (record && isFloat(out.dtype)) attach(operator, args, tensors, [out]);
+  return out;
+}
+
+function attach(operator: Operator, args: readonly unknown[], tensors: readonly Tensor[], outputs: readonly Tensor[]): void {
+  if (operator.hasGradient) {
+    const node = new OperatorNode(operator, args);
+    setHistory(node, outputs);
+    node.saveResults(outputs);
+  } else if (operator.meaning.kind === 'pointwise')
+    setHistory(pointwiseNode(operator.gradName, operator.meaning.elementwise(args), tensors, scalarsIn(operator, args)), outputs);
+}
+
+/** The backend's own kernel for the call, where it has one and wants it; else the meaning. Records nothing itself. */
+function below(operator: Operator, args: readonly unknown[], tensors: readonly Tensor[]): unknown {
+  const backend = backendOfCall(operator, args, tensors);
+  const override = useOverrides && backend ? operator.overrideOn(backend) : undefined;
+  try {
+    if (override) {
+      const views = override(args);
+      if (views) {
+        const outputs = views.map((v) => adopt(v, backend!));
+        const { returns } = operator.schema;
+        return returns.length === 1 && returns[0].type.kind !== 'List' ? outputs[0] : outputs;
+      }
+    }
+    const { meaning } = operator;
+    return meaning.kind === 'pointwise'
+      ? meaning.elementwise(args).call(operator.schema.base, tensors, scalarsIn(operator, args))[0]
+      : (meaning as { define: (args: Record<string, unknown>) => unknown }).define(operator.named(args));
+  } catch (error) {
+    throw explain(operator, error);
+  }
+}
+
+function backendOfCall(_operator: Operator, _args: readonly unknown[], tensors: readonly Tensor[]): Backend | undefined {
+  if (tensors.length === 0) return undefined;
+  const { backend } = tensors[0];
+  for (let i = 1; i < tensors.length; i++) if (tensors[i].backend !== backend) return undefined;
+  return backend;
+}
+
+/** A kernel's fault as the error that PyTorch raises, with the operator's name. */
+export function explain(operator: Operator, error: unknown): unknown {
+  if (!(error instanceof KernelFault)) return error;
+  const { fault, detail } = error;
+  if (fault === 'division') return new TorchError(`ZeroDivisionError: integer division by zero in ${operator.schema.base}`);
+  return new IndexError(
+    operator.schema.base.startsWith('embedding')
+      ? `index out of range in self: ${detail.index} is not in [0, ${detail.size})`
+      : `index ${detail.index} is out of bounds for dimension ${detail.dim} with size ${detail.size} (in ${operator.schema.base})`,
+  );
+}
+
+const tensorsOf = (result: unknown): Tensor[] =>
+  result instanceof Tensor ? [result] : Array.isArray(result) ? result.flat().filter((r) => r instanceof Tensor) : [];
+
+function runDefined(operator: Operator, args: readonly unknown[]): unknown {
+  const tensors = tensorsIn(operator, args);
+  const record = is_grad_enabled() && wantsGrad(tensors);
+  if (!record) return unrecorded(operator, args, tensors);
+  if (!operator.isDifferentiable) return withoutGrad(() => unrecorded(operator, args, tensors));
+  if (!operator.hasGradient) {
+    try {
+      return (operator.meaning as { define: (args: Record<string, unknown>) => unknown }).define(operator.named(args));
+    } catch (error) {
+      throw explain(operator, error);
+    }
+  }
+  const result = withoutGrad(() => unrecorded(operator, args, tensors));
+  // A definition that returns its input says that nothing happened: the result must still be a tensor of its own.
+  const outputs = tensorsOf(result);
+  if (outputs.some((o) => tensors.includes(o))) {
+    const own = outputs.map((o) => (tensors.includes(o) ? alias(o) : o));
+    attach(operator, args, tensors, own);
+    return Array.isArray(result) ? own : own[0];
+  }
+  attach(operator, args, tensors, outputs);
+  return result;
+}
+
+export function withoutGrad<T>(fn: () => T): T {
+  if (!is_grad_enabled()) return fn();
+  set_grad_enabled(false);
+  try {
+    return fn();
+  } finally {
+    set_grad_enabled(true);
+  }
+}
+
+/** Runs a definition and frees what it made on the way. */
+function unrecorded(operator: Operator, args: readonly unknown[], tensors: readonly Tensor[]): unknown {
+  const made = new Set<Tensor>();
+  const outer = track(made);
+  let result: unknown;
+  try {
+    result = below(operator, args, tensors);
+  } catch (error) {
+    track(outer);
+    disposeAllBut(made, undefined);
+    throw error;
+  }
+  track(outer);
+  const outputs = tensorsOf(result);
+  if (made.size > outputs.length) disposeAllBut(made, result);
+  if (outer) for (const t of outputs) if (made.has(t)) outer.add(t);
+  return result;
+}
+
+function runView(operator: Operator, args: readonly unknown[]): unknown {
+  const self = args[0] as Tensor;
+  const { view } = operator.meaning as { view: (args: Record<string, unknown>) => Layout | readonly Layout[] };
+  const layouts = view(operator.named(args));
+  const isList = Array.isArray(layouts);
+  const views = (isList ? (layouts as readonly Layout[]) : [layouts as Layout]).map((l) => viewOf(self, l));
+  if (is_grad_enabled() && operator.isDifferentiable && isFloat(self.dtype) && self.requires_grad)
+    attach(operator, args, [self], views);
+  return isList ? views : views[0];
+}
+
+/** A tensor that shares memory with `self` and knows it. */
+export function viewOf(self: Tensor, layout: Layout): Tensor {
+  const view = alias(self, layout);
+  view.base = self.base ?? self;
+  view.viewVersion = self.storage.version;
+  return view;
+}
+
+function runInplace(operator: Operator, functional: Operator, args: readonly unknown[]): Tensor {
+  const self = args[0] as Tensor;
+  const tensors = tensorsIn(operator, args);
+  checkInplace(self, tensors);
+  const record = is_grad_enabled() && functional.isDifferentiable && isFloat(self.dtype) && wantsGrad(tensors);
+  let node: Node | null = null;
+  if (record) {
+    if (functional.hasGradient) {
+      const own = new OperatorNode(functional, args);
+      if (own.saves(functional.argNames[0])) own.replaceSaved(functional.argNames[0], withHistoryOf(self));
+      node = own;
+    } else if (functional.meaning.kind === 'pointwise') {
+      const before = withHistoryOf(self);
+      node = pointwiseNode(
+        functional.gradName,
+        functional.meaning.elementwise(args),
+        tensors.map((t) => (t === self ? before : t)),
+        scalarsIn(functional, args),
+      );
+    } else {
+      // Composed of other operators: they record the new value, which then replaces the old.
+      const value = run(functional, args) as Tensor;
+      return self.copy_(value);
+    }
+  }
+  writeResult(self, functional, args, tensors);
+  if (node) {
+    rebaseHistory(self, node);
+    if (node instanceof OperatorNode) node.saveResults([self]);
+  }
+  return self;
+}
+
+/** A copy of a tensor as it is now, standing in the same place of the graph. */
+function withHistoryOf(tensor: Tensor): Tensor {
+  const copy = withoutGrad(() => tensor.clone() as Tensor);
+  const node = tensor.grad_fn;
+  if (node || tensor.requires_grad) {
+    const meta = AutogradMeta.of(copy);
+    meta.node = node;
+    meta.output = tensor.meta!.output;
+    meta.requires_grad = node === null;
+    meta.accumulator = tensor.meta!.accumulator;
+  }
+  return copy;
+}
+
+function writeResult(self: Tensor, functional: Operator, args: readonly unknown[], tensors: readonly Tensor[]): void {
+  const { meaning } = functional;
+  try {
+    if (meaning.kind === 'pointwise') meaning.elementwise(args).into(functional.schema.base, self, tensors, scalarsIn(functional, args));
+    else {
+      const value = withoutGrad(() => unrecorded(functional, args, tensors)) as Tensor;
+      copyInto(self, value);
+      if (value !== self) value.dispose();
+    }
+  } catch (error) {
+    throw explain(functional, error);
+  }
+}
+

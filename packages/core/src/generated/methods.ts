@@ -1,0 +1,3 @@
+// biome-ignore-all lint: generated
+// biome-ignore-all format: generated
+export interface Methods { [name: string]: any }

@@ -1,0 +1,295 @@
+/** Pointwise kernels over tensors: broadcast, promote, allocate and run, in one place. */
+import type { Executable, View } from '../backend/backend.ts';
+import { TorchError } from '../errors.ts';
+import { X } from '../expr/build.ts';
+import { type ComputeType, computeType, type Expr } from '../expr/expr.ts';
+import { emptyStrided } from '../tensor/create.ts';
+import { type DType, dtypes, isFloat } from '../tensor/dtype.ts';
+import {
+  broadcastShapes,
+  expandedStrides,
+  extent,
+  isContiguous,
+  mayOverlapItself,
+  numelOf,
+  outputStrides,
+  type Shape,
+  sameShape,
+} from '../tensor/layout.ts';
+import {
+  can_cast,
+  get_default_dtype,
+
+  resultType,
+  type Scalar,
+  scalarCategory,
+  scalarValue,
+} from '../tensor/promotion.ts';
+import { materialise } from '../tensor/storage.ts';
+import { Tensor } from '../tensor/tensor.ts';
+import { compile } from './compile.ts';
+import { oneBackend } from './guard.ts';
+
+export interface ElementwiseOptions {
+  /**
+   * What the formula computes in: `common`, the promoted dtype of the operands; `float`, the same with integers made
+   * the default dtype; a dtype; or `none`: each operand in its own.
+   */
+  readonly promote?: 'common' | 'float' | 'none' | DType;
+  /** Operands (tensors, then scalars) that take part in promotion; all when left out. The others keep their own dtype. */
+  readonly promotes?: readonly number[];
+  /** The result's dtype; the promoted one when left out (bool for a bool formula). */
+  readonly result?: DType;
+}
+
+/** Tensors first, then scalars, in the order of the call. */
+export type Formula = (...operands: X[]) => X | readonly X[];
+
+interface Plan {
+  readonly exprs: readonly Expr[];
+  readonly dtypes: readonly DType[];
+  readonly common: DType;
+  readonly kinds: readonly ComputeType[];
+  backend: object | null;
+  executables: (Executable | undefined)[];
+}
+
+const dtypeIndex = Object.fromEntries(Object.keys(dtypes).map((d, i) => [d, i])) as Record<DType, number>;
+const categoryIndex = { bool: 0, int: 1, float: 2 } as const;
+
+export class Elementwise {
+  private readonly plans = new Map<number, Plan>();
+
+  constructor(
+    readonly formula: Formula,
+    readonly options: ElementwiseOptions = {},
+  ) {}
+
+  /** The typed expressions for operands of these dtypes. */
+  plan(tensors: readonly Tensor[], scalars: readonly Scalar[], out: DType | undefined): Plan {
+    let key = get_default_dtype() === 'float64' ? 2 : 1;
+    for (let i = 0; i < tensors.length; i++)
+      key = key * 32 + dtypeIndex[tensors[i].dtype] * 2 + (tensors[i].shape.length === 0 ? 1 : 0);
+    for (let i = 0; i < scalars.length; i++) key = key * 4 + categoryIndex[scalarCategory(scalars[i])];
+    key = key * 16 + (out === undefined ? 15 : dtypeIndex[out]);
+    let plan = this.plans.get(key);
+    if (plan === undefined) this.plans.set(key, (plan = this.makePlan(tensors, scalars, out)));
+    return plan;
+  }
+
+  /** The dtype that the formula computes in, before 16-bit and narrow dtypes are widened. */
+  commonDType(tensors: readonly Tensor[], scalars: readonly Scalar[]): DType {
+    const { promote = 'common', promotes } = this.options;
+    if (promote !== 'common' && promote !== 'float') return promote === 'none' ? 'float32' : promote;
+    const takes = (i: number): boolean => !promotes || promotes.includes(i);
+    const common = resultType(
+      tensors.filter((_, i) => takes(i)),
+      scalars.filter((_, i) => takes(tensors.length + i)),
+    );
+    return promote === 'float' && !isFloat(common) ? get_default_dtype() : common;
+  }
+
+  private makePlan(tensors: readonly Tensor[], scalars: readonly Scalar[], out: DType | undefined): Plan {
+    const { promote, promotes, result } = this.options;
+    const common = this.commonDType(tensors, scalars);
+    const takes = (i: number): boolean => promote !== 'none' && (!promotes || promotes.includes(i));
+    const compute = computeType(common);
+    const operands = tensors.map((t, i) => {
+      const x = X.input(i, t.dtype);
+      return takes(i) ? x.cast(common).cast(compute) : x.cast(computeType(t.dtype));
+    });
+    const own = { bool: 'bool', int: 'int64', float: 'float32' } as const;
+    const kinds = scalars.map((s, i) => (takes(tensors.length + i) ? compute : own[scalarCategory(s)]));
+    for (let i = 0; i < scalars.length; i++) operands.push(X.scalar(i, kinds[i]));
+    const results = [this.formula(...operands)].flat() as X[];
+    const outDTypes = results.map((r) => out ?? result ?? (r.isBool || promote === 'none' ? r.dtype : common));
+    const exprs = results.map((r, i) => {
+      const rounded = r.isBool || result || promote === 'none' ? r : r.cast(common);
+      return rounded.cast(outDTypes[i]).expr;
+    });
+    return { exprs, dtypes: outDTypes, common, kinds, backend: null, executables: [] };
+  }
+
+  /** New tensors, one per expression. Records nothing. */
+  call(name: string, tensors: readonly Tensor[], scalars: readonly Scalar[] = []): Tensor[] {
+    const plan = this.plan(tensors, scalars, undefined);
+    const backend = oneBackend(name, tensors);
+    let shape = tensors[0].shape;
+    for (let i = 1; i < tensors.length; i++) shape = broadcastShapes(shape, tensors[i].shape);
+    const strides = outputStrides(shape, tensors);
+    const outputs = new Array<Tensor>(plan.dtypes.length);
+    for (let i = 0; i < outputs.length; i++) outputs[i] = emptyStrided(shape, strides, plan.dtypes[i], backend);
+    runPlan(plan, outputs, tensors, scalars);
+    return outputs;
+  }
+
+  /** Writes the one result into `out`, whose dtype must be able to hold it. Records nothing; counts one version. */
+  into(name: string, out: Tensor, tensors: readonly Tensor[], scalars: readonly Scalar[] = []): void {
+    const plan = this.plan(tensors, scalars, out.dtype);
+    const common = this.options.result ?? plan.common;
+    if (!can_cast(common, out.dtype) && this.options.promote !== 'none')
+      throw new TorchError(
+        `result type ${typeName(common)} can't be cast to the desired output type ${typeName(out.dtype)}`,
+      );
+    oneBackend(name, [out, ...tensors]);
+    let shape: Shape = out.shape;
+    for (const t of tensors) shape = broadcastShapes(shape, t.shape);
+    if (!sameShape(shape, out.shape))
+      throw new TorchError(
+        `output with shape [${out.shape.join(', ')}] doesn't match the broadcast shape [${shape.join(', ')}]`,
+      );
+    refuseOverlap(out, tensors);
+    runPlan(plan, [out], tensors, scalars);
+    out.storage.version++;
+  }
+}
+
+export function runPlan(plan: Plan, outputs: readonly Tensor[], tensors: readonly Tensor[], scalars: readonly Scalar[]): void {
+  const { shape, backend } = outputs[0];
+  if (plan.backend !== backend) {
+    plan.backend = backend;
+    plan.executables = [];
+  }
+  const rank = shape.length;
+  let executable = plan.executables[rank];
+  if (executable === undefined)
+    plan.executables[rank] = executable = compile(backend, { kind: 'pointwise', exprs: plan.exprs, rank });
+  const inputs = new Array<View>(tensors.length);
+  for (let i = 0; i < tensors.length; i++) inputs[i] = expandTo(tensors[i], shape);
+  executable(outputs, inputs, scalars.length === 0 ? undefined : scalarArguments(scalars, plan.kinds));
+}
+
+/** The numbers that travel with a call, each of the kind that the expression computes in. */
+export const scalarArguments = (scalars: readonly Scalar[], kinds: readonly ComputeType[]): (number | bigint)[] => {
+  const out = new Array<number | bigint>(scalars.length);
+  for (let i = 0; i < scalars.length; i++) {
+    const s = scalars[i];
+    const v = typeof s === 'number' ? s : scalarValue(s);
+    switch (kinds[i]) {
+      case 'float32':
+      case 'float64':
+        out[i] = Number(v);
+        break;
+      case 'bool':
+        out[i] = Number(v) !== 0 ? 1 : 0;
+        break;
+      case 'int32':
+        out[i] = typeof v === 'bigint' ? Number(BigInt.asIntN(32, v)) : Math.trunc(v) | 0;
+        break;
+      default:
+        out[i] = typeof v === 'bigint' || Number.isSafeInteger(v) ? v : BigInt(Math.trunc(v));
+    }
+  }
+  return out;
+};
+
+/** The tensor as a view of the larger `shape`. */
+export const expandTo = (t: Tensor, shape: Shape): View =>
+  sameShape(t.shape, shape)
+    ? t
+    : {
+        memory: materialise(t.storage),
+        dtype: t.dtype,
+        shape,
+        strides: expandedStrides(t.shape, t.strides, shape),
+        offset: t.offset,
+      };
+
+/** PyTorch's checks before a write: no two elements of `out` in one place, and inputs are `out` itself or apart from it. */
+export function refuseOverlap(out: Tensor, inputs: readonly Tensor[]): void {
+  if (mayOverlapItself(out.shape, out.strides))
+    throw new TorchError(
+      'unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor before performing the operation.',
+    );
+  for (const t of inputs)
+    if (overlapsInPart(out, t))
+      throw new TorchError(
+        'unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. Please clone() the tensor before performing the operation.',
+      );
+}
+
+/** Whether two tensors share some elements without being the same view. */
+export function overlapsInPart(a: Tensor, b: Tensor): boolean {
+  if (a.storage !== b.storage || numelOf(a.shape) === 0 || numelOf(b.shape) === 0) return false;
+  if (a.offset === b.offset && sameShape(a.shape, b.shape) && sameShape(a.strides, b.strides)) return false;
+  const x = extent(a);
+  const y = extent(b);
+  if (x.last < y.first || y.last < x.first) return false;
+  if (isContiguous(a.shape, a.strides) || isContiguous(b.shape, b.strides)) return true;
+  return !interleaved(a, b);
+}
+
+/** Columns beside columns: same strides, and offsets that differ by less than the smallest stride. */
+function interleaved(a: Tensor, b: Tensor): boolean {
+  if (a.shape.length !== b.shape.length || !sameShape(a.strides, b.strides)) return false;
+  let distance = Math.abs(a.offset - b.offset);
+  const dims = [...a.shape.keys()].sort((i, j) => Math.abs(a.strides[j]) - Math.abs(a.strides[i]));
+  for (const d of dims) {
+    const step = Math.abs(a.strides[d]);
+    if (step === 0) continue;
+    const quotient = Math.floor(distance / step);
+    if (quotient >= Math.max(a.shape[d], b.shape[d])) return true;
+    distance -= quotient * step;
+  }
+  return distance !== 0;
+}
+
+const typeNames: Record<DType, string> = {
+  bool: 'Bool',
+  uint8: 'Byte',
+  int8: 'Char',
+  int16: 'Short',
+  int32: 'Int',
+  int64: 'Long',
+  float16: 'Half',
+  bfloat16: 'BFloat16',
+  float32: 'Float',
+  float64: 'Double',
+};
+
+/** The name that PyTorch's C++ messages use for a dtype: `Float`, `Long`. */
+export const typeName = (dtype: DType): string => typeNames[dtype];
+
+const copying = new Elementwise((x) => x, { promote: 'none' });
+
+/** Copies elements with conversion, broadcasting `source`. Records nothing, counts one version of `out`. */
+export function copyInto(out: Tensor, source: Tensor): void {
+  const apart = overlapsInPart(out, source) ? copyOf(source) : source;
+  const plan = copying.plan([apart], [], out.dtype);
+  if (!sameShape(broadcastShapes(out.shape, apart.shape), out.shape))
+    throw new TorchError(
+      `output with shape [${out.shape.join(', ')}] doesn't match the broadcast shape [${apart.shape.join(', ')}]`,
+    );
+  oneBackend('copy_', [out, apart]);
+  runPlan(plan, [out], [apart], []);
+  out.storage.version++;
+  if (apart !== source) apart.dispose();
+}
+
+/** A dense copy with these strides (contiguous when left out), converted to `dtype`. Records nothing. */
+export function copyOf(source: Tensor, dtype: DType = source.dtype, strides?: Shape): Tensor {
+  const out = emptyStrided(source.shape, strides ?? outputStrides(source.shape, []), dtype, source.backend);
+  const plan = copying.plan([source], [], dtype);
+  runPlan(plan, [out], [source], []);
+  return out;
+}
+
+/** The tensor itself where it is contiguous, else a contiguous copy, which the caller disposes. Records nothing. */
+export const contiguousOf = (t: Tensor): Tensor => (isContiguous(t.shape, t.strides) ? t : copyOf(t));
+
+const fillers = new Map<string, Elementwise>();
+
+/** Writes one number everywhere. Records nothing, counts one version. */
+export function fillWith(out: Tensor, value: Scalar): void {
+  const category = scalarCategory(value);
+  const dtype = computeType(out.dtype);
+  const key = `${dtype}`;
+  let filler = fillers.get(key);
+  if (!filler) fillers.set(key, (filler = new Elementwise((s) => s, { promote: dtype })));
+  const plain = category === 'float' && !isFloat(out.dtype) ? Math.trunc(Number(scalarValue(value))) : value;
+  if (mayOverlapItself(out.shape, out.strides)) refuseOverlap(out, []);
+  const plan = filler.plan([], [out.dtype === 'bool' ? Number(scalarValue(value)) !== 0 : plain], out.dtype);
+  runPlan(plan, [out], [], [out.dtype === 'bool' ? Number(scalarValue(value)) !== 0 : plain]);
+  out.storage.version++;
+}
+

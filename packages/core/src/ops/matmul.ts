@@ -1,0 +1,205 @@
+/** Matrix products. */
+import { op } from '../dispatch/operator.ts';
+import { TorchError } from '../errors.ts';
+import type { View } from '../backend/backend.ts';
+import { computeType } from '../expr/expr.ts';
+import { compile } from '../kernel/compile.ts';
+import { typeName } from '../kernel/elementwise.ts';
+import { oneBackend, refuseUnrecorded } from '../kernel/guard.ts';
+import { empty } from '../tensor/create.ts';
+import { broadcastShapes, numelOf } from '../tensor/layout.ts';
+import { type Scalar, scalarValue } from '../tensor/promotion.ts';
+import { materialise } from '../tensor/storage.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+const asBatch = (t: Tensor): View =>
+  t.shape.length === 3
+    ? t
+    : {
+        memory: materialise(t.storage),
+        dtype: t.dtype,
+        shape: [1, ...t.shape],
+        strides: [0, ...t.strides],
+        offset: t.offset,
+      };
+
+/** The matmul kernel on matrices (or batches of them), into a fresh contiguous tensor. */
+function product(name: string, a: Tensor, b: Tensor): Tensor {
+  if (a.dtype !== b.dtype)
+    throw new TorchError(`expected m1 and m2 to have the same dtype, but got: ${spell(a)} != ${spell(b)}`);
+  refuseUnrecorded(name, [a, b]);
+  const backend = oneBackend(name, [a, b]);
+  const shape = [...a.shape.slice(0, -1), b.shape[b.shape.length - 1]];
+  const out = empty(shape, a.dtype, backend);
+  if (a.dtype === 'bool') throw new TorchError(`"${name}" not implemented for 'Bool'`);
+  compile(backend, { kind: 'matmul', dtype: a.dtype, accumulate: computeType(a.dtype) })([asBatch(out)], [asBatch(a), asBatch(b)]);
+  return out;
+}
+
+const spellings: Record<string, string> = { Float: 'float', Double: 'double', Half: 'c10::Half', BFloat16: 'c10::BFloat16', Long: 'long int', Int: 'int' };
+const spell = (t: Tensor): string => spellings[typeName(t.dtype)] ?? typeName(t.dtype);
+
+function mm(a: Tensor, b: Tensor): Tensor {
+  if (a.shape.length !== 2) throw new TorchError('self must be a matrix');
+  if (b.shape.length !== 2) throw new TorchError('mat2 must be a matrix');
+  if (a.shape[1] !== b.shape[0])
+    throw new TorchError(`mat1 and mat2 shapes cannot be multiplied (${a.shape.join('x')} and ${b.shape.join('x')})`);
+  return product('mm', a, b);
+}
+
+function bmm(a: Tensor, b: Tensor): Tensor {
+  if (a.shape.length !== 3 || b.shape.length !== 3) throw new TorchError('batch1 must be a 3D tensor');
+  if (a.shape[0] !== b.shape[0] || a.shape[2] !== b.shape[1])
+    throw new TorchError(
+      `Expected size for first two dimensions of batch2 tensor to be: [${a.shape[0]}, ${a.shape[2]}] but got: [${b.shape[0]}, ${b.shape[1]}].`,
+    );
+  return product('bmm', a, b);
+}
+
+const isScalarOne = (s: Scalar): boolean => Number(scalarValue(s)) === 1;
+const isScalarZero = (s: Scalar): boolean => Number(scalarValue(s)) === 0;
+const times = (x: Tensor, s: Scalar): Tensor => (isScalarOne(s) ? x : x.mul(s));
+
+/** beta * self + alpha * product; self is not looked at where beta is 0. */
+function blend(self: Tensor, value: Tensor, beta: Scalar, alpha: Scalar): Tensor {
+  const scaled = times(value, alpha);
+  if (isScalarZero(beta)) {
+    broadcastShapes(self.shape, scaled.shape);
+    return scaled;
+  }
+  if (self.shape.length > value.shape.length || self.shape.some((n, i) => n !== 1 && n !== value.shape[value.shape.length - self.shape.length + i]))
+    throw new TorchError(
+      `The expanded size of the tensor (${value.shape.join(', ')}) must match the existing size (${self.shape.join(', ')})`,
+    );
+  return scaled.add(times(self, beta));
+}
+
+function matmul(a: Tensor, b: Tensor): Tensor {
+  const [m, n] = [a.shape.length, b.shape.length];
+  if (m === 0 || n === 0) throw new TorchError(`both arguments to matmul need to be at least 1D, but they are ${m}D and ${n}D`);
+  if (m === 1 && n === 1) return a.dot(b);
+  if (m === 2 && n === 1) return a.mv(b);
+  if (m === 1 && n === 2) return a.unsqueeze(0).mm(b).squeeze(0);
+  if (m === 2 && n === 2) return a.mm(b);
+  const left = m === 1 ? a.unsqueeze(0) : a;
+  const right = n === 1 ? b.unsqueeze(1) : b;
+  // A batch of rows against one matrix is one tall matrix.
+  if (right.shape.length === 2) {
+    const rows = left.reshape([-1, left.shape[left.shape.length - 1]]);
+    const shape = [...left.shape.slice(0, -1), ...(n === 1 ? [] : [right.shape[1]])];
+    return rows.mm(right).view(shape.length === 0 ? [1] : shape);
+  }
+  const batch = broadcastShapes(left.shape.slice(0, -2), right.shape.slice(0, -2));
+  const [rows, inner] = left.shape.slice(-2);
+  const [innerB, columns] = right.shape.slice(-2);
+  if (inner !== innerB)
+    throw new TorchError(
+      `Expected size for first two dimensions of batch2 tensor to be: [${numelOf(batch)}, ${inner}] but got: [${numelOf(batch)}, ${innerB}].`,
+    );
+  const count = numelOf(batch);
+  const x = left.expand([...batch, rows, inner]).reshape([count, rows, inner]);
+  const y = right.expand([...batch, innerB, columns]).reshape([count, innerB, columns]);
+  const shape = [...batch, ...(m === 1 ? [] : [rows]), ...(n === 1 ? [] : [columns])];
+  return x.bmm(y).view(shape);
+}
+
+export const products = [
+  op('mm(Tensor self, Tensor mat2) -> Tensor', {
+    define: ({ self, mat2 }) => mm(self, mat2),
+    grad: { self: ({ grad, mat2 }) => grad.mm(mat2.t()), mat2: ({ grad, self }) => self.t().mm(grad) },
+  }),
+  op('bmm(Tensor self, Tensor mat2) -> Tensor', {
+    define: ({ self, mat2 }) => bmm(self, mat2),
+    grad: {
+      self: ({ grad, mat2 }) => grad.bmm(mat2.transpose(1, 2)),
+      mat2: ({ grad, self }) => self.transpose(1, 2).bmm(grad),
+    },
+  }),
+  op('mv(Tensor self, Tensor vec) -> Tensor', {
+    define: ({ self, vec }) => {
+      if (self.shape.length !== 2 || vec.shape.length !== 1)
+        throw new TorchError(`vector + matrix @ vector expected, got 1, ${self.shape.length}, ${vec.shape.length}`);
+      if (self.shape[1] !== vec.shape[0])
+        throw new TorchError(`size mismatch, got input (${self.shape[0]}), mat (${self.shape.join('x')}), vec (${vec.shape[0]})`);
+      return product('mv', self, vec.unsqueeze(1)).squeeze(1);
+    },
+    grad: { self: ({ grad, vec }) => grad.unsqueeze(1).mul(vec), vec: ({ grad, self }) => self.t().mv(grad) },
+  }),
+  op('dot(Tensor self, Tensor tensor) -> Tensor', {
+    define: ({ self, tensor }) => {
+      if (self.shape.length !== 1 || tensor.shape.length !== 1)
+        throw new TorchError(`1D tensors expected, but got ${self.shape.length}D and ${tensor.shape.length}D tensors`);
+      if (self.shape[0] !== tensor.shape[0])
+        throw new TorchError(
+          `inconsistent tensor size, expected tensor [${self.shape[0]}] and src [${tensor.shape[0]}] to have the same number of elements, but got ${self.shape[0]} and ${tensor.shape[0]} elements respectively`,
+        );
+      return product('dot', self.unsqueeze(0), tensor.unsqueeze(1)).view([]);
+    },
+    grad: { self: ({ grad, tensor }) => grad.mul(tensor), tensor: ({ grad, self }) => grad.mul(self) },
+  }),
+  op('vdot(Tensor self, Tensor other) -> Tensor', { define: ({ self, other }) => self.dot(other) }),
+  op('inner(Tensor self, Tensor other) -> Tensor', {
+    define: ({ self, other }) => {
+      if (self.shape.length === 0 || other.shape.length === 0) return self.mul(other);
+      const k = self.shape[self.shape.length - 1];
+      const out = self.reshape([-1, k]).mm(other.reshape([-1, k]).t());
+      return out.view([...self.shape.slice(0, -1), ...other.shape.slice(0, -1)]);
+    },
+  }),
+  op('outer(Tensor self, Tensor vec2) -> Tensor', {
+    define: ({ self, vec2 }) => {
+      if (self.shape.length !== 1 || vec2.shape.length !== 1)
+        throw new TorchError(`outer: Expected 1-D argument ${self.shape.length !== 1 ? 'self' : 'vec2'}, but got ${(self.shape.length !== 1 ? self : vec2).shape.length}-D`);
+      return self.unsqueeze(1).mul(vec2);
+    },
+  }),
+  op('ger(Tensor self, Tensor vec2) -> Tensor', { define: ({ self, vec2 }) => self.outer(vec2) }),
+  op('addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor', {
+    inplace: true,
+    define: ({ self, mat1, mat2, beta, alpha }) => blend(self, mm(mat1, mat2), beta, alpha),
+    grad: {
+      self: ({ grad, beta }) => times(grad, beta),
+      mat1: ({ grad, mat2, alpha }) => times(grad.mm(mat2.t()), alpha),
+      mat2: ({ grad, mat1, alpha }) => times(mat1.t().mm(grad), alpha),
+    },
+  }),
+  op('addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor', {
+    inplace: true,
+    define: ({ self, batch1, batch2, beta, alpha }) => blend(self, batch1.bmm(batch2).sum([0]), beta, alpha),
+  }),
+  op('baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor', {
+    inplace: true,
+    define: ({ self, batch1, batch2, beta, alpha }) => blend(self, bmm(batch1, batch2), beta, alpha),
+    grad: {
+      self: ({ grad, beta }) => times(grad, beta),
+      batch1: ({ grad, batch2, alpha }) => times(grad.bmm(batch2.transpose(1, 2)), alpha),
+      batch2: ({ grad, batch1, alpha }) => times(batch1.transpose(1, 2).bmm(grad), alpha),
+    },
+  }),
+  op('addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor', {
+    inplace: true,
+    define: ({ self, mat, vec, beta, alpha }) => blend(self, mat.mv(vec), beta, alpha),
+    grad: {
+      self: ({ grad, beta }) => times(grad, beta),
+      mat: ({ grad, vec, alpha }) => times(grad.unsqueeze(1).mul(vec), alpha),
+      vec: ({ grad, mat, alpha }) => times(mat.t().mv(grad), alpha),
+    },
+  }),
+  op('addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor', {
+    inplace: true,
+    define: ({ self, vec1, vec2, beta, alpha }) => blend(self, vec1.outer(vec2), beta, alpha),
+  }),
+  op('matmul(Tensor self, Tensor other) -> Tensor', { define: ({ self, other }) => matmul(self, other) }),
+  op('linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor', {
+    define: ({ input, weight, bias }) => {
+      const rank = input.shape.length;
+      if (rank === 2 && bias !== null && weight.shape.length === 2) return bias.addmm(input, weight.t());
+      const out = input.matmul(weight.shape.length === 2 ? weight.t() : weight);
+      return bias === null ? out : out.add(bias);
+    },
+  }),
+  op('chain_matmul(Tensor[] matrices) -> Tensor', {
+    define: ({ matrices }) => matrices.reduce((a, b) => a.mm(b)),
+  }),
+].flat();
+

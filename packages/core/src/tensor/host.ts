@@ -1,0 +1,78 @@
+/** Values on the host: `data`, `item`, `tolist`. */
+import { TorchError } from '../errors.ts';
+import { contiguousOf } from '../kernel/elementwise.ts';
+import { toUserArray } from './create.ts';
+import type { DType, TypedArray } from './dtype.ts';
+import { numelOf } from './layout.ts';
+import type { Tensor } from './tensor.ts';
+
+function begin(t: Tensor): { dense: Tensor; done: () => void } {
+  const dense = contiguousOf(t);
+  return { dense, done: () => (dense === t ? undefined : dense.dispose()) };
+}
+
+/** The elements in row-major order, in the dtype's own array (16-bit floats as bits). Waits for the backend. */
+export async function readRaw(t: Tensor): Promise<TypedArray> {
+  const { dense, done } = begin(t);
+  try {
+    return await dense.backend.read(dense.memory, dense.offset, numelOf(dense.shape));
+  } finally {
+    done();
+  }
+}
+
+/** The same at once. Throws on a backend whose memory the host cannot read. */
+export function readRawNow(t: Tensor): TypedArray {
+  const { backend } = t;
+  if (!backend.readNow)
+    throw new TorchError(`values on backend '${backend.name}' cannot be read at once: use \`await x.data()\``);
+  const { dense, done } = begin(t);
+  try {
+    return backend.readNow(dense.memory, dense.offset, numelOf(dense.shape));
+  } finally {
+    done();
+  }
+}
+
+export const canReadNow = (t: Tensor): boolean => t.backend.readNow !== undefined;
+
+export type HostNumber = number | bigint | boolean;
+
+/** One element as JavaScript has it: a bool, a number, or a bigint past 2^53. */
+export function hostNumber(value: number | bigint, dtype: DType): HostNumber {
+  if (dtype === 'bool') return value !== 0;
+  if (typeof value === 'number') return value;
+  const n = Number(value);
+  return Number.isSafeInteger(n) ? n : value;
+}
+
+export type NestedNumbers = HostNumber | NestedNumbers[];
+
+function nest(data: TypedArray, dtype: DType, shape: readonly number[]): NestedNumbers {
+  let i = 0;
+  const level = (d: number): NestedNumbers =>
+    d === shape.length ? hostNumber(data[i++], dtype) : Array.from({ length: shape[d] }, () => level(d + 1));
+  return level(0);
+}
+
+function onlyElement(t: Tensor): void {
+  if (numelOf(t.shape) !== 1)
+    throw new TorchError(`a Tensor with ${numelOf(t.shape)} elements cannot be converted to Scalar`);
+}
+
+/** `Tensor.data`: the elements in row-major order; float16 and bfloat16 as a Float32Array. */
+export const data = async (t: Tensor): Promise<TypedArray> => toUserArray(await readRaw(t), t.dtype);
+/** `Tensor.tolist`. */
+export const tolist = async (t: Tensor): Promise<NestedNumbers> => nest(await data(t), t.dtype, t.shape);
+/** `Tensor.item`. */
+export async function item(t: Tensor): Promise<HostNumber> {
+  onlyElement(t);
+  return hostNumber((await data(t))[0], t.dtype);
+}
+
+export const dataNow = (t: Tensor): TypedArray => toUserArray(readRawNow(t), t.dtype);
+export const tolistNow = (t: Tensor): NestedNumbers => nest(dataNow(t), t.dtype, t.shape);
+export function itemNow(t: Tensor): HostNumber {
+  onlyElement(t);
+  return hostNumber(dataNow(t)[0], t.dtype);
+}

@@ -1,0 +1,109 @@
+/** Storage: a backend's memory with its lifetime, shared by all tensors that alias it. */
+import type { Backend, Memory } from '../backend/backend.ts';
+import { TorchError } from '../errors.ts';
+import type { DType } from './dtype.ts';
+
+interface Allocation {
+  readonly backend: Backend;
+  readonly memory: Memory;
+  readonly bytes: number;
+}
+
+const usage = new Map<Backend, { allocated: number; peak: number; count: number }>();
+
+const usageOf = (backend: Backend): { allocated: number; peak: number; count: number } => {
+  let u = usage.get(backend);
+  if (!u) usage.set(backend, (u = { allocated: 0, peak: 0, count: 0 }));
+  return u;
+};
+
+function release({ backend, memory, bytes }: Allocation): void {
+  const u = usageOf(backend);
+  u.allocated -= bytes;
+  u.count--;
+  backend.free(memory);
+}
+
+/** The safety net for storages that nobody disposed. Its callbacks run in a later macrotask only. */
+const finalizers = new FinalizationRegistry<Allocation>(release);
+
+/** Where each live storage was made, while leaks are being looked for. */
+let origins: Map<Storage, string> | undefined;
+
+export class Storage {
+  /** Counts in-place changes; autograd compares it with what it was when a tensor was saved. */
+  version = 0;
+  /** Tensors that alias this storage and are not disposed. */
+  references = 0;
+  private allocation: Allocation | undefined;
+
+  constructor(
+    readonly backend: Backend,
+    readonly dtype: DType,
+    readonly length: number,
+    memory: Memory,
+    bytes: number,
+  ) {
+    this.allocation = { backend, memory, bytes };
+    const u = usageOf(backend);
+    u.count++;
+    u.allocated += bytes;
+    if (u.allocated > u.peak) u.peak = u.allocated;
+    finalizers.register(this, this.allocation, this);
+    origins?.set(this, new Error('allocated').stack ?? '');
+  }
+
+  /** The memory. Throws when it was freed. */
+  get memory(): Memory {
+    if (this.allocation === undefined)
+      throw new TorchError(
+        'this tensor was disposed: its memory is freed. Keep it with `scope.keep`, return it from the scope, or dispose it later',
+      );
+    return this.allocation.memory;
+  }
+
+  get isFreed(): boolean {
+    return this.allocation === undefined;
+  }
+
+  retain(): void {
+    this.references++;
+  }
+
+  releaseOne(): void {
+    if (--this.references === 0) this.free();
+  }
+
+  private free(): void {
+    if (!this.allocation) return;
+    finalizers.unregister(this);
+    release(this.allocation);
+    this.allocation = undefined;
+    origins?.delete(this);
+  }
+}
+
+/**
+ * The one door to a storage's memory. Work that a storage still owes (deferred pointwise expressions) is run here,
+ * before anything looks.
+ */
+export const materialise = (storage: Storage): Memory => storage.memory;
+
+/** Bytes and storages alive on a backend, and the most there have been. */
+export const memoryUsage = (backend: Backend): { allocated: number; peak: number; count: number } => ({ ...usageOf(backend) });
+
+/**
+ * Runs `fn` and returns where the storages that it left alive were made; for finding leaks.
+ * A storage that is merely unreachable counts as alive until it is disposed.
+ */
+export async function findLeaks(fn: () => unknown): Promise<string[]> {
+  const before = origins;
+  const mine = new Map<Storage, string>();
+  origins = mine;
+  try {
+    await fn();
+    return [...mine.values()];
+  } finally {
+    origins = before;
+  }
+}

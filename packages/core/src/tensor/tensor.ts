@@ -1,0 +1,122 @@
+/** The Tensor: a storage seen through shape, strides and offset, with its place in the autograd graph. */
+import { AutogradMeta } from '../autograd/meta.ts';
+import type { Node } from '../autograd/node.ts';
+import type { Backend, Memory, View } from '../backend/backend.ts';
+import { TorchError } from '../errors.ts';
+import type { Methods } from '../generated/methods.ts';
+import { type Device, deviceOf } from './device.ts';
+import { type DType, isFloat } from './dtype.ts';
+import { numelOf, type Shape } from './layout.ts';
+import { materialise, type Storage } from './storage.ts';
+
+/** Collects the tensors made while a scope is open; see `torch.scope`. */
+let tracked: Set<Tensor> | null = null;
+
+/** Opens (or with null suspends) the collection of new tensors; returns what was open before. */
+export function track(set: Set<Tensor> | null): Set<Tensor> | null {
+  const before = tracked;
+  tracked = set;
+  return before;
+}
+
+export class Tensor implements View {
+  /** Gradient, graph node and hooks; null while the tensor has nothing to do with autograd. */
+  meta: AutogradMeta | null = null;
+  /** The tensor that this one is a view of (never a view itself), or null. */
+  base: Tensor | null = null;
+  /** The storage's version when this view's graph node was made. */
+  viewVersion = 0;
+  private disposed = false;
+
+  constructor(
+    readonly storage: Storage,
+    public dtype: DType,
+    public shape: Shape,
+    public strides: Shape,
+    public offset: number,
+  ) {
+    storage.references++;
+    if (tracked !== null) tracked.add(this);
+  }
+
+  get memory(): Memory {
+    return materialise(this.storage);
+  }
+
+  get backend(): Backend {
+    return this.storage.backend;
+  }
+
+  get device(): Device {
+    return deviceOf(this.storage.backend);
+  }
+
+  get ndim(): number {
+    return this.shape.length;
+  }
+
+  /** Counts in-place changes of the memory, as PyTorch's `_version`. */
+  get _version(): number {
+    return this.storage.version;
+  }
+
+  /** Whether operations on this tensor are recorded. Settable on leaves of floating point dtype. */
+  get requires_grad(): boolean {
+    if (this.meta !== null && (this.meta.requires_grad || this.meta.node !== null)) return true;
+    return this.base !== null && this.grad_fn !== null;
+  }
+
+  set requires_grad(value: boolean) {
+    if (value && !isFloat(this.dtype))
+      throw new TorchError('only Tensors of floating point and complex dtype can require gradients');
+    if (this.grad_fn !== null) {
+      if (value) return;
+      throw new TorchError(
+        "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach().",
+      );
+    }
+    if (value || this.meta !== null) AutogradMeta.of(this).requires_grad = value;
+  }
+
+  /** The node that made this tensor, or null for a leaf. Prints as PyTorch's, `<AddBackward0>`. */
+  get grad_fn(): Node | null {
+    if (this.base !== null && this.viewVersion !== this.storage.version) AutogradMeta.refreshView(this);
+    return this.meta === null ? null : this.meta.node;
+  }
+
+  get is_leaf(): boolean {
+    return this.grad_fn === null;
+  }
+
+  /** The gradient that `backward` accumulated, or null. */
+  get grad(): Tensor | null {
+    return this.meta === null ? null : this.meta.grad;
+  }
+
+  set grad(value: Tensor | null) {
+    if (value !== null || this.meta !== null) AutogradMeta.of(this).grad = value;
+  }
+
+  /** Bytes of the storage aside, the number of elements. */
+  get elements(): number {
+    return numelOf(this.shape);
+  }
+
+  get isDisposed(): boolean {
+    return this.disposed;
+  }
+
+  /** Gives up this tensor; its memory is freed at once when no other tensor aliases it. Twice does no harm. */
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.storage.releaseOne();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** The operators as methods, generated from their schemas. */
+export interface Tensor extends Methods {}
