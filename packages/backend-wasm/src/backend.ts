@@ -1,0 +1,75 @@
+/** The WebAssembly backend: memory from a heap, kernels written as bytes at run time. */
+import {
+  type Backend,
+  type Capabilities,
+  type DType,
+  dtypes,
+  type Executable,
+  type Kernel,
+  type Memory,
+  scalarOps,
+  type TypedArray,
+} from '@sconce/core';
+import { compilePointwise } from './kernels/pointwise.ts';
+import { type Block, Heap } from './memory/heap.ts';
+
+export interface WasmOptions {
+  /** Most bytes that the backend's memory may grow to; the engine's own limit is 4 GiB. */
+  readonly maximumBytes?: number;
+}
+
+export class WasmBackend implements Backend {
+  readonly name = 'wasm';
+  readonly deviceType = 'cpu';
+  readonly capabilities: Capabilities = {
+    dtypes: new Set(Object.keys(dtypes) as DType[]),
+    scalarOps: new Set(scalarOps),
+    maxBindings: 64,
+  };
+  /** The memory and its allocator; `heap.inUse` counts the bytes handed out. */
+  readonly heap: Heap;
+
+  constructor(options: WasmOptions = {}) {
+    this.heap = new Heap(options.maximumBytes);
+  }
+
+  allocate(dtype: DType, length: number): Memory {
+    return this.heap.allocate(dtype, length);
+  }
+
+  free(memory: Memory): void {
+    this.heap.free(memory as Block);
+  }
+
+  write(memory: Memory, offset: number, data: TypedArray): void {
+    const block = memory as Block;
+    const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+    this.heap.u8.set(bytes, block.pointer + offset * dtypes[block.dtype].bytes);
+  }
+
+  async read(memory: Memory, offset: number, length: number): Promise<TypedArray> {
+    return this.readNow(memory, offset, length);
+  }
+
+  readNow(memory: Memory, offset: number, length: number): TypedArray {
+    const block = memory as Block;
+    const { array, bytes } = dtypes[block.dtype];
+    const start = block.pointer + offset * bytes;
+    return new array(this.heap.u8.slice(start, start + length * bytes).buffer);
+  }
+
+  compile(kernel: Kernel): Executable {
+    switch (kernel.kind) {
+      case 'pointwise':
+        return compilePointwise(this.heap, kernel);
+      default:
+        throw new Error(`wasm: no ${kernel.kind} kernel yet`);
+    }
+  }
+}
+
+/** A backend of its own memory. */
+export const wasm = (options?: WasmOptions): Backend => new WasmBackend(options);
+
+/** What `torch.use('wasm')` calls. */
+export const create = (): Backend => wasm();

@@ -1,0 +1,46 @@
+/** What every kernel is compiled with: the heap, and modules instantiated on its memory. */
+import { type ComputeType, KernelFault } from '@sconce/core';
+import type { Module } from '../asm/module.ts';
+import { FAULT_DIVISION } from '../lower/scalar.ts';
+import { FAULT, type Heap } from '../memory/heap.ts';
+import { SCALARS } from './odometer.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: an export's signature is known only where it was generated
+export type Exports = Record<string, (...args: any[]) => any>;
+
+export function instantiate(heap: Heap, module: Module): Exports {
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(module.encode()), {
+    env: { memory: heap.memory },
+  });
+  return instance.exports as Exports;
+}
+
+const LOW = 0x1_0000_0000;
+
+/** Puts the call's scalars where generated code reads them: floats as doubles, int64 in full, the rest as int32. */
+export function writeScalars(
+  heap: Heap,
+  dtypes: readonly ComputeType[],
+  scalars: readonly (number | bigint)[],
+): void {
+  for (let i = 0; i < dtypes.length; i++) {
+    const s = scalars[i]!;
+    const dtype = dtypes[i];
+    if (dtype === 'float32' || dtype === 'float64') heap.f64[(SCALARS >> 3) + i] = Number(s);
+    else if (typeof s === 'bigint') heap.i64[(SCALARS >> 3) + i] = s;
+    else {
+      const w = (SCALARS >> 2) + 2 * i;
+      heap.i32[w] = s | 0;
+      heap.i32[w + 1] = Math.floor(s / LOW) | 0;
+    }
+  }
+}
+
+/** Throws what the last run recorded. */
+export function checkFault(heap: Heap, dim = 0, size = 0): void {
+  const kind = heap.i32[FAULT >> 2]!;
+  if (kind === 0) return;
+  heap.i32[FAULT >> 2] = 0;
+  if (kind === FAULT_DIVISION) throw new KernelFault('division');
+  throw new KernelFault('index', { index: Number(heap.i64[(FAULT >> 3) + 1]), dim, size });
+}

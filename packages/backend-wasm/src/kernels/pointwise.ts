@@ -1,0 +1,158 @@
+/** Pointwise kernels: dense rows called straight from the host, everything else through the odometer. */
+import {
+  type DType,
+  dtypes,
+  type Executable,
+  type Expr,
+  type PointwiseKernel,
+  type View,
+} from '@sconce/core';
+import { Module } from '../asm/module.ts';
+import { canFault, inputDtypes, scalarDtypes, usesCoord } from '../lower/lower.ts';
+import type { Block, Heap } from '../memory/heap.ts';
+import { isContiguous, type Loop, loopOf, merged, numel, ordered } from '../memory/layout.ts';
+import { checkFault, type Exports, instantiate, writeScalars } from './engine.ts';
+import { LOOP, odometer, writeLoop } from './odometer.ts';
+import { CHUNK_START, rowFunction, type Step } from './row.ts';
+
+/** Elements per call of a row: V8 replaces a function's first code only between calls. */
+const CHUNK = 8192;
+
+interface Variant {
+  readonly row: Exports[string];
+  readonly drive: () => void;
+}
+
+function build(
+  heap: Heap,
+  exprs: readonly Expr[],
+  outputs: readonly DType[],
+  inputs: readonly (DType | undefined)[],
+  steps: readonly Step[],
+  coordRank: number | undefined,
+): Variant {
+  const m = new Module();
+  const row = rowFunction(m, { exprs, outputs, inputs, steps, coordRank });
+  const operands = steps.length;
+  m.fn('drive', [], [], (fn) => {
+    const rest = fn.local('i32');
+    const count = fn.local('i32');
+    const q = steps.map(() => fn.local('i32'));
+    odometer(fn, LOOP, operands, ({ n, pointers, strides }) => {
+      rest.set(n);
+      q.forEach((p, i) => {
+        p.set(pointers[i]!);
+      });
+      if (coordRank !== undefined) fn.storeI32(fn.i32(CHUNK_START), 0);
+      fn.doWhile(
+        () => {
+          count.set(fn.select(rest.gtU(CHUNK), fn.i32(CHUNK), rest));
+          const moving = strides.filter((_, i) => steps[i] === 'strided');
+          // A call without results: put and nothing left on the stack.
+          fn.call(row, [count, ...q, ...moving]).put();
+          q.forEach((p, i) => {
+            p.inc(count.mul(strides[i]!));
+          });
+          if (coordRank !== undefined) {
+            fn.storeI32(fn.i32(CHUNK_START), fn.loadI32(fn.i32(CHUNK_START)).add(count));
+          }
+          rest.set(rest.sub(count));
+        },
+        () => rest.ne(0),
+      );
+    });
+  });
+  const e = instantiate(heap, m);
+  return { row: e.row!, drive: e.drive as () => void };
+}
+
+/** A pointwise computation over views of one shape; also the epilogue of other kernels. */
+export function pointwise(heap: Heap, exprs: readonly Expr[], rank: number, ignoreCoord = false): Executable {
+  const outputDtypes = exprs.map((e) => e.dtype);
+  const found = inputDtypes(exprs);
+  const inputCount = Math.max(-1, ...found.keys()) + 1;
+  const inputTypes = Array.from({ length: inputCount }, (_, i) => found.get(i));
+  const scalarTypes = scalarDtypes(exprs);
+  const faults = canFault(exprs);
+  const coordRank = !ignoreCoord && usesCoord(exprs) ? rank : undefined;
+  const outs = exprs.length;
+  const bytes = [...outputDtypes, ...inputTypes].map((d) => (d ? dtypes[d].bytes : 0));
+  const operands = bytes.length;
+  const variants = new Map<string, Variant>();
+  const variant = (steps: readonly Step[]): Variant => {
+    const key = steps.join();
+    let v = variants.get(key);
+    if (!v) {
+      v = build(heap, exprs, outputDtypes, inputTypes, steps, coordRank);
+      variants.set(key, v);
+    }
+    return v;
+  };
+  let dense: Exports[string] | undefined;
+  const pointers: number[] = new Array(operands).fill(0);
+
+  const callDense = (n: number): void => {
+    dense ??= variant(bytes.map((): Step => 'dense')).row;
+    switch (operands) {
+      case 1:
+        dense(n, pointers[0]);
+        break;
+      case 2:
+        dense(n, pointers[0], pointers[1]);
+        break;
+      case 3:
+        dense(n, pointers[0], pointers[1], pointers[2]);
+        break;
+      case 4:
+        dense(n, pointers[0], pointers[1], pointers[2], pointers[3]);
+        break;
+      default:
+        dense(n, ...pointers);
+    }
+  };
+
+  const general = (outputs: readonly View[], inputs: readonly View[]): void => {
+    const views: View[] = [...outputs];
+    for (let i = 0; i < inputCount; i++) views.push(inputTypes[i] ? inputs[i]! : outputs[0]!);
+    let loop: Loop = loopOf(views, outputs[0]!.shape);
+    if (coordRank === undefined) loop = merged(ordered(loop));
+    else if (loop.sizes.length === 0) loop = { sizes: [1], strides: views.map(() => [0]) };
+    const inner = loop.sizes.length - 1;
+    const steps = bytes.map((b, i): Step => {
+      const s = loop.strides[i]![inner]!;
+      if (b === 0 || s === b || loop.sizes[inner] === 1) return 'dense';
+      return s === 0 && i >= outs ? 'fixed' : 'strided';
+    });
+    const v = variant(steps);
+    writeLoop(heap, LOOP, pointers, loop);
+    v.drive();
+  };
+
+  return (outputs, inputs, scalars) => {
+    if (scalarTypes.length > 0) writeScalars(heap, scalarTypes, scalars!);
+    const out = outputs[0]!;
+    const n = numel(out.shape);
+    if (n === 0) return;
+    for (let i = 0; i < outs; i++) {
+      const v = outputs[i]!;
+      pointers[i] = (v.memory as Block).pointer + v.offset * bytes[i]!;
+    }
+    for (let i = 0; i < inputCount; i++) {
+      const b = bytes[outs + i]!;
+      if (b === 0) continue;
+      const v = inputs[i]!;
+      pointers[outs + i] = (v.memory as Block).pointer + v.offset * b;
+    }
+    let flat = coordRank === undefined && n <= CHUNK;
+    if (flat && n !== 1) {
+      for (let i = 0; i < outs && flat; i++) flat = isContiguous(outputs[i]!);
+      for (let i = 0; i < inputCount && flat; i++) flat = bytes[outs + i] === 0 || isContiguous(inputs[i]!);
+    }
+    if (flat) callDense(n);
+    else general(outputs, inputs);
+    if (faults) checkFault(heap);
+  };
+}
+
+export const compilePointwise = (heap: Heap, kernel: PointwiseKernel): Executable =>
+  pointwise(heap, kernel.exprs, kernel.rank);

@@ -1,0 +1,145 @@
+/** The innermost loop of element-wise work: vectors of the elements where all operands are dense or constant, then the rest one by one. */
+import { type ComputeType, type DType, dtypes, type Expr } from '@sconce/core';
+import type { Fn, Module } from '../asm/module.ts';
+import type { Val } from '../asm/val.ts';
+import { load, loadVector, store, storeVector, type Width } from '../lower/element.ts';
+import { type Leaves, lower, widthOf } from '../lower/lower.ts';
+import { counterAddress, LOOP, SCALARS } from './odometer.ts';
+
+/** How an operand steps in the row: from element to element, not at all, or by a stride that comes with the call. */
+export type Step = 'dense' | 'fixed' | 'strided';
+
+export interface RowSpec {
+  readonly exprs: readonly Expr[];
+  readonly outputs: readonly DType[];
+  /** dtype of each input; undefined for one that no expression reads. */
+  readonly inputs: readonly (DType | undefined)[];
+  /** Per operand, outputs first. */
+  readonly steps: readonly Step[];
+  /** With coordinates: the rank of the iteration; the loop's counters stand at LOOP. */
+  readonly coordRank?: number;
+}
+
+/** Start of the running chunk in the inner dim, for coordinates. */
+export const CHUNK_START = LOOP - 8;
+
+/** A scalar as the lane needs it, loaded once at entry. */
+function scalarLeaf(fn: Fn, cache: Map<string, Val>, index: number, dtype: ComputeType, width: Width): Val {
+  const key = `${index} ${dtype} ${width}`;
+  const known = cache.get(key);
+  if (known) return known;
+  const address = fn.i32(SCALARS + 8 * index);
+  let v: Val;
+  if (dtype === 'float32') v = fn.load('f64', 0x2b, address).convert(0xb6, 'f32');
+  else if (dtype === 'float64') v = fn.load('f64', 0x2b, address);
+  else if (dtype === 'int64') v = fn.load('i64', 0x29, address);
+  else v = fn.loadI32(address);
+  if (width !== 1) {
+    if (dtype === 'bool') v = width === 2 ? v.convert(0xac, 'i64') : v;
+    v = v.splat();
+    if (dtype === 'bool') v = v.neg();
+  }
+  v = v.keep();
+  cache.set(key, v);
+  return v;
+}
+
+/** Which scalars the expressions read. */
+function scalarsOf(exprs: readonly Expr[]): { index: number; dtype: ComputeType }[] {
+  const found = new Map<string, { index: number; dtype: ComputeType }>();
+  const seen = new Set<Expr>();
+  const go = (e: Expr): void => {
+    if (seen.has(e)) return;
+    seen.add(e);
+    if (e.op === 'scalar') found.set(`${e.index} ${e.dtype}`, e);
+    if ('args' in e) e.args.forEach(go);
+  };
+  exprs.forEach(go);
+  return [...found.values()];
+}
+
+/**
+ * Adds the row function: (n, a pointer per operand, a stride per strided operand). n is at least 1.
+ * Exported as `row`.
+ */
+export function rowFunction(m: Module, spec: RowSpec): Fn {
+  const operands: (DType | undefined)[] = [...spec.outputs, ...spec.inputs];
+  const strided = spec.steps.map((s, i) => (s === 'strided' ? i : -1)).filter((i) => i >= 0);
+  const width: Width = strided.length > 0 || spec.coordRank !== undefined ? 1 : widthOf(spec.exprs);
+  const params = [
+    'i32' as const,
+    ...operands.map(() => 'i32' as const),
+    ...strided.map(() => 'i32' as const),
+  ];
+  return m.fn('row', params, [], (fn) => {
+    const n = fn.param(0);
+    const pointers = operands.map((_, i) => fn.param(1 + i));
+    const outs = spec.outputs.length;
+    const scalarCache = new Map<string, Val>();
+    const wanted = scalarsOf(spec.exprs);
+    for (const w of width === 1 ? [1 as const] : [1 as const, width])
+      for (const s of wanted) scalarLeaf(fn, scalarCache, s.index, s.dtype, w);
+    // Operands that do not move are read once.
+    const fixed = new Map<string, Val>();
+    operands.forEach((dtype, i) => {
+      if (i < outs || !dtype || spec.steps[i] !== 'fixed') return;
+      const one = load(fn, dtype, pointers[i]!).keep();
+      fixed.set(`${i} 1`, one);
+      if (width === 1) return;
+      let v: Val = one;
+      if (width === 2 && dtype === 'float32') v = one.convert(0xbb, 'f64');
+      if (width === 2 && dtype === 'bool') v = one.convert(0xac, 'i64');
+      v = v.splat();
+      if (dtype === 'bool') v = v.neg();
+      fixed.set(`${i} ${width}`, v.keep());
+    });
+    const rank = spec.coordRank ?? 0;
+    const coords: Val[] = [];
+    if (spec.coordRank !== undefined) {
+      for (let d = 0; d < rank; d++) {
+        const at = d === rank - 1 ? CHUNK_START : counterAddress(LOOP, operands.length, rank - 2 - d);
+        coords.push(fn.loadI32(fn.i32(at)).convert(0xac, 'i64').keep());
+      }
+    }
+    const leaves = (w: Width): Leaves => ({
+      input: (index, dtype) => {
+        const i = outs + index;
+        const known = fixed.get(`${i} ${w}`);
+        if (known) return known;
+        return w === 1 ? load(fn, dtype, pointers[i]!) : loadVector(fn, dtype, w, pointers[i]!);
+      },
+      scalar: (index, dtype) => scalarLeaf(fn, scalarCache, index, dtype, w),
+      coord: (dim) => coords[dim]!,
+    });
+    const body = (w: Width): void => {
+      const values = lower(fn, spec.exprs, w, leaves(w));
+      values.forEach((v, j) => {
+        if (w === 1) store(fn, spec.outputs[j]!, pointers[j]!, v);
+        else storeVector(fn, spec.outputs[j]!, w, pointers[j]!, v);
+      });
+      operands.forEach((dtype, i) => {
+        if (spec.steps[i] === 'dense' && dtype) pointers[i]!.inc(dtypes[dtype].bytes * w);
+        if (spec.steps[i] === 'strided' && dtype)
+          pointers[i]!.inc(fn.param(1 + operands.length + strided.indexOf(i)));
+      });
+      if (rank > 0) coords[rank - 1]!.inc(coords[rank - 1]!.k(1));
+    };
+    const loop = (w: Width, count: Val): void =>
+      fn.if(count.ne(0), () =>
+        fn.doWhile(
+          () => body(w),
+          () => {
+            count.inc(-1);
+            return count.ne(0);
+          },
+        ),
+      );
+    if (width === 1) loop(1, n);
+    else {
+      const vectors = n.shrU(width === 4 ? 2 : 1).keep();
+      loop(width, vectors);
+      const rest = n.and(width - 1).keep();
+      loop(1, rest);
+    }
+  });
+}

@@ -1,0 +1,79 @@
+/** The iteration of a kernel over strided operands: dims in the best order, merged where all operands allow it. */
+import { dtypes, type View } from '@sconce/core';
+import type { Block } from './heap.ts';
+
+export const pointerOf = (v: View): number => (v.memory as Block).pointer + v.offset * dtypes[v.dtype].bytes;
+
+export const numel = (shape: readonly number[]): number => {
+  let n = 1;
+  for (let i = 0; i < shape.length; i++) n *= shape[i]!;
+  return n;
+};
+
+export function isContiguous(v: View): boolean {
+  const { shape, strides } = v;
+  let want = 1;
+  for (let i = shape.length - 1; i >= 0; i--) {
+    const n = shape[i]!;
+    if (n !== 1 && strides[i] !== want) return false;
+    want *= n;
+  }
+  return true;
+}
+
+/** Sizes from the outermost dim to the innermost, and for each operand its byte strides. */
+export interface Loop {
+  readonly sizes: number[];
+  readonly strides: number[][];
+}
+
+/** The dims of the views as they are, with byte strides. */
+export function loopOf(views: readonly View[], shape: readonly number[], from = 0, to = shape.length): Loop {
+  return {
+    sizes: shape.slice(from, to),
+    strides: views.map((v) => {
+      const bytes = dtypes[v.dtype].bytes;
+      return v.strides.slice(from, to).map((s) => s * bytes);
+    }),
+  };
+}
+
+/** Orders dims so that the first operand (then the others) moves least in the innermost. */
+export function ordered(loop: Loop): Loop {
+  const order = loop.sizes.map((_, i) => i);
+  order.sort((a, b) => {
+    for (const s of loop.strides) {
+      const x = Math.abs(s[a]!);
+      const y = Math.abs(s[b]!);
+      if (x !== y && x !== 0 && y !== 0) return y - x;
+    }
+    return a - b;
+  });
+  return {
+    sizes: order.map((i) => loop.sizes[i]!),
+    strides: loop.strides.map((s) => order.map((i) => s[i]!)),
+  };
+}
+
+/** Drops dims of size 1 and merges neighbours that step as one; never leaves less than one dim. */
+export function merged(loop: Loop): Loop {
+  const sizes: number[] = [];
+  const strides: number[][] = loop.strides.map(() => []);
+  for (let d = 0; d < loop.sizes.length; d++) {
+    const n = loop.sizes[d]!;
+    if (n === 1) continue;
+    const last = sizes.length - 1;
+    if (last >= 0 && loop.strides.every((s, i) => strides[i]![last] === s[d]! * n)) {
+      sizes[last]! *= n;
+      for (let i = 0; i < strides.length; i++) strides[i]![last] = loop.strides[i]![d]!;
+    } else {
+      sizes.push(n);
+      for (let i = 0; i < strides.length; i++) strides[i]!.push(loop.strides[i]![d]!);
+    }
+  }
+  if (sizes.length === 0) {
+    sizes.push(1);
+    for (const s of strides) s.push(0);
+  }
+  return { sizes, strides };
+}
