@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Backend } from '@sconce/core';
 import type { Tier } from './case.ts';
+import { checkMutants } from './mutants/index.ts';
 import { ReportBuilder, summary } from './report.ts';
 import { reportHtml } from './report-html.ts';
 import { run } from './run.ts';
@@ -15,7 +16,8 @@ BACKEND is a module: a path, or a package's name. Its default export, or its fir
 function or class without arguments that gives one, is tested.
 QUERY selects cases: kernels, kernels:matmul, 'ops:softmax.*:dtype=float32', …
 Expected failures are read from conformance.expect beside the module, lines 'fail QUERY  # reason'.
---all prints every failure, not the first alone.`;
+--all prints every failure, not the first alone.
+--mutants checks the suite instead: BACKEND, with one deliberate fault after another, must fail each time.`;
 
 const isBackend = (value: unknown): value is Backend =>
   typeof value === 'object' && value !== null && 'compile' in value && 'allocate' in value;
@@ -44,6 +46,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       json: { type: 'string' },
       html: { type: 'string' },
       expect: { type: 'string' },
+      mutants: { type: 'boolean', default: false },
       all: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -59,6 +62,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     console.error(`${module} exports no backend`);
     return 2;
   }
+  if (values.mutants) return await reportMutants(backend);
   const expectFile = values.expect ?? (isPath ? join(dirname(resolve(module)), 'conformance.expect') : '');
   const expectations = expectFile && existsSync(expectFile) ? readFileSync(expectFile, 'utf8') : '';
   const report = new ReportBuilder(backend.name, values.tier);
@@ -82,4 +86,18 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (failures > 1 && !values.all)
     console.error(`${failures} cases failed; the first is above, --all prints every one`);
   return failures > 0 ? 1 : 0;
+}
+
+async function reportMutants(backend: Backend): Promise<number> {
+  let caught = 0;
+  let missed = 0;
+  for await (const { name, caughtBy } of checkMutants(backend)) {
+    if (caughtBy === undefined) missed++;
+    else caught++;
+    console.log(
+      `${caughtBy === undefined ? 'MISSED' : 'caught'}  ${name}${caughtBy === undefined ? '' : `  (${caughtBy})`}`,
+    );
+  }
+  console.log(`${caught} of ${caught + missed} mutants caught`);
+  return missed > 0 ? 1 : 0;
 }

@@ -1,5 +1,7 @@
 /** The layers, in the order in which an implementer meets them. */
 import type { Layer } from '../case.ts';
+import { autogradLayer } from './autograd.ts';
 import { kernels } from './kernels/index.ts';
+import { opsLayer } from './ops.ts';
 
-export const layers: readonly Layer[] = [kernels];
+export const layers: readonly Layer[] = [kernels, opsLayer, autogradLayer];

@@ -12,9 +12,9 @@ interface Config {
   readonly channels: readonly [input: number, output: number];
   readonly size: readonly number[];
   readonly window: readonly number[];
-  readonly stride?: number;
-  readonly padding?: number;
-  readonly dilation?: number;
+  readonly stride?: number | readonly number[];
+  readonly padding?: number | readonly number[];
+  readonly dilation?: number | readonly number[];
   readonly groups?: number;
   readonly outputPadding?: number;
 }
@@ -27,6 +27,14 @@ const configs: Record<string, Config> = {
   '2d-3x3': { batch: 2, channels: [3, 5], size: [7, 9], window: [3, 3], padding: 1 },
   '2d-5x3': { channels: [2, 3], size: [8, 8], window: [5, 3] },
   '2d-stride': { batch: 2, channels: [3, 4], size: [9, 10], window: [3, 3], stride: 2, padding: 1 },
+  '2d-uneven': {
+    channels: [2, 3],
+    size: [9, 11],
+    window: [2, 3],
+    stride: [1, 2],
+    padding: [2, 1],
+    dilation: [2, 1],
+  },
   '2d-dilated': { channels: [2, 3], size: [9, 9], window: [3, 3], dilation: 2, padding: 2 },
   '2d-all': {
     batch: 2,
@@ -50,7 +58,8 @@ const configs: Record<string, Config> = {
   '3d-stride': { channels: [2, 4], size: [5, 5, 5], window: [3, 3, 3], stride: 2, padding: 1, groups: 2 },
 };
 
-const each = (value: number, dims: number) => new Array<number>(dims).fill(value);
+const each = (value: number | readonly number[], dims: number): readonly number[] =>
+  typeof value === 'number' ? new Array<number>(dims).fill(value) : value;
 
 interface Problem {
   readonly kernel: ConvKernel;

@@ -137,6 +137,8 @@ async function check(
       ...placesOf(shape, { strides: view.strides, offset: view.offset, length: before.length }),
     ];
     if (!trial.fault) {
+      if (want.length !== places.length)
+        throw new Error(`the case wants ${want.length} of ${places.length} elements`);
       const got = places.map((offset, i) => (want[i] === null ? 0 : after[offset]));
       const close = trial.accuracy === 'close' && isFloatDType(dtype);
       const difference = firstDifference(

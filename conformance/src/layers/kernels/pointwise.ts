@@ -1,7 +1,7 @@
 /** `pointwise`: loads, stores and casts of every dtype, layouts, ranks, sizes, scalars, coordinates, several outputs, aliasing. */
-import { computeType, type DType, dtypes, type Expr } from '@sconce/core';
-import type { Case, LayerContext } from '../../case.ts';
-import { decode, isFloatDType, type Num, toDType } from '../../numbers.ts';
+import { type Backend, computeType, type DType, dtypes, type Expr } from '@sconce/core';
+import { type Case, fail, type LayerContext, notApplicable, pass } from '../../case.ts';
+import { decode, encode, isFloatDType, type Num, toDType } from '../../numbers.ts';
 import { apply, cast, constant, coord, input, scalar } from './build.ts';
 import { kernelCase, type Trial } from './kernel-case.ts';
 import { indices, type LayoutName, layouts } from './place.ts';
@@ -109,6 +109,7 @@ export function* pointwiseCases({ backend }: LayerContext): Generator<Case> {
     yield make('alias', { layout, outputs: 1 }, () => aliasTrial(layout));
     yield make('alias', { layout, outputs: 'swapped' }, () => swapTrial(layout));
   }
+  yield reuseCase(backend);
   yield make('deep', { depth: 40 }, deepTrial);
 }
 
@@ -407,5 +408,47 @@ function deepTrial(): Trial {
     inputs: [{ dtype: 'float64', shape: [11], values: a }],
     outputs: [{ dtype: 'float64', shape: [11], want }],
     accuracy: 'close',
+  };
+}
+
+/** One executable, called again with other scalars, sizes and strides. */
+function reuseCase(backend: Backend): Case {
+  const dtype = 'float32';
+  return {
+    id: { layer: 'kernels', name: 'pointwise.reuse', params: { dtype } },
+    async run() {
+      if (!backend.capabilities.scalarOps.has('mul'))
+        return notApplicable('mul is not in capabilities.scalarOps');
+      const run = backend.compile({
+        kind: 'pointwise',
+        rank: 2,
+        exprs: [apply('mul', dtype, input(0, dtype), scalar(0, dtype))],
+      });
+      const values = someValues(dtype, 12, 11) as number[];
+      const [from, to] = [backend.allocate(dtype, 12), backend.allocate(dtype, 12)];
+      try {
+        for (const [shape, strides, factor] of [
+          [[3, 4], [4, 1], 2],
+          [[4, 3], [1, 4], -3],
+          [[2, 2], [4, 2], 0.5],
+          [[0, 4], [4, 1], 1],
+          [[1, 12], [0, 1], 4],
+        ] as const) {
+          backend.write(from, 0, encode(values, dtype));
+          const view = { memory: to, dtype, shape, strides: [shape[1], 1], offset: 0 } as const;
+          run([view], [{ ...view, memory: from, strides }], [factor]);
+          const got = decode(await backend.read(to, 0, sizeOf(shape)), dtype);
+          const want = indices(shape).map(([i, j]) =>
+            Math.fround(values[i * strides[0] + j * strides[1]] * factor),
+          );
+          if (!want.every((v, i) => v === got[i]))
+            return fail(`shape [${shape}], strides [${strides}], scalar ${factor}: got ${got}, want ${want}`);
+        }
+        return pass;
+      } finally {
+        backend.free(from);
+        backend.free(to);
+      }
+    },
   };
 }

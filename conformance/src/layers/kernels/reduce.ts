@@ -64,8 +64,8 @@ const resultType = (combine: Combine, type: ComputeType): ComputeType => (isArg(
 const sizeOf = (shape: readonly number[]) => shape.reduce((n, size) => n * size, 1);
 
 /** Cuts a row-major list into its rows of `length`. */
-const rows = <T>(list: readonly T[], length: number): T[][] =>
-  Array.from({ length: list.length / length }, (_, i) => list.slice(i * length, (i + 1) * length));
+const rows = <T>(list: readonly T[], length: number, count: number = list.length / length): T[][] =>
+  Array.from({ length: count }, (_, i) => list.slice(i * length, (i + 1) * length));
 
 interface Options {
   readonly dtype: DType;
@@ -85,7 +85,7 @@ function foldTrial(combine: Combine, options: Options): Trial {
   const length = sizeOf(shape.slice(shape.length - reduced));
   const values = options.values ?? someValues(dtype, sizeOf(shape), 21);
   const mapped = values.map((x) => toDType(x, type));
-  const want = rows(mapped, length).map((row) => toDType(foldOf(combine, row, type), outType));
+  const want = rows(mapped, length, sizeOf(outer)).map((row) => toDType(foldOf(combine, row, type), outType));
   return {
     kernel: {
       kind: 'reduce',

@@ -130,6 +130,9 @@ export async function* scalarOpCases({ backend, files }: LayerContext): AsyncGen
       const build = op === 'where' ? () => whereTrial(dtype) : scalarTrial(op, dtype, frozen);
       if (build) yield kernelCase(backend, `pointwise.${op}`, { dtype, values: 'special' }, build);
     }
+    if (oddAtZero.includes(op))
+      for (const dtype of ['float32', 'float64'] as const)
+        yield kernelCase(backend, `pointwise.${op}`, { dtype, values: 'tiny' }, () => tinyTrial(op, dtype));
     if (op === 'div' || op === 'rem')
       for (const dtype of ['int32', 'int64'] as const)
         yield kernelCase(backend, `pointwise.${op}`, { dtype, values: 'zero' }, () =>
@@ -211,6 +214,33 @@ function scalarTrial(op: ScalarOp, dtype: ComputeType, frozen: ScalarValues): ((
       y.map((v) => toDType(Number(v), dtype)),
       accuracy,
     );
+  };
+}
+
+/** Operations that are x near 0, up to terms of x²: there an error is measured against x, not against 1. */
+const oddAtZero: readonly ScalarOp[] = [
+  'expm1',
+  'log1p',
+  'sin',
+  'tan',
+  'asin',
+  'atan',
+  'sinh',
+  'tanh',
+  'asinh',
+  'atanh',
+];
+
+function tinyTrial(op: ScalarOp, dtype: 'float32' | 'float64'): Trial {
+  const x = Array.from({ length: 20 }, (_, i) => (i % 2 ? -1 : 1) * 2 ** (-24 - i));
+  // Scaled up afterwards, so that the tolerance's absolute part does not hide them.
+  const scaled = (expr: Expr) =>
+    apply('mul', dtype, expr, apply('div', dtype, { op: 'const', value: 1, dtype }, input(0, dtype)));
+  return {
+    kernel: { kind: 'pointwise', rank: 1, exprs: [scaled(apply(op, dtype, input(0, dtype)))] },
+    inputs: [{ dtype, shape: [x.length], values: x }],
+    outputs: [{ dtype, shape: [x.length], want: x.map(() => 1) }],
+    accuracy: 'close',
   };
 }
 

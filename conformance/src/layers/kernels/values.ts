@@ -23,6 +23,7 @@ export const specialIntegers = (dtype: 'int32' | 'int64'): Num[] => {
   const large = [
     2n ** 32n,
     -(2n ** 32n) - 1n,
+    2n ** 53n,
     2n ** 53n + 1n,
     -(2n ** 53n) - 1n,
     3037000500n,
