@@ -1,7 +1,8 @@
 /** The gather and scatter kernels. */
 import type { Executable, GatherKernel, ScatterCombine, ScatterKernel, View } from '@sconce/core';
 import { aten, inplace, kernel } from '../call.ts';
-import { assign, clone, count, unsqueeze } from './views.ts';
+import { dtypeCodes } from '../memory.ts';
+import { assign, cast, clone, count, unsqueeze } from './views.ts';
 
 export const gather =
   ({ dim }: GatherKernel): Executable =>
@@ -18,14 +19,18 @@ const reductions: Record<Exclude<ScatterCombine, 'set'>, string> = {
 };
 
 export const scatter =
-  ({ dim, combine }: ScatterKernel): Executable =>
+  ({ dim, combine, dtype }: ScatterKernel): Executable =>
   ([output], [x, index]) => {
     if (count(index.shape) === 0) return;
+    const isNarrow = combine !== 'set' && (dtype === 'float16' || dtype === 'bfloat16');
+    const wide = (view: View) => (isNarrow ? cast(view, dtypeCodes.float32) : view);
     kernel(() => {
       // In a copy, so that an index out of range leaves the output as it was, and any strides will do.
-      const base = clone(output);
+      const base = wide(clone(output));
       const [to, at, from] =
-        output.shape.length === 0 ? [base, index, x].map((v: View) => unsqueeze(v, 0)) : [base, index, x];
+        output.shape.length === 0
+          ? [base, index, wide(x)].map((view) => unsqueeze(view, 0))
+          : [base, index, wide(x)];
       if (combine === 'set') inplace('scatter_.src', to, dim, at, from);
       else inplace('scatter_reduce_.two', to, dim, at, from, reductions[combine]);
       assign(output, base);

@@ -1,5 +1,5 @@
 /** The matmul kernel: batched, in its accumulating dtype. */
-import type { Executable, Expr, MatmulKernel, View } from '@sconce/core';
+import type { DType, Executable, Expr, MatmulKernel, View } from '@sconce/core';
 import { aten, kernel } from '../call.ts';
 import { dtypeCodes } from '../memory.ts';
 import { evaluate } from './evaluate.ts';
@@ -9,9 +9,12 @@ export const matmul =
   ({ accumulate, finish }: MatmulKernel): Executable =>
   ([output], [a, b, ...rest], scalars = []) => {
     if (count(output.shape) === 0) return;
-    const wide = (view: View) => (view.dtype === accumulate ? view : cast(view, dtypeCodes[accumulate]));
+    // OpenBLAS's float32 sums are no more accurate than one after another; `mm` and its like, taken over whole, use them.
+    const wide = accumulate === 'float32' ? 'float64' : accumulate;
+    const as = (view: View, dtype: DType) => (view.dtype === dtype ? view : cast(view, dtypeCodes[dtype]));
     kernel(() => {
-      assign(output, finished(aten('bmm')(wide(a), wide(b)), finish, rest, scalars));
+      const sum = as(aten('bmm')(as(a, wide), as(b, wide)), accumulate);
+      assign(output, finished(sum, finish, rest, scalars));
     });
   };
 
