@@ -1,14 +1,16 @@
 /** The table of operators: every family, registered and callable. */
 import { install } from '../dispatch/install.ts';
 import { register } from '../dispatch/operator.ts';
+import { activations } from './activation.ts';
 import { arithmetic } from './arithmetic.ts';
 import { compare } from './compare.ts';
 import { copy } from './copy.ts';
 import { creation } from './creation.ts';
+import { joins } from './join.ts';
 import { products } from './matmul.ts';
 import { reductions } from './reduce.ts';
 import { unary } from './unary.ts';
 import { views } from './view.ts';
 
-for (const family of [arithmetic, unary, compare, copy, creation, views, reductions, products]) register(family);
+for (const family of [arithmetic, unary, compare, copy, creation, views, reductions, products, joins, activations]) register(family);
 install();
