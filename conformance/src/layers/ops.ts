@@ -5,6 +5,7 @@
 import {
   type Backend,
   findOperator,
+  mayOverlapItself,
   type Operator,
   scope,
   set_overrides_enabled,
@@ -111,8 +112,7 @@ function inplaceTwin({ schema }: Operator, frozen: FrozenCase): Operator | undef
   return findOperator(`${schema.namespace}::${schema.base}_${schema.overload && `.${schema.overload}`}`);
 }
 
-const overlapsItself = ({ s, st }: FrozenTensor): boolean =>
-  st?.some((stride, d) => stride === 0 && s[d] > 1) ?? false;
+const overlapsItself = ({ s, st }: FrozenTensor): boolean => st !== undefined && mayOverlapItself(s, st);
 
 async function attempt(
   backend: Backend,

@@ -64,7 +64,14 @@ export const callMutant = <K extends Kernel['kind']>(
       const run = backend.compile(kernel);
       if (kind !== 'any' && kernel.kind !== kind) return run;
       return (outputs, inputs, scalars = []) =>
-        call({ backend, kernel: kernel as KindOf<K>, outputs, inputs, scalars, run });
+        call({
+          backend,
+          kernel: kernel as KindOf<K>,
+          outputs: outputs.map(plain),
+          inputs: inputs.map(plain),
+          scalars,
+          run,
+        });
     }),
 });
 
@@ -91,3 +98,12 @@ function mapExprs(kernel: Kernel, f: (expr: Expr) => Expr): Kernel {
 /** An expression with each node replaced, arguments first. */
 export const mapExpr = (expr: Expr, f: (expr: Expr) => Expr): Expr =>
   f('args' in expr ? ({ ...expr, args: expr.args.map((arg) => mapExpr(arg, f)) } as Expr) : expr);
+
+/** A view that may be spread. */
+export const plain = ({ memory, dtype, shape, strides, offset }: View): View => ({
+  memory,
+  dtype,
+  shape,
+  strides,
+  offset,
+});

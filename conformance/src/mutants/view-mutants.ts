@@ -1,6 +1,6 @@
 /** Faults in how a backend walks its views, keeps its executables and moves its bytes. */
 import type { Backend, Executable, TypedArray, View } from '@sconce/core';
-import { callMutant, type Mutant, withCompile } from './mutant.ts';
+import { callMutant, type Mutant, plain, withCompile } from './mutant.ts';
 
 const contiguous = (shape: readonly number[]): number[] =>
   shape.map((_, d) => shape.slice(d + 1).reduce((n, size) => n * size, 1));
@@ -185,8 +185,9 @@ function remembering(
         const run: Executable = backend.compile(kernel);
         let first: Arguments | undefined;
         return (outputs, inputs, scalars = []) => {
-          first ??= [outputs, inputs, scalars];
-          run(...mix(first, [outputs, inputs, scalars]));
+          const call: Arguments = [outputs.map(plain), inputs.map(plain), scalars];
+          first ??= call;
+          run(...mix(first, call));
         };
       }),
   };

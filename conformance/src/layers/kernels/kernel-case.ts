@@ -70,6 +70,36 @@ interface Placed {
   readonly before: readonly Num[];
 }
 
+/** A view as core lends it: its parts are no properties of its own (a spread copies nothing), and none may be changed. */
+class LentView implements View {
+  readonly #parts: View;
+
+  constructor(memory: object, dtype: DType, shape: readonly number[], { strides, offset }: Place) {
+    this.#parts = {
+      memory,
+      dtype,
+      shape: Object.freeze([...shape]),
+      strides: Object.freeze([...strides]),
+      offset,
+    };
+  }
+  get memory(): object {
+    return this.#parts.memory;
+  }
+  get dtype(): DType {
+    return this.#parts.dtype;
+  }
+  get shape(): readonly number[] {
+    return this.#parts.shape;
+  }
+  get strides(): readonly number[] {
+    return this.#parts.strides;
+  }
+  get offset(): number {
+    return this.#parts.offset;
+  }
+}
+
 async function attempt(backend: Backend, id: CaseId, trial: Trial): Promise<Verdict> {
   const lacking = missing(backend, trial);
   if (lacking) return notApplicable(lacking);
@@ -86,7 +116,7 @@ async function attempt(backend: Backend, id: CaseId, trial: Trial): Promise<Verd
     memories.push(memory);
     const data = encode(before, dtype);
     backend.write(memory, 0, data);
-    const view = { memory, dtype, shape, strides: at.strides, offset: at.offset };
+    const view = new LentView(memory, dtype, shape, at);
     return { view, before: decode(data, dtype) };
   };
   try {

@@ -24,13 +24,14 @@ export const matmul = (kernel: MatmulKernel): Executable => {
   };
 
   /** One matrix of the batch; not the batch at once, which may be a single matrix repeated by stride 0. */
-  function matrix({ shape, strides, offset, ...view }: View, batch: number) {
+  function matrix({ memory, dtype, shape, strides, offset }: View, batch: number) {
     const values = load({
-      ...view,
+      memory,
+      dtype,
       shape: shape.slice(1),
       strides: strides.slice(1),
       offset: offset + batch * strides[0],
     });
-    return convert(values, view.dtype, accumulate);
+    return convert(values, dtype, accumulate);
   }
 };

@@ -21,8 +21,8 @@ export const reduce =
       shape,
       input: (index) => {
         if (index < folds.length) return folded[index];
-        const view = inputs[index - folds.length];
-        return load({ ...view, shape, strides: view.strides.slice(0, rank) });
+        const { memory, dtype, strides, offset } = inputs[index - folds.length];
+        return load({ memory, dtype, shape, strides: strides.slice(0, rank), offset });
       },
       scalars,
     });
