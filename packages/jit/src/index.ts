@@ -1,1 +1,7 @@
-export {};
+export { JitError } from './errors.ts';
+export type { Explanation } from './explain.ts';
+export { UnknownOperatorError } from './frontend/builder.ts';
+export { CompileError } from './frontend/source.ts';
+export { type ArchiveSource, type JitLoadOptions, load } from './load.ts';
+export { ScriptModule } from './module.ts';
+export { output } from './ops/tensor.ts';

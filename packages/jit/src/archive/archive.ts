@@ -1,0 +1,68 @@
+/** The records of a TorchScript archive: its version, code, constants, data and extra files, out of a zip. */
+import { decodeUtf8, isZip, NotSupportedError, readZip, TorchError, type ZipArchive } from '@sconce/core';
+
+const supported = { lowest: 1, highest: 10 };
+
+export class Archive {
+  private readonly zip: ZipArchive;
+  private readonly root: string;
+  readonly version: number;
+
+  constructor(bytes: Uint8Array) {
+    if (bytes.length >= 8 && String.fromCharCode(...bytes.subarray(4, 8)) === 'PTMF')
+      throw new NotSupportedError('this is a flatbuffer module for the mobile interpreter: save it with torch.jit.save instead');
+    if (!isZip(bytes) && bytes.length > 2 && bytes[0] === 0x80 && bytes[1] === 2)
+      throw new TorchError(
+        '`torch.jit.load` was given a file that torch.save wrote in its old format: it holds no TorchScript; read it with torch.load',
+      );
+    this.zip = readZip(bytes);
+    const first = this.zip.names[0] ?? '';
+    const slash = first.indexOf('/');
+    if (slash < 0)
+      throw new TorchError("PytorchStreamReader failed reading zip archive: the archive has no folder, so PyTorch did not write it");
+    this.root = first.slice(0, slash + 1);
+    if (!this.has('constants.pkl')) throw new TorchError(this.stranger());
+    this.version = this.readVersion();
+  }
+
+  has(record: string): boolean {
+    return this.zip.has(this.root + record);
+  }
+
+  read(record: string): Uint8Array {
+    return this.zip.read(this.root + record);
+  }
+
+  text(record: string): string {
+    return decodeUtf8(this.read(record));
+  }
+
+  /** Names of the records below a folder, without it. */
+  under(folder: string): string[] {
+    const prefix = this.root + folder;
+    return this.zip.names.filter((name) => name.startsWith(prefix) && name.length > prefix.length).map((name) => name.slice(prefix.length));
+  }
+
+  private readVersion(): number {
+    const record = this.has('.data/version') ? '.data/version' : 'version';
+    // As C++'s stoull: leading blanks and whatever follows the digits do not matter.
+    const digits = /^\s*(\d{1,9})/.exec(this.text(record));
+    if (!digits) throw new TorchError(`the archive's ${record} holds no number`);
+    const version = Number(digits[1]);
+    if (version < supported.lowest || version > supported.highest)
+      throw new NotSupportedError(
+        `Attempted to read a PyTorch file with version ${version}, but the ${version < supported.lowest ? 'minimum' : 'maximum'} supported version for reading is ${version < supported.lowest ? supported.lowest : supported.highest}.`,
+      );
+    return version;
+  }
+
+  private stranger(): string {
+    const { names } = this.zip;
+    if (names.some((name) => name.includes('/.data/ts_code/') || name.endsWith('/.data/extern_modules')))
+      return 'this is a torch.package archive, not one of torch.jit.save';
+    if (this.has('model.json')) return 'this archive is from before PyTorch 1.3 (model.json): save it again with a newer PyTorch';
+    if (this.has('data.pkl'))
+      return 'PytorchStreamReader failed locating file constants.pkl: file not found. This is a checkpoint of torch.save: read it with torch.load';
+    return 'PytorchStreamReader failed locating file constants.pkl: file not found';
+  }
+}

@@ -1,0 +1,182 @@
+/** Inserts nodes into a graph at the current place: constants, tuples, lists, calls of operators by overload resolution. */
+import { NotSupportedError } from '@sconce/core';
+import { type Block, Graph, type Node, type Value } from '../ir/graph.ts';
+import {
+  AnyT,
+  BoolT,
+  FloatT,
+  IntT,
+  type JitType,
+  listOf,
+  NoneT,
+  StrT,
+  type TupleType,
+  tupleOf,
+} from '../ir/types.ts';
+import { type JitArgument, jitSchemaOf, typeOfDefault } from '../ops/operator.ts';
+import { operatorsNamed } from '../ops/registry.ts';
+import { describeSchema, type NamedValue, tryMatch } from './match.ts';
+import { CompileError, type Range } from './source.ts';
+
+/** A program uses an operator that Sconce does not have; kept apart so that loading may go on without it. */
+export class UnknownOperatorError extends NotSupportedError {
+  override name = 'UnknownOperatorError';
+  constructor(readonly operator: string) {
+    super(
+      `Unknown builtin op: ${operator}.\nCould not find any similar ops to ${operator}. This op may not exist or may not be currently supported in TorchScript. (Sconce has no such operator yet; explain() lists all that a program lacks.)`,
+    );
+  }
+}
+
+export class GraphBuilder {
+  readonly graph = new Graph();
+  /** Where nodes are appended. */
+  block: Block = this.graph.block;
+  private readonly numbers = new Map<string, Value>();
+
+  insert(node: Node, range?: Range): Node {
+    if (range) node.range = range;
+    return this.block.append(node);
+  }
+
+  node(kind: string, inputs: readonly Value[], outputs: readonly JitType[], range?: Range): Node {
+    return this.insert(this.graph.create(kind, inputs, outputs), range);
+  }
+
+  constant(value: unknown, type: JitType, range?: Range): Value {
+    const node = this.node('prim::Constant', [], [type], range);
+    node.constant = { value };
+    return node.output;
+  }
+
+  none(range?: Range): Value {
+    return this.constant(null, NoneT, range);
+  }
+
+  bool(value: boolean, range?: Range): Value {
+    return this.constant(value, BoolT, range);
+  }
+
+  string(value: string, range?: Range): Value {
+    return this.constant(value, StrT, range);
+  }
+
+  /** A number written in the text: once per function, before everything else, as torch::jit keeps them. */
+  number(value: number | bigint, isFloat: boolean, range: Range): Value {
+    const key = `${isFloat ? 'f' : 'i'}${Object.is(value, -0) ? '-0' : value}`;
+    let known = this.numbers.get(key);
+    if (!known) {
+      const node = this.graph.create('prim::Constant', [], [isFloat ? FloatT : IntT]);
+      node.constant = { value };
+      node.range = range;
+      this.graph.block.prepend(node);
+      this.numbers.set(key, (known = node.output));
+    }
+    return known;
+  }
+
+  defaultValue(arg: JitArgument): Value {
+    return this.constant(arg.default, typeOfDefault(arg.default, arg.type));
+  }
+
+  list(element: JitType, items: readonly Value[], range?: Range): Value {
+    return this.node('prim::ListConstruct', items, [listOf(element)], range).output;
+  }
+
+  tuple(items: readonly Value[], type: TupleType = tupleOf(items.map((item) => item.type)), range?: Range): Value {
+    return this.node('prim::TupleConstruct', items, [type], range).output;
+  }
+
+  unpackTuple(value: Value): readonly Value[] {
+    if (value.node.kind === 'prim::TupleConstruct') return [...value.node.inputs];
+    return this.node('prim::TupleUnpack', [value], (value.type as TupleType).elements).outputs;
+  }
+
+  /** Calls the operator of this name that the values fit, and returns its one result. */
+  builtin(name: string, args: readonly Value[], range: Range): Value {
+    return this.callBuiltin(
+      name,
+      args.map((value) => ({ value, range })),
+      [],
+      undefined,
+      range,
+    );
+  }
+
+  /** Calls an operator by overload resolution; several results come back as a tuple, none as None. */
+  callBuiltin(
+    name: string,
+    args: readonly NamedValue[],
+    kwargs: readonly NamedValue[],
+    self: NamedValue | undefined,
+    range: Range,
+  ): Value {
+    const candidates = operatorsNamed(name);
+    if (candidates.length === 0) throw new UnknownOperatorError(name);
+    const problems: string[] = [];
+    for (const allowConversions of candidates.length === 1 ? [true] : [false, true]) {
+      problems.length = 0;
+      for (const operator of candidates) {
+        const schema = jitSchemaOf(operator.schema);
+        const matched = tryMatch(this, range, schema, args, kwargs, self, allowConversions);
+        if (typeof matched === 'string') {
+          problems.push(`${describeSchema({ ...schema, name: operator.schema.name })}:\n${matched}`);
+          continue;
+        }
+        const node = this.graph.create(name, matched.inputs, matched.returns);
+        node.operator = operator;
+        this.insert(node, range);
+        return this.pack(node, schema.returnNames, name);
+      }
+    }
+    const swapped = this.swappedNumber(name, args, kwargs, self, range);
+    if (swapped) return swapped;
+    const what =
+      problems.length === 1 ? problems[0] : `Arguments for call are not valid.\nThe following variants are available:\n\n${problems.join('\n\n')}`;
+    throw new CompileError(what, range);
+  }
+
+  private pack(node: Node, names: readonly string[], name: string): Value {
+    if (node.outputs.length === 1) return node.output;
+    if (node.outputs.length === 0) return this.none();
+    const types = node.outputs.map((output) => output.type);
+    const named = names.length > 0 && names.every((n) => n !== '');
+    return this.tuple(node.outputs, named ? { ...tupleOf(types), name, fields: names } : tupleOf(types));
+  }
+
+  /** What PyTorch defines in TorchScript itself: `1 - x`, `1 / x`, `2 < x` with a tensor on the right. */
+  private swappedNumber(
+    name: string,
+    args: readonly NamedValue[],
+    kwargs: readonly NamedValue[],
+    self: NamedValue | undefined,
+    range: Range,
+  ): Value | undefined {
+    const values = [...(self ? [self] : []), ...args].map((arg) => arg.value);
+    if (kwargs.length > 0 || values.length !== 2) return undefined;
+    const [left, right] = values;
+    const isNumber = ['int', 'float', 'number'].includes(left.type.kind);
+    if (!isNumber || right.type.kind !== 'Tensor') return undefined;
+    const swapped = mirrored[name];
+    if (swapped) return this.builtin(swapped, [right, left], range);
+    if (name === 'aten::sub') return this.builtin('aten::add', [this.builtin('aten::neg', [right], range), left], range);
+    if (name === 'aten::div')
+      return this.builtin('aten::mul', [this.builtin('aten::reciprocal', [right], range), left], range);
+    return undefined;
+  }
+
+  any(value: unknown): Value {
+    return this.constant(value, AnyT);
+  }
+}
+
+const mirrored: Readonly<Record<string, string>> = {
+  'aten::add': 'aten::add',
+  'aten::mul': 'aten::mul',
+  'aten::lt': 'aten::gt',
+  'aten::gt': 'aten::lt',
+  'aten::le': 'aten::ge',
+  'aten::ge': 'aten::le',
+  'aten::eq': 'aten::eq',
+  'aten::ne': 'aten::ne',
+};

@@ -1,0 +1,173 @@
+/** What torch::jit does to every freshly compiled graph: simple tuples lowered, dead values dropped, constants pooled at the top. */
+import { Tensor } from '@sconce/core';
+import { allNodes, type Block, type Graph, type Node, type Value } from '../ir/graph.ts';
+import { EnumValue, graphText } from '../ir/types.ts';
+
+export function cleanUp(graph: Graph): void {
+  eraseListLiterals(graph.block);
+  lowerSimpleTuples(graph.block);
+  removeDeadCode(graph.block);
+  poolConstants(graph);
+  canonicalizeOutputs(graph.block);
+}
+
+/** An empty list that nothing gave another type is a list of tensors. */
+function eraseListLiterals(block: Block): void {
+  for (const node of allNodes(block)) {
+    if (node.kind !== 'prim::EmptyListLiteral') continue;
+    if (node.output.uses.length > 0) {
+      const list = node.graph.create('prim::ListConstruct', [], [node.output.type]);
+      list.owner = node.owner;
+      node.owner!.nodes.splice(node.owner!.nodes.indexOf(node), 0, list);
+      node.output.replaceAllUsesWith(list.output);
+    }
+    node.destroy();
+  }
+}
+
+function lowerSimpleTuples(block: Block): void {
+  for (const node of allNodes(block)) {
+    if (node.kind === 'prim::TupleUnpack' && node.inputs[0].node.kind === 'prim::TupleConstruct') {
+      const parts = node.inputs[0].node.inputs;
+      node.outputs.forEach((output, i) => {
+        output.replaceAllUsesWith(parts[i]);
+      });
+    } else if (node.kind === 'prim::TupleIndex' && node.inputs[0].node.kind === 'prim::TupleConstruct') {
+      const index = node.inputs[1].node.constant?.value;
+      const parts = node.inputs[0].node.inputs;
+      if (typeof index === 'number') node.output.replaceAllUsesWith(parts[index < 0 ? index + parts.length : index]);
+    }
+  }
+}
+
+const effects = new Set([
+  'prim::SetAttr', 'prim::RaiseException', 'prim::Print', 'prim::CallMethod', 'prim::CallFunction', 'prim::Enter', 'prim::Exit',
+  'prim::fork', 'aten::warn', 'aten::wait', 'aten::manual_seed', 'aten::set_grad_enabled', 'aten::save',
+]); // prettier-ignore
+
+/** Whether running the node can be seen other than through its outputs. */
+function hasEffect(node: Node): boolean {
+  if (effects.has(node.kind)) return true;
+  if (node.kind === 'prim::If') return node.blocks.some((block) => block.nodes.some(hasEffect));
+  if (node.kind === 'prim::Loop') return true;
+  const schema = node.operator?.schema;
+  if (!schema) return false;
+  if (schema.args.some((arg) => arg.alias?.write)) return true;
+  return random.has(node.kind);
+}
+
+/** A generator's next number is an effect: what follows draws from where this left it. */
+const random = new Set(
+  'rand rand_like randn randn_like randint randint_like randperm bernoulli multinomial normal poisson dropout'
+    .split(' ')
+    .map((name) => `aten::${name}`),
+);
+
+function removeDeadCode(block: Block): void {
+  for (let i = block.nodes.length - 1; i >= 0; i--) {
+    const node = block.nodes[i];
+    if (node.kind === 'prim::If') removeUnusedBranchOutputs(node);
+    for (const inner of node.blocks) removeDeadCode(inner);
+    if (node.outputs.every((output) => output.uses.length === 0) && !hasEffect(node)) node.destroy();
+  }
+}
+
+function removeUnusedBranchOutputs(node: Node): void {
+  for (let i = node.outputs.length - 1; i >= 0; i--) {
+    const output = node.outputs[i];
+    if (output.uses.length > 0) continue;
+    output.setDebugName('');
+    node.outputs.splice(i, 1);
+    for (const block of node.blocks) block.returnNode.removeInput(i);
+  }
+  node.outputs.forEach((output, i) => {
+    output.offset = i;
+  });
+}
+
+const objectIds = new WeakMap<object, number>();
+let nextObjectId = 0;
+
+function constantKey(node: Node): string | undefined {
+  if (node.func) return `function ${node.func.name}`;
+  const text = (value: unknown): string => {
+    if (value instanceof Tensor || value instanceof EnumValue || value instanceof Map || (typeof value === 'object' && value !== null && !Array.isArray(value))) {
+      let id = objectIds.get(value as object);
+      if (id === undefined) objectIds.set(value as object, (id = nextObjectId++));
+      return `object ${id}`;
+    }
+    if (Array.isArray(value)) return `[${value.map(text).join()}]`;
+    if (typeof value === 'string') return JSON.stringify(value);
+    return Object.is(value, -0) ? '-0' : String(value);
+  };
+  return `${graphText(node.output.type)} ${text(node.constant?.value)}`;
+}
+
+/** Equal constants become one; all move to the front, which reverses their order as it does in torch::jit. */
+function poolConstants(graph: Graph): void {
+  const pool = new Map<string, Value>();
+  for (const node of [...allNodes(graph.block)]) {
+    if (node.kind !== 'prim::Constant') continue;
+    const key = constantKey(node);
+    if (key !== undefined) {
+      const known = pool.get(key);
+      if (known) {
+        node.output.replaceAllUsesWith(known);
+        node.destroy();
+        continue;
+      }
+      pool.set(key, node.output);
+    }
+    node.owner!.nodes.splice(node.owner!.nodes.indexOf(node), 1);
+    graph.block.prepend(node);
+  }
+}
+
+/** Orders the outputs of branches by their first use and drops the unused. */
+function canonicalizeOutputs(block: Block): void {
+  const position = new Map<Node, number>();
+  let count = 0;
+  const number = (inner: Block) => {
+    for (const node of inner.nodes) {
+      position.set(node, count++);
+      for (const child of node.blocks) number(child);
+    }
+    position.set(inner.returnNode, count++);
+  };
+  number(block);
+  const firstUse = (value: Value): [number, number] => {
+    let best: [number, number] = [Number.POSITIVE_INFINITY, 0];
+    for (const use of value.uses) {
+      const at = position.get(use.user) ?? 0;
+      if (at < best[0] || (at === best[0] && use.index < best[1])) best = [at, use.index];
+    }
+    return best;
+  };
+  for (const node of allNodes(block)) {
+    if (node.kind !== 'prim::If' && node.kind !== 'prim::Loop') continue;
+    if (node.outputs.length < 2) continue;
+    const order = node.outputs.map((value, i) => ({ i, use: firstUse(value) }));
+    order.sort((a, b) => a.use[0] - b.use[0] || a.use[1] - b.use[1] || a.i - b.i);
+    if (order.every(({ i }, at) => i === at)) continue;
+    const permute = <T>(list: readonly T[], skip: number): T[] => [...list.slice(0, skip), ...order.map(({ i }) => list[skip + i])];
+    const reinput = (target: Node, skip: number) => {
+      const inputs = permute(target.inputs, skip);
+      while (target.inputs.length) target.removeInput(target.inputs.length - 1);
+      for (const input of inputs) target.addInput(input);
+    };
+    const reoutput = (target: Node, skip: number) => {
+      const outputs = permute(target.outputs, skip);
+      target.outputs.splice(0, target.outputs.length, ...outputs);
+      outputs.forEach((output, i) => {
+        output.offset = i;
+      });
+    };
+    reoutput(node, 0);
+    if (node.kind === 'prim::If') for (const inner of node.blocks) reinput(inner.returnNode, 0);
+    else {
+      reinput(node, 2);
+      reoutput(node.blocks[0].paramNode, 1);
+      reinput(node.blocks[0].returnNode, 1);
+    }
+  }
+}

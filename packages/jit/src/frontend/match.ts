@@ -1,0 +1,214 @@
+/** Overload resolution: which schema a call means, and the conversions torch::jit allows on the way. */
+import {
+  annotation,
+  bindVariables,
+  hasVariables,
+  isSubtype,
+  type JitType,
+  listOf,
+  substitute,
+  type TupleType,
+  tupleOf,
+  typesEqual,
+} from '../ir/types.ts';
+import type { Value } from '../ir/graph.ts';
+import type { JitArgument } from '../ops/operator.ts';
+import type { GraphBuilder } from './builder.ts';
+import { CompileError, type Range } from './source.ts';
+
+export interface NamedValue {
+  readonly name?: string;
+  readonly value: Value;
+  readonly range: Range;
+}
+
+export interface MatchedSchema {
+  readonly inputs: readonly Value[];
+  readonly returns: readonly JitType[];
+}
+
+interface Callable {
+  readonly name: string;
+  readonly args: readonly JitArgument[];
+  readonly returns: readonly JitType[];
+  readonly isVararg: boolean;
+}
+
+const unwrapOptional = (type: JitType): JitType => (type.kind === 'Optional' ? type.element : type);
+
+/** Whether all elements of a tuple may be elements of that list. */
+function tupleFitsList(tuple: JitType, list: JitType): boolean {
+  return tuple.kind === 'Tuple' && list.kind === 'List' && tuple.elements.every((e) => isSubtype(e, list.element));
+}
+
+/** Inserts the conversions that lead from the value to the type; returns the value itself where there are none. */
+export function convertTo(builder: GraphBuilder, range: Range, type: JitType, value: Value, allowConversions: boolean): Value {
+  if (type.kind === 'Optional' && value.type.kind !== 'Optional' && value.type.kind !== 'None')
+    return convertTo(builder, range, type.element, value, allowConversions);
+  if (value.node.kind === 'prim::EmptyListLiteral' && type.kind === 'List') return builder.list(type.element, []);
+  if (value.type.kind === 'Tuple') {
+    const wanted = unwrapOptional(type);
+    if (tupleFitsList(value.type, wanted)) {
+      const element = (wanted as { element: JitType }).element;
+      value = builder.list(element, builder.unpackTuple(value));
+    } else if (
+      type.kind === 'Tuple' &&
+      !isSubtype(value.type, type) &&
+      type.elements.length === value.type.elements.length
+    ) {
+      const parts = builder.unpackTuple(value);
+      value = builder.tuple(parts.map((part, i) => convertTo(builder, range, type.elements[i], part, allowConversions)));
+    }
+  }
+  if (!allowConversions) return value;
+  const from = value.type.kind;
+  const to = type.kind;
+  if (from === 'Tensor') {
+    if (to === 'float') return builder.builtin('aten::FloatImplicit', [value], range);
+    if (to === 'int') return builder.builtin('aten::IntImplicit', [value], range);
+    if (to === 'number') return builder.builtin('aten::ScalarImplicit', [value], range);
+    if (to === 'complex') return builder.builtin('aten::ComplexImplicit', [value], range);
+  } else if (from === 'number') {
+    if (to === 'float') return builder.builtin('aten::Float', [value], range);
+    if (to === 'int') return builder.builtin('aten::Int', [value], range);
+    if (to === 'complex') return builder.builtin('aten::Complex', [value], range);
+  } else if (from === 'bool') {
+    if (to === 'float') return builder.builtin('aten::Float', [value], range);
+    if (to === 'int' || to === 'number') return builder.builtin('aten::Int', [value], range);
+  } else if (from === 'str' && to === 'Device') return builder.builtin('aten::device', [value], range);
+  return value;
+}
+
+function matchArgument(
+  builder: GraphBuilder,
+  arg: JitArgument,
+  actual: NamedValue,
+  allowConversions: boolean,
+  env: Map<string, JitType>,
+): Value | string {
+  let { value } = actual;
+  if (arg.size !== undefined) {
+    const list = unwrapOptional(arg.type);
+    if (list.kind === 'List' && typesEqual(list.element, value.type) && (value.type.kind === 'int' || value.type.kind === 'float'))
+      value = builder.list(value.type, new Array(arg.size).fill(value));
+  }
+  let type: JitType | undefined = arg.type;
+  if (hasVariables(type)) {
+    const problem = bindVariables(type, value.type, env);
+    if (problem) return problem;
+    type = substitute(type, env);
+    if (!type) return `Type variables in type ${annotation(arg.type)} could not be inferred from actual type ${annotation(value.type)}`;
+  }
+  value = convertTo(builder, actual.range, type, value, allowConversions);
+  if (isSubtype(value.type, type)) return value;
+  return `Expected a value of type '${annotation(type)}' for argument '${arg.name}' but instead found type '${annotation(value.type)}'`;
+}
+
+function takesVarargsAsList(schema: Callable, index: number): boolean {
+  const arg = schema.args[index];
+  const next = schema.args[index + 1];
+  const type = unwrapOptional(arg.type);
+  return (
+    (next === undefined || next.kwargOnly) &&
+    type.kind === 'List' &&
+    type.element.kind !== 'Var' &&
+    arg.size === undefined
+  );
+}
+
+/** Matches one schema. Returns why it does not fit as text. */
+export function tryMatch(
+  builder: GraphBuilder,
+  range: Range,
+  schema: Callable,
+  args: readonly NamedValue[],
+  kwargs: readonly NamedValue[],
+  self: NamedValue | undefined,
+  allowConversions: boolean,
+): MatchedSchema | string {
+  const env = new Map<string, JitType>();
+  const inputs: Value[] = [];
+  const usedKwargs = new Set<string>();
+  let usedArgs = 0;
+  let receiver = self;
+  for (let i = 0; i < schema.args.length; i++) {
+    const arg = schema.args[i];
+    let actual: NamedValue | undefined;
+    if (receiver && arg.name === 'self') {
+      actual = receiver;
+      receiver = undefined;
+    } else if (!arg.kwargOnly && usedArgs < args.length) {
+      if (allowConversions && takesVarargsAsList(schema, i)) {
+        const list = unwrapOptional(arg.type) as { element: JitType };
+        const given = args[usedArgs].value;
+        if (given.type.kind !== 'List' && !tupleFitsList(given.type, unwrapOptional(arg.type))) {
+          const items: Value[] = [];
+          for (const item of args.slice(usedArgs)) {
+            const converted = matchArgument(builder, { ...arg, type: list.element }, item, allowConversions, env);
+            if (typeof converted === 'string') return converted;
+            items.push(converted);
+          }
+          usedArgs = args.length;
+          inputs.push(builder.list(list.element, items));
+          continue;
+        }
+      }
+      actual = args[usedArgs++];
+    } else {
+      const named = kwargs.find(
+        (kwarg) => kwarg.name === arg.name || (kwarg.name === 'input' && arg.name === 'self' && !kwargs.some((k) => k.name === 'self')),
+      );
+      if (named) {
+        if (usedKwargs.has(named.name!)) return `argument ${named.name} specified twice in schema`;
+        usedKwargs.add(named.name!);
+        actual = named;
+      } else if (arg.hasDefault) actual = { value: builder.defaultValue(arg), range };
+    }
+    if (!actual) return `Argument ${arg.name} not provided.`;
+    const matched = matchArgument(builder, arg, actual, allowConversions, env);
+    if (typeof matched === 'string') return matched;
+    inputs.push(matched);
+  }
+  if (receiver) return "Provided self argument not used in schema";
+  if (schema.isVararg) for (; usedArgs < args.length; usedArgs++) inputs.push(args[usedArgs].value);
+  if (usedArgs < args.length)
+    return `Expected at most ${usedArgs} arguments but found ${args.length} positional arguments.`;
+  for (const kwarg of kwargs)
+    if (!usedKwargs.has(kwarg.name!))
+      return schema.args.some((arg) => arg.name === kwarg.name)
+        ? `Argument ${kwarg.name} specified both as positional and keyword argument.`
+        : `Unknown keyword argument '${kwarg.name}'.`;
+  const returns: JitType[] = [];
+  for (const type of schema.returns) {
+    const known = substitute(type, env);
+    if (!known) return `the type of the result ${annotation(type)} could not be inferred`;
+    returns.push(known);
+  }
+  return { inputs, returns };
+}
+
+export const describeSchema = (schema: Callable): string =>
+  `${schema.name}(${schema.args.map((arg) => `${annotation(arg.type)} ${arg.name}`).join(', ')})`;
+
+/** Matches the one schema of a function, method or constructor, or throws. */
+export function matchOnly(
+  builder: GraphBuilder,
+  range: Range,
+  schema: Callable,
+  args: readonly NamedValue[],
+  kwargs: readonly NamedValue[],
+  self?: NamedValue,
+): MatchedSchema {
+  const matched = tryMatch(builder, range, schema, args, kwargs, self, true);
+  if (typeof matched !== 'string') return matched;
+  throw new CompileError(`${describeSchema(schema)}:\n${matched}`, range);
+}
+
+/** The type of a NamedTuple whose fields an operator's schema names, as `torch.max(x, 1).values` needs it. */
+export const namedReturns = (name: string, fields: readonly string[], types: readonly JitType[]): TupleType => ({
+  ...tupleOf(types),
+  name,
+  fields,
+});
+
+

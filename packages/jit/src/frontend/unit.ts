@@ -1,0 +1,242 @@
+/** A compilation unit: finds functions and classes by qualified name in source files, and compiles them as they are needed. */
+import { Func, type Param, type Signature } from '../ir/function.ts';
+import {
+  BoolT,
+  ClassType,
+  EnumType,
+  EnumValue,
+  FloatT,
+  InterfaceType,
+  IntT,
+  type JitType,
+  type MethodSignature,
+  NoneT,
+  StrT,
+  TensorT,
+  type TupleType,
+} from '../ir/types.ts';
+import type { ClassDef, Def, Expr } from './ast.ts';
+import { cleanUp } from './cleanup.ts';
+import { Emitter } from './emit.ts';
+import { operatorsIn } from './walk.ts';
+import { literalValue } from './literal.ts';
+import { parseFile, parseTypeExpression } from './parser.ts';
+import { CompileError, Source } from './source.ts';
+import { convertToSsa } from './ssa.ts';
+import type { Resolver, Sugared } from './sugared.ts';
+import { typeOfExpression } from './type-expression.ts';
+
+export interface UnitOptions {
+  /** The text of a module of the archive: `__torch__.a.b` is `code/__torch__/a/b.py`. Undefined where there is none. */
+  readonly source: (path: string) => Source | undefined;
+  readonly constant?: (name: string) => { value: unknown; type: JitType } | undefined;
+}
+
+type Definition = { readonly kind: 'class'; readonly node: ClassDef } | { readonly kind: 'function'; readonly node: Def };
+
+export class CompilationUnit implements Resolver {
+  private readonly read = new Set<string>();
+  private readonly definitions = new Map<string, Definition>();
+  private readonly resolved = new Map<string, Sugared>();
+  private readonly tags = new Map<string, JitType>();
+
+  constructor(private readonly options: UnitOptions) {}
+
+  constant(name: string): { value: unknown; type: JitType } | undefined {
+    return this.options.constant?.(name);
+  }
+
+  resolve(name: string): Sugared | undefined {
+    const known = this.resolved.get(name);
+    if (known) return known;
+    const dot = name.lastIndexOf('.');
+    this.readModule(dot < 0 ? '' : name.slice(0, dot));
+    const definition = this.definitions.get(name);
+    if (!definition) return undefined;
+    if (definition.kind === 'class') return this.defineClass(name, definition.node);
+    const sugared: Sugared = { kind: 'function', func: this.func(name, definition.node) };
+    this.resolved.set(name, sugared);
+    return sugared;
+  }
+
+  /** The type of a qualified name or a type tag such as `List[Optional[int]]`. */
+  type(text: string): JitType {
+    let type = this.tags.get(text);
+    if (!type) {
+      type = typeOfExpression(parseTypeExpression(new Source(text, '<type>')), this);
+      this.tags.set(text, type);
+    }
+    return type;
+  }
+
+  /** Every function and class that is known so far by its qualified name. */
+  names(): readonly string[] {
+    return [...this.definitions.keys()];
+  }
+
+  private readModule(path: string): void {
+    if (this.read.has(path)) return;
+    this.read.add(path);
+    const source = this.options.source(path);
+    if (!source) return;
+    const prefix = path === '' ? '' : `${path}.`;
+    const file = parseFile(source);
+    for (const node of file.classes) this.define(`${prefix}${node.name}`, { kind: 'class', node });
+    for (const node of file.functions) this.define(`${prefix}${node.name}`, { kind: 'function', node });
+  }
+
+  private define(name: string, definition: Definition): void {
+    if (this.definitions.has(name)) throw new CompileError(`'${name}' is defined twice`, definition.node.range);
+    this.definitions.set(name, definition);
+  }
+
+  private func(name: string, def: Def, self?: ClassType): Func {
+    return new Func(
+      name,
+      () => this.signature(name, def, self),
+      (func) => {
+        const graph = new Emitter(this).function(def, func.signature, self);
+        convertToSsa(graph);
+        cleanUp(graph);
+        return graph;
+      },
+      () => def.range.source.text.slice(def.range.start, endOf(def)),
+      () => operatorsIn(def),
+    );
+  }
+
+  private signature(name: string, def: Def, self?: ClassType): Signature {
+    const params = def.params.map((param, i): Param => {
+      const type = i === 0 && self ? self : param.type ? typeOfExpression(param.type, this) : TensorT;
+      return {
+        name: param.name,
+        type,
+        kwargOnly: param.kwargOnly,
+        hasDefault: param.default !== undefined,
+        ...(param.default && { default: literalValue(param.default, this) }),
+      };
+    });
+    if (self && params.length === 0) throw new CompileError('methods must have a self argument', def.range);
+    return { name, params, returns: def.returns ? typeOfExpression(def.returns, this) : TensorT };
+  }
+
+  private defineClass(name: string, node: ClassDef): Sugared {
+    switch (node.base) {
+      case 'NamedTuple':
+        return this.namedTuple(name, node);
+      case 'Enum':
+        return this.enumeration(name, node);
+      case 'Interface':
+      case 'ModuleInterface':
+        return this.interface(name, node, node.base === 'ModuleInterface');
+      case undefined:
+      case 'Module':
+        return this.plainClass(name, node);
+      default:
+        throw new CompileError(`Torchscript does not support class inheritance from '${node.base}'`, node.range);
+    }
+  }
+
+  private plainClass(name: string, node: ClassDef): Sugared {
+    const type = new ClassType(name, node.base === 'Module');
+    const sugared: Sugared = { kind: 'type', type };
+    // Known before its parts are read, since they may refer to it.
+    this.resolved.set(name, sugared);
+    const parameters = new Set<string>();
+    const buffers = new Set<string>();
+    const attribute = (attributeName: string, annotationExpr: Expr) => {
+      const role = parameters.has(attributeName) ? 'parameter' : buffers.has(attributeName) ? 'buffer' : 'attribute';
+      type.addAttribute({ name: attributeName, type: typeOfExpression(annotationExpr, this), role });
+    };
+    for (const statement of node.body) {
+      if (statement.kind === 'annotation' && statement.target.kind === 'name') attribute(statement.target.name, statement.type);
+      else if (statement.kind === 'assign' && statement.targets.length === 1) {
+        const [target] = statement.targets;
+        if (target.kind === 'subscript' && target.items[0]?.kind === 'string') attribute(target.items[0].value, statement.value);
+        else if (target.kind === 'name' && target.name.startsWith('__')) {
+          const listed = target.name === '__parameters__' ? parameters : target.name === '__buffers__' ? buffers : undefined;
+          if (statement.value.kind !== 'list') throw new CompileError('expected a list here', statement.range);
+          for (const item of statement.value.items) if (item.kind === 'string') listed?.add(item.value);
+        } else if (target.kind === 'name' && statement.type)
+          type.constants.set(target.name, {
+            type: typeOfExpression(statement.type, this),
+            value: literalValue(statement.value, this),
+          });
+        else throw new CompileError('Unexpected statement in a class body', statement.range);
+      } else if (statement.kind === 'def') {
+        const { def } = statement;
+        if (type.methods.has(def.name)) throw new CompileError(`method '${def.name}' is defined twice`, def.range);
+        type.methods.set(def.name, this.func(def.name, def, type));
+      } else if (statement.kind !== 'pass')
+        throw new CompileError('Unexpected statement kind in a class body', statement.range);
+    }
+    return sugared;
+  }
+
+  private namedTuple(name: string, node: ClassDef): Sugared {
+    const fields: string[] = [];
+    const elements: JitType[] = [];
+    const defaults = new Map<string, unknown>();
+    for (const statement of node.body) {
+      const target = statement.kind === 'annotation' ? statement.target : statement.kind === 'assign' ? statement.targets[0] : undefined;
+      const type = statement.kind === 'annotation' || statement.kind === 'assign' ? statement.type : undefined;
+      if (statement.kind === 'pass') continue;
+      if (target?.kind !== 'name' || !type) throw new CompileError('Unexpected statement in a NamedTuple body', statement.range);
+      fields.push(target.name);
+      elements.push(typeOfExpression(type, this));
+      if (statement.kind === 'assign') defaults.set(target.name, literalValue(statement.value, this));
+    }
+    const type: TupleType = { kind: 'Tuple', elements, name, fields, defaults };
+    const sugared: Sugared = { kind: 'type', type };
+    this.resolved.set(name, sugared);
+    return sugared;
+  }
+
+  private enumeration(name: string, node: ClassDef): Sugared {
+    const members: [string, unknown, JitType][] = [];
+    for (const statement of node.body) {
+      if (statement.kind !== 'assign' || statement.targets[0].kind !== 'name')
+        throw new CompileError('Unexpected statement in an Enum body', statement.range);
+      const { value } = statement;
+      const type = value.kind === 'string' ? StrT : value.kind === 'float' ? FloatT : value.kind === 'constant' ? BoolT : IntT;
+      members.push([statement.targets[0].name, literalValue(value, this), type]);
+    }
+    const type = new EnumType(name, members[0]?.[2] ?? IntT);
+    for (const [member, value] of members) type.members.set(member, new EnumValue(type, member, value));
+    const sugared: Sugared = { kind: 'type', type };
+    this.resolved.set(name, sugared);
+    return sugared;
+  }
+
+  private interface(name: string, node: ClassDef, isModule: boolean): Sugared {
+    const type = new InterfaceType(name, isModule);
+    const sugared: Sugared = { kind: 'type', type };
+    this.resolved.set(name, sugared);
+    for (const statement of node.body) {
+      if (statement.kind !== 'def') throw new CompileError('interface declarations can only contain method definitions', statement.range);
+      const { def } = statement;
+      const params = def.params.slice(1).map((param) => ({
+        name: param.name,
+        type: param.type ? typeOfExpression(param.type, this) : TensorT,
+        ...(param.default && { default: literalValue(param.default, this) }),
+      }));
+      const returns = def.returns ? typeOfExpression(def.returns, this) : NoneT;
+      type.methods.set(def.name, { name: def.name, params, returns } satisfies MethodSignature);
+    }
+    return sugared;
+  }
+}
+
+const endOf = (def: Def): number => {
+  let end = def.range.end;
+  const visit = (body: Def['body']): void => {
+    for (const statement of body) {
+      end = Math.max(end, statement.range.end);
+      if ('body' in statement) visit(statement.body);
+      if ('orElse' in statement) visit(statement.orElse);
+      if (statement.kind === 'def') visit(statement.def.body);
+    }
+  };
+  visit(def.body);
+  return end;
+};

@@ -1,0 +1,67 @@
+/** A graph as text, in PyTorch's layout. */
+import { location } from '../frontend/source.ts';
+import { Device, Tensor } from '../ops/core.ts';
+import { escapeText, floatText, shortest17 } from '../ops/text.ts';
+import { type Block, type Graph, type Node, type Value } from './graph.ts';
+import { EnumValue, graphText, type JitType } from './types.ts';
+
+const declared = (value: Value): string => `%${value.debugName} : ${graphText(value.type)}`;
+
+/** A constant as `[value=…]` shows it. */
+function constantText(value: unknown, type: JitType): string {
+  if (typeof value === 'boolean') return value ? '1' : '0';
+  if (typeof value === 'string') return escapeText(value);
+  if (typeof value === 'bigint') return String(value);
+  if (typeof value === 'number') {
+    if (type.kind !== 'float') return String(value);
+    return Number.isInteger(value) || !Number.isFinite(value) ? floatText(value) : shortest17(value);
+  }
+  if (value === null) return 'None';
+  if (value instanceof Device) return escapeText(String(value));
+  if (value instanceof EnumValue) return `${value.type.name}.${value.name}`;
+  if (value instanceof Tensor) return '<Tensor>';
+  if (Array.isArray(value)) {
+    const elementType = (i: number): JitType => (type.kind === 'List' ? type.element : type.kind === 'Tuple' ? type.elements[i] : type);
+    const items = value.map((item, i) => constantText(item, elementType(i)));
+    if (type.kind === 'List') return value.some((item) => item instanceof Tensor) ? '[<Tensors>]' : `[${items.join(', ')}]`;
+    return items.length === 1 ? `(${items[0]},)` : `(${items.join(', ')})`;
+  }
+  if (value instanceof Map && type.kind === 'Dict')
+    return `{${[...value].map(([k, v]) => `${constantText(k, type.key)}: ${constantText(v, type.value)}`).join(', ')}}`;
+  return String(value);
+}
+
+function attributes(node: Node): string {
+  if (node.kind === 'prim::Constant') {
+    if (node.name !== undefined) return `[name=${escapeText(node.name)}]`;
+    if (node.constant?.value === null || node.constant === undefined) return '';
+    return `[value=${constantText(node.constant.value, node.output.type)}]`;
+  }
+  if (node.types) return `[types=[${node.types.map(graphText).join(', ')}]]`;
+  return node.name !== undefined ? `[name=${escapeText(node.name)}]` : '';
+}
+
+function printNode(node: Node, indent: string, lines: string[]): void {
+  const outputs = node.outputs.map(declared).join(', ');
+  const inputs = node.inputs.map((input) => `%${input.debugName}`).join(', ');
+  const place = node.range ? ` # ${location(node.range)}` : '';
+  lines.push(`${indent}${outputs} = ${node.kind}${attributes(node)}(${inputs})${place}`);
+  node.blocks.forEach((block, i) => {
+    lines.push(`${indent}  block${i}(${block.inputs.map(declared).join(', ')}):`);
+    printBlock(block, `${indent}    `, lines);
+    lines.push(`${indent}    -> (${block.outputs.map((value) => `%${value.debugName}`).join(', ')})`);
+  });
+}
+
+function printBlock(block: Block, indent: string, lines: string[]): void {
+  for (const node of block.nodes) printNode(node, indent, lines);
+}
+
+export function graphToString(graph: Graph): string {
+  const lines: string[] = [];
+  const inputs = graph.inputs.map(declared);
+  lines.push(`graph(${inputs.join(',\n      ')}):`);
+  printBlock(graph.block, '  ', lines);
+  lines.push(`  return (${graph.outputs.map((value) => `%${value.debugName}`).join(', ')})`);
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,78 @@
+/** `torch.jit.load`: an archive's bytes to a module that runs. */
+import { type Backend, backendOf, deviceOf, StorageLoader, TorchError } from '@sconce/core';
+import { Archive } from './archive/archive.ts';
+import { readPickle, typed, typeOfConstant } from './archive/unpickle.ts';
+import { CompilationUnit } from './frontend/unit.ts';
+import { Source } from './frontend/source.ts';
+import type { Device } from './ops/core.ts';
+import { type ScriptModule, wrapModule } from './module.ts';
+import { ScriptObject } from './ops/value.ts';
+
+export interface JitLoadOptions {
+  /** Where the module goes, wherever it was saved from; the current backend unless given. */
+  readonly map_location?: Device | string | Backend | null;
+  /** Names of extra files (`{'labels.txt': ''}`); each value is replaced by that file's text, as in PyTorch. */
+  readonly _extra_files?: Record<string, string>;
+}
+
+/** Whatever hands out bytes: a Blob or a File, a Response. */
+export interface BytesHolder {
+  arrayBuffer(): Promise<ArrayBuffer>;
+  readonly ok?: boolean;
+  readonly status?: number;
+  readonly url?: string;
+}
+
+/** What a module may be loaded from. The package `sconce` adds paths and URLs. */
+export type ArchiveSource = Uint8Array | ArrayBuffer | BytesHolder;
+
+async function bytesOf(source: ArchiveSource): Promise<Uint8Array> {
+  if (source instanceof Uint8Array) return source;
+  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  if (typeof source?.arrayBuffer !== 'function')
+    throw new TorchError('torch.jit.load takes bytes, an ArrayBuffer, a Blob or a Response here');
+  if (source.ok === false) throw new TorchError(`torch.jit.load: ${source.url || 'the response'} answered ${source.status}`);
+  return new Uint8Array(await source.arrayBuffer());
+}
+
+/**
+ * Loads what `torch.jit.save` wrote. Throws a TorchError for a file that is damaged, of another kind, or holds what
+ * Sconce does not have; nothing in the file is run but TorchScript's own `__setstate__` methods.
+ */
+export async function load(source: ArchiveSource, options: JitLoadOptions = {}): Promise<ScriptModule> {
+  const archive = new Archive(await bytesOf(source));
+  const backend = backendOf(options.map_location);
+  const device = deviceOf(backend);
+  const loader = new StorageLoader(backend);
+  const pending: Promise<unknown>[] = [];
+  let constants: unknown[] | undefined;
+  const unit: CompilationUnit = new CompilationUnit({
+    source(path) {
+      const record = `code/${path.replaceAll('.', '/')}.py`;
+      return archive.has(record) ? new Source(archive.text(record), record) : undefined;
+    },
+    constant(name) {
+      constants ??= readConstants();
+      const index = /^c(\d+)$/.exec(name)?.[1];
+      if (index === undefined || Number(index) >= constants.length) return undefined;
+      const raw = constants[Number(index)];
+      const type = typeOfConstant(raw, unit);
+      return { value: typed(raw, type), type };
+    },
+  });
+  const readConstants = (): unknown[] => {
+    const value = readPickle({ archive, name: 'constants', unit, loader, device, pending });
+    if (!Array.isArray(value)) throw new TorchError('the archive is damaged: constants.pkl holds no tuple');
+    return value;
+  };
+  constants = readConstants();
+  const root = readPickle({ archive, name: 'data', unit, loader, device, pending });
+  await Promise.all(pending);
+  loader.finish();
+  if (!(root instanceof ScriptObject)) throw new TorchError('the archive is damaged: data.pkl holds no module');
+  for (const name of Object.keys(options._extra_files ?? {})) {
+    if (!archive.has(`extra/${name}`)) continue;
+    options._extra_files![name] = archive.text(`extra/${name}`);
+  }
+  return wrapModule(root, { device, unit });
+}

@@ -1,0 +1,14 @@
+/** The jit's one door to core: everything it takes from there that is not a type. */
+export {
+  canReadNow,
+  callOperator,
+  Device,
+  dtypeOfCode,
+  dtypes,
+  findOperators,
+  is_grad_enabled,
+  PyFloat,
+  py_float,
+  set_grad_enabled,
+  Tensor,
+} from '@sconce/core';

@@ -1,0 +1,83 @@
+/** How the jit sees operators: core's tensor operators and its own scalar ones under one roof, with the IR's types. */
+import { type Argument, parseSchema, type Schema } from '@sconce/core';
+import { fromSchemaType, type JitType, NoneT } from '../ir/types.ts';
+
+/** An operator on numbers, strings, lists, dicts or whole tensors' properties, which needs no kernel. */
+export interface ScalarOperator {
+  readonly schema: Schema;
+  /** Takes the values in schema order (then any varargs); may return a promise where it must read a device. */
+  readonly run: (...args: never[]) => unknown;
+}
+
+export interface JitArgument {
+  readonly name: string;
+  readonly type: JitType;
+  readonly kwargOnly: boolean;
+  readonly hasDefault: boolean;
+  /** In the interpreter's representation. */
+  readonly default: unknown;
+  /** The N of `int[N]`, where one number may stand for N equal ones. */
+  readonly size?: number;
+}
+
+export interface JitSchema {
+  readonly name: string;
+  readonly args: readonly JitArgument[];
+  readonly returns: readonly JitType[];
+  readonly returnNames: readonly string[];
+  readonly isVararg: boolean;
+  readonly isVarReturn: boolean;
+}
+
+/** Names that schemas use as defaults of int-like types. */
+const namedInts: Readonly<Record<string, number>> = {
+  Mean: 1, Sum: 2, None: 0, contiguous_format: 0, preserve_format: 1, channels_last: 2, strided: 0, float: 6, long: 4,
+}; // prettier-ignore
+
+function defaultOf(argument: Argument): unknown {
+  const { default: value, type } = argument;
+  const inner = type.kind === 'Optional' ? type.element : type;
+  if (typeof value === 'string' && inner.kind !== 'str') return namedInts[value] ?? value;
+  if (inner.kind === 'List' && inner.size !== undefined && value !== null && !Array.isArray(value))
+    return new Array(inner.size).fill(value);
+  return value;
+}
+
+const jitSchemas = new WeakMap<Schema, JitSchema>();
+
+/** The schema with the IR's types; worked out once per schema. */
+export function jitSchemaOf(schema: Schema): JitSchema {
+  let known = jitSchemas.get(schema);
+  if (!known) {
+    known = {
+      name: `${schema.namespace}::${schema.base}`,
+      args: schema.args.map((arg) => {
+        const inner = arg.type.kind === 'Optional' ? arg.type.element : arg.type;
+        return {
+          name: arg.name,
+          type: fromSchemaType(arg.type),
+          kwargOnly: arg.kwargOnly,
+          hasDefault: arg.hasDefault,
+          default: arg.hasDefault ? defaultOf(arg) : undefined,
+          ...(inner.kind === 'List' && inner.size !== undefined && { size: inner.size }),
+        };
+      }),
+      returns: schema.returns.map((result) => fromSchemaType(result.type)),
+      returnNames: schema.returns.map((result) => result.name),
+      isVararg: schema.isVararg,
+      isVarReturn: /->\s*\.\.\.\s*$/.test(schema.text),
+    };
+    jitSchemas.set(schema, known);
+  }
+  return known;
+}
+
+/** One row of a table of scalar operators. */
+export type ScalarEntry = readonly [schema: string, run: (...args: never[]) => unknown];
+
+export const scalarOperators = (entries: readonly ScalarEntry[]): ScalarOperator[] =>
+  entries.map(([text, run]) => ({ schema: parseSchema(text), run }));
+
+/** The type of a default value that stands in for an argument of this type. */
+export const typeOfDefault = (value: unknown, type: JitType): JitType =>
+  value === null ? NoneT : type.kind === 'Optional' ? type.element : type;

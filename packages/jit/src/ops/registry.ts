@@ -1,0 +1,18 @@
+/** All operators that a program can name: core's for tensors, then the jit's own. */
+import type { AnyOperator } from '../ir/graph.ts';
+import { findOperators } from './core.ts';
+import { scalarTable } from './table.ts';
+
+const cache = new Map<string, { core: readonly AnyOperator[]; all: readonly AnyOperator[] }>();
+
+/** The overloads of `aten::add`, in the order that resolution tries them; empty for an unknown name. */
+export function operatorsNamed(name: string): readonly AnyOperator[] {
+  const core = findOperators(name);
+  const known = cache.get(name);
+  if (known && known.core === core) return known.all;
+  const own = scalarTable().get(name) ?? [];
+  const taken = new Set(own.map((operator) => operator.schema.name));
+  const all = own.length === 0 ? core : [...core.filter((operator) => !taken.has(operator.schema.name)), ...own];
+  cache.set(name, { core, all });
+  return all;
+}

@@ -1,0 +1,148 @@
+/** Operators that take a tensor and give something else: properties, casts to numbers, `tolist`, and a program's effects. */
+import { JitError } from '../errors.ts';
+import { canReadNow, Device, dtypeOfCode, dtypes, is_grad_enabled, PyFloat, set_grad_enabled, type Tensor } from './core.ts';
+import { type Int, truncToInt } from './int.ts';
+import type { ScalarEntry } from './operator.ts';
+import { item, itemNow, tensor, tolist, tolistNow } from './core-values.ts';
+
+type HostNumber = number | bigint | boolean;
+
+/** Calls `use` with the one element of the tensor: at once where the host can read it, else when it has come. */
+function withItem<T>(t: Tensor, use: (value: HostNumber) => T): T | Promise<T> {
+  const elements = t.shape.reduce((a, b) => a * b, 1);
+  if (elements !== 1)
+    throw new JitError('RuntimeError', `a Tensor with ${elements} elements cannot be converted to Scalar`);
+  return canReadNow(t) ? use(itemNow(t)) : item(t).then(use);
+}
+
+/** A tensor as a branch's condition. */
+export function toBool(t: Tensor): boolean | Promise<boolean> {
+  const elements = t.shape.reduce((a, b) => a * b, 1);
+  if (elements !== 1)
+    throw new JitError(
+      'RuntimeError',
+      elements === 0
+        ? 'Boolean value of Tensor with no values is ambiguous'
+        : 'Boolean value of Tensor with more than one value is ambiguous',
+    );
+  // biome-ignore lint/suspicious/noDoubleEquals: 0n is false too
+  return withItem(t, (value) => value != 0);
+}
+
+const isFloatTensor = (t: Tensor): boolean => dtypes[t.dtype].isFloat;
+const toInt = (t: Tensor) => withItem(t, (value) => (typeof value === 'bigint' ? value : truncToInt(Number(value))));
+const toFloat = (t: Tensor) => withItem(t, Number);
+/** A number whose static type is Scalar: a float stays one even when it is whole. */
+const toScalar = (t: Tensor) =>
+  withItem(t, (value): unknown => (isFloatTensor(t) ? new PyFloat(Number(value)) : typeof value === 'boolean' ? value : value));
+
+function implicit(t: Tensor, wanted: 'int' | 'float' | 'number'): void {
+  const article = wanted === 'int' ? 'an int' : wanted === 'float' ? 'a float' : 'a Scalar';
+  if (t.requires_grad)
+    throw new JitError('RuntimeError', `Cannot input a tensor that requires grad as a scalar argument`);
+  if (t.shape.length !== 0)
+    throw new JitError('RuntimeError', `Cannot input a tensor of dimension other than 0 as a scalar argument`);
+  if (wanted === 'int' && isFloatTensor(t))
+    throw new JitError('RuntimeError', `Cannot input a tensor that is not integral as ${article} argument`);
+}
+
+const codes = Object.fromEntries(Object.values(dtypes).map((info) => [info.name, info.code]));
+
+const isDevice = (...types: string[]) => (t: Tensor) => types.includes(t.device.type);
+
+/** `x.tolist()` under an annotation, which says how deep the lists go and what is in them. */
+export function toList(t: Tensor, dims: Int, element: Int): unknown {
+  const wanted = ['int', 'float', 'bool'][Number(element)];
+  if (t.shape.length !== Number(dims))
+    throw new JitError('RuntimeError', 'Output annotation list dimension and runtime tensor dimension must match for tolist()');
+  const have = t.dtype === 'bool' ? 'bool' : isFloatTensor(t) ? 'float' : 'int';
+  if (have !== wanted) throw new JitError('RuntimeError', 'Output annotation element type and runtime tensor element type must match for tolist()');
+  return canReadNow(t) ? tolistNow(t) : tolist(t);
+}
+
+function newTensor(data: unknown, dtype: Int | null, device: Device | null, requiresGrad: boolean): Tensor {
+  return tensor(data as never, {
+    dtype: dtype === null ? null : dtypeOfCode(Number(dtype)),
+    device,
+    requires_grad: requiresGrad,
+  });
+}
+
+const tensorOptions = '*, ScalarType? dtype=None, Device? device=None, bool requires_grad=False';
+
+/** Text that a program prints or warns, for whoever wants it; the console unless told otherwise. */
+export const output: { print: (text: string) => void; warn: (text: string) => void } = {
+  print: (text) => host.console?.log(text),
+  warn: (text) => host.console?.warn(text),
+};
+
+const host = globalThis as { console?: { log(text: string): void; warn(text: string): void } };
+
+export const tensorOperators: readonly ScalarEntry[] = [
+  ['aten::Bool.Tensor(Tensor a) -> bool', toBool],
+  ['aten::Int.Tensor(Tensor a) -> int', toInt],
+  ['aten::Float.Tensor(Tensor a) -> float', toFloat],
+  ['aten::IntImplicit(Tensor a) -> int', (t: Tensor) => { implicit(t, 'int'); return toInt(t); }],
+  ['aten::FloatImplicit(Tensor a) -> float', (t: Tensor) => { implicit(t, 'float'); return toFloat(t); }],
+  ['aten::ScalarImplicit(Tensor a) -> Scalar', (t: Tensor) => { implicit(t, 'number'); return toScalar(t); }],
+  ['aten::item(Tensor self) -> Scalar', toScalar],
+  ['aten::len.Tensor(Tensor t) -> int', (t: Tensor) => { if (t.shape.length === 0) throw new JitError('TypeError', 'len() of a 0-d tensor'); return t.shape[0]; }],
+  ['aten::size(Tensor self) -> int[]', (t: Tensor) => [...t.shape]],
+  ['aten::dim(Tensor self) -> int', (t: Tensor) => t.shape.length],
+  ['aten::numel(Tensor self) -> int', (t: Tensor) => t.shape.reduce((a, b) => a * b, 1)],
+  ['aten::stride(Tensor self) -> int[]', (t: Tensor) => [...t.strides]],
+  ['aten::storage_offset(Tensor self) -> int', (t: Tensor) => t.offset],
+  ['aten::is_floating_point(Tensor self) -> bool', isFloatTensor],
+  ['aten::is_complex(Tensor self) -> bool', () => false],
+  ['aten::element_size(Tensor self) -> int', (t: Tensor) => dtypes[t.dtype].bytes],
+  ['aten::get_device(Tensor self) -> int', (t: Tensor) => t.device.index ?? -1],
+  ['prim::dtype(Tensor a) -> int', (t: Tensor) => codes[t.dtype]],
+  ['prim::device(Tensor a) -> Device', (t: Tensor) => t.device],
+  ['prim::layout(Tensor a) -> Layout', () => 0],
+  ['prim::requires_grad(Tensor a) -> bool', (t: Tensor) => t.requires_grad],
+  ['prim::grad(Tensor a) -> Tensor?', (t: Tensor) => t.grad],
+  ['prim::name(Tensor a) -> str?', () => null],
+  ['prim::is_cuda(Tensor a) -> bool', isDevice('cuda')],
+  ['prim::is_cpu(Tensor a) -> bool', isDevice('cpu')],
+  ['prim::is_meta(Tensor a) -> bool', isDevice('meta')],
+  ...['is_sparse', 'is_sparse_csr', 'is_mkldnn', 'is_quantized', 'is_nested', 'is_mps', 'is_ort', 'is_ipu', 'is_vulkan', 'is_xpu'].map(
+    (name): ScalarEntry => [`prim::${name}(Tensor a) -> bool`, () => false],
+  ),
+  ['prim::type(Device self) -> str', (device: Device) => device.type],
+  ['prim::index(Device self) -> int?', (device: Device) => device.index],
+  ['aten::device(str a) -> Device', (text: string) => { const [type, index] = text.split(':'); return new Device(type, index === undefined ? null : Number(index)); }],
+  ['aten::device.with_index(str type, int index) -> Device', (type: string, index: Int) => new Device(type, Number(index))],
+  ['prim::NumToTensor.Scalar(Scalar a) -> Tensor', (value: unknown) => tensor(value as never, value instanceof PyFloat || (typeof value === 'number' && !Number.isInteger(value)) ? { dtype: 'float64' } : {})],
+  ['prim::NumToTensor.bool(bool a) -> Tensor', (value: boolean) => tensor(value)],
+  [`aten::tensor(t[] data, ${tensorOptions}) -> Tensor`, newTensor],
+  [`aten::tensor.float(float t, ${tensorOptions}) -> Tensor`, (value: number, ...rest: [Int | null, Device | null, boolean]) => newTensor(new PyFloat(value), ...rest)],
+  [`aten::tensor.int(int t, ${tensorOptions}) -> Tensor`, newTensor],
+  [`aten::tensor.bool(bool t, ${tensorOptions}) -> Tensor`, newTensor],
+  ['aten::is_grad_enabled() -> bool', is_grad_enabled],
+  ['aten::set_grad_enabled(bool val) -> ()', set_grad_enabled],
+  ['aten::is_autocast_enabled() -> bool', () => false],
+  ['aten::is_autocast_cpu_enabled() -> bool', () => false],
+  ['aten::is_scripting() -> bool', () => true],
+  ['aten::_get_tracing_state() -> bool', () => false],
+  ['aten::has_torch_function(...) -> bool', () => false],
+  ['prim::RaiseException(str msg, str? cls=None) -> ()', raise],
+  ['aten::warn(str message, int stacklevel=2) -> ()', (message: string) => output.warn(message)],
+  ['aten::_infer_size(int[] a, int[] b) -> int[]', inferSize],
+]; // prettier-ignore
+
+/** Raises a Python exception: the class is `cls` where given, else what stands before the message's colon. */
+function raise(message: string, cls: string | null): never {
+  const named = cls ? cls.slice(cls.lastIndexOf('.') + 1) : /^([A-Z]\w*(?:Error|Exception|Warning))\b/.exec(message)?.[1];
+  throw new JitError(named ?? 'Exception', message);
+}
+
+function inferSize(a: number[], b: number[]): number[] {
+  const out: number[] = [];
+  for (let i = 1; i <= Math.max(a.length, b.length); i++) {
+    const [x, y] = [a[a.length - i] ?? 1, b[b.length - i] ?? 1];
+    if (x !== y && x !== 1 && y !== 1)
+      throw new JitError('RuntimeError', `The size of tensor a (${x}) must match the size of tensor b (${y}) at non-singleton dimension ${Math.max(a.length, b.length) - i}`);
+    out.unshift(x === 1 ? y : x);
+  }
+  return out;
+}
