@@ -93,7 +93,10 @@ export function signatureOf(operator: Operator): Signature {
   const positional = firstKeyword < 0 ? args.length : firstKeyword;
   const isIntList = (t: Type): boolean =>
     t.kind === 'Optional' ? isIntList(t.element) : t.kind === 'List' && t.element.kind === 'int';
-  const self = args.findIndex((a) => a.name === 'self' && a.type.kind === 'Tensor');
+  // Backward operators are methods of the gradient, for the formulas that call them.
+  const isSelf = ({ name, type }: Argument, i: number): boolean =>
+    type.kind === 'Tensor' && (name === 'self' || (i === 0 && name.startsWith('grad')));
+  const self = args.findIndex(isSelf);
   const rest = [...Array(positional).keys()].filter((i) => i !== self);
   const lists = rest.filter((i) => isIntList(args[i].type));
   const spread = lists.length > 0 && lists[0] === rest[0] && rest.slice(1).every((i) => args[i].hasDefault) ? lists[0] : -1;
