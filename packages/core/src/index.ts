@@ -3,7 +3,13 @@ export * from './autograd/mode.ts';
 export { Node } from './autograd/node.ts';
 export * from './backend/index.ts';
 export { defaultsOf } from './dispatch/bind.ts';
-export { callOperator, explain, type Interceptor, intercept, set_overrides_enabled } from './dispatch/call.ts';
+export {
+  callOperator,
+  explain,
+  type Interceptor,
+  intercept,
+  set_overrides_enabled,
+} from './dispatch/call.ts';
 export { functions, ops } from './dispatch/install.ts';
 export {
   allOperators,
@@ -18,13 +24,23 @@ export {
 } from './dispatch/operator.ts';
 export { keep, type Scope, scope } from './dispatch/scope.ts';
 export * from './errors.ts';
-export { differentiate } from './expr/differentiate.ts';
 export { X } from './expr/build.ts';
+export { differentiate } from './expr/differentiate.ts';
 export { type ComputeType, computeType, type Expr, type ScalarOp, scalarOps } from './expr/expr.ts';
 export * from './random/index.ts';
 export * from './schema/index.ts';
 export * from './serialization/index.ts';
-export { adopt, alias, empty, emptyStrided, fromTypedArray, type NestedArray, type TensorOptions, tensor, toTypedArray } from './tensor/create.ts';
+export {
+  adopt,
+  alias,
+  empty,
+  emptyStrided,
+  fromTypedArray,
+  type NestedArray,
+  type TensorOptions,
+  tensor,
+  toTypedArray,
+} from './tensor/create.ts';
 export {
   backendOf,
   currentBackend,
@@ -40,8 +56,8 @@ export * from './tensor/float16.ts';
 export * from './tensor/host.ts';
 export * from './tensor/layout.ts';
 export {
-  can_cast,
   type Category,
+  can_cast,
   get_default_dtype,
   PyFloat,
   promote_types,
@@ -54,5 +70,6 @@ export {
 } from './tensor/promotion.ts';
 export { findLeaks, memoryUsage, Storage } from './tensor/storage.ts';
 export { Tensor } from './tensor/tensor.ts';
+
 import './ops/index.ts';
 import './tensor/methods.ts';

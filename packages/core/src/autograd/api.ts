@@ -23,7 +23,8 @@ function startGradients(outputs: readonly Tensor[], given: readonly (Tensor | nu
     }
     if (!out.requires_grad)
       throw new TorchError(`element ${i} of tensors does not require grad and does not have a grad_fn`);
-    if (numelOf(out.shape) !== 1) throw new TorchError('grad can be implicitly created only for scalar outputs');
+    if (numelOf(out.shape) !== 1)
+      throw new TorchError('grad can be implicitly created only for scalar outputs');
     return out.new_ones(out.shape) as Tensor;
   });
 }
@@ -44,10 +45,18 @@ export function backward(
 export function grad(
   outputs: Tensor | readonly Tensor[],
   inputs: Tensor | readonly Tensor[],
-  options: BackwardOptions & { grad_outputs?: Tensor | null | readonly (Tensor | null)[]; allow_unused?: boolean } = {},
+  options: BackwardOptions & {
+    grad_outputs?: Tensor | null | readonly (Tensor | null)[];
+    allow_unused?: boolean;
+  } = {},
 ): (Tensor | null)[] {
   const outs = list(outputs);
-  const result = runBackward(outs, startGradients(outs, list(options.grad_outputs ?? null)), options, list(inputs));
+  const result = runBackward(
+    outs,
+    startGradients(outs, list(options.grad_outputs ?? null)),
+    options,
+    list(inputs),
+  );
   if (!options.allow_unused && result.some((g) => g === null))
     throw new TorchError(
       'One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior.',
@@ -69,7 +78,8 @@ const removable = <T>(from: T[], item: T): RemovableHandle => ({
 
 /** `Tensor.register_hook`: sees, and may replace, the tensor's gradient. */
 export function registerHook(tensor: Tensor, hook: TensorHook): RemovableHandle {
-  if (!tensor.requires_grad) throw new TorchError("cannot register a hook on a tensor that doesn't require gradient");
+  if (!tensor.requires_grad)
+    throw new TorchError("cannot register a hook on a tensor that doesn't require gradient");
   const node = tensor.grad_fn;
   if (!node) {
     const { hooks } = AutogradMeta.of(tensor);
@@ -187,7 +197,9 @@ export class Function {
     }
     if (!record) return result;
     const node = new FunctionNode(definition, context, args);
-    const outputs = list(result as Tensor | Tensor[]).map((t) => (tensors.includes(t) ? (t.detach() as Tensor) : t));
+    const outputs = list(result as Tensor | Tensor[]).map((t) =>
+      tensors.includes(t) ? (t.detach() as Tensor) : t,
+    );
     setHistory(node, outputs);
     for (const t of outputs) if (!context.isDifferentiable(t) && t.meta) t.meta.node = null;
     return Array.isArray(result) ? outputs : outputs[0];

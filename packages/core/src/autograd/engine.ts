@@ -1,9 +1,10 @@
 /** The backward pass: walks the graph from outputs to leaves, each node once, the latest first. */
+
+import { keep } from '../dispatch/scope.ts';
 import { TorchError } from '../errors.ts';
 import { alias } from '../tensor/create.ts';
 import { isNonOverlappingAndDense, sameShape } from '../tensor/layout.ts';
-import { Tensor, track } from '../tensor/tensor.ts';
-import { keep } from '../dispatch/scope.ts';
+import { type Tensor, track } from '../tensor/tensor.ts';
 import { AutogradMeta } from './meta.ts';
 import { is_grad_enabled, set_grad_enabled } from './mode.ts';
 import type { Edge, Node } from './node.ts';
@@ -97,7 +98,10 @@ function nodesTowards(roots: readonly Node[], targets: ReadonlySet<Node>): Set<N
       continue;
     }
     stack.pop();
-    leads.set(top.node, targets.has(top.node) || top.node.edges.some((e) => e !== null && leads.get(e.node) === true));
+    leads.set(
+      top.node,
+      targets.has(top.node) || top.node.edges.some((e) => e !== null && leads.get(e.node) === true),
+    );
   }
   return new Set([...leads].filter(([, yes]) => yes).map(([node]) => node));
 }
@@ -249,7 +253,11 @@ function runPreHooks(node: Node, grads: (Tensor | null)[], buffers: Buffers): vo
   }
 }
 
-function applyNode(node: Node, grads: readonly (Tensor | null)[], create: boolean): readonly (Tensor | null)[] {
+function applyNode(
+  node: Node,
+  grads: readonly (Tensor | null)[],
+  create: boolean,
+): readonly (Tensor | null)[] {
   const made = new Set<Tensor>();
   const outer = create ? null : track(made);
   let results: readonly (Tensor | null)[];

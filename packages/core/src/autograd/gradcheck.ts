@@ -3,7 +3,7 @@ import { TorchError } from '../errors.ts';
 import { fromTypedArray } from '../tensor/create.ts';
 import { data } from '../tensor/host.ts';
 import { numelOf } from '../tensor/layout.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { grad } from './api.ts';
 import { enable_grad, no_grad } from './mode.ts';
 
@@ -21,7 +21,11 @@ const list = (v: Tensor | Tensor[]): Tensor[] => (Array.isArray(v) ? v : [v]);
  * `torch.autograd.gradcheck`: compares derivatives with central differences. Inputs should be float64. Resolves to
  * true, or rejects with the first place where they differ.
  */
-export async function gradcheck(fn: Checked, inputs: Tensor[], { eps = 1e-6, atol = 1e-5, rtol = 1e-3 }: GradcheckOptions = {}): Promise<boolean> {
+export async function gradcheck(
+  fn: Checked,
+  inputs: Tensor[],
+  { eps = 1e-6, atol = 1e-5, rtol = 1e-3 }: GradcheckOptions = {},
+): Promise<boolean> {
   const outputs = list(fn(...inputs));
   for (const [o, out] of outputs.entries()) {
     if (!out.requires_grad) continue;
@@ -60,7 +64,11 @@ export async function gradcheck(fn: Checked, inputs: Tensor[], { eps = 1e-6, ato
 }
 
 /** The same for second derivatives. */
-export async function gradgradcheck(fn: Checked, inputs: Tensor[], options: GradcheckOptions = {}): Promise<boolean> {
+export async function gradgradcheck(
+  fn: Checked,
+  inputs: Tensor[],
+  options: GradcheckOptions = {},
+): Promise<boolean> {
   const outputs = list(fn(...inputs));
   const seeds = outputs.map((o) => (o.new_ones(o.shape) as Tensor).requires_grad_());
   // Also the numerical side needs recording: the function itself takes a gradient.
@@ -68,7 +76,9 @@ export async function gradgradcheck(fn: Checked, inputs: Tensor[], options: Grad
     enable_grad(() => {
       const xs = args
         .slice(0, inputs.length)
-        .map((a, i) => (inputs[i].requires_grad && !a.requires_grad ? (a.detach() as Tensor).requires_grad_() : a));
+        .map((a, i) =>
+          inputs[i].requires_grad && !a.requires_grad ? (a.detach() as Tensor).requires_grad_() : a,
+        );
       const ys = list(fn(...xs));
       const wanted = xs.filter((x) => x.requires_grad);
       const gradients = grad(ys, wanted, {

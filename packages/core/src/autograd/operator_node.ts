@@ -1,9 +1,9 @@
 /** The graph node of an operator that has derivative formulas. */
 import type { GradientFormula, Operator } from '../dispatch/operator.ts';
+import { TorchError } from '../errors.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { type Edge, type Gradients, Node } from './node.ts';
 import { edgeOf, SavedTensor, usedTwice } from './record.ts';
-import { TorchError } from '../errors.ts';
 
 /** A differentiable argument: which edges it has. */
 interface Slot {
@@ -21,7 +21,10 @@ function namesUsedBy(formula: GradientFormula): readonly string[] | null {
   if (names === undefined) {
     const pattern = /^(?:async\s*)?(?:function\s*\w*\s*)?\(?\s*\{([^{}]*)\}/.exec(formula.toString());
     names = pattern
-      ? pattern[1].split(',').map((part) => part.split(/[:=]/)[0].trim()).filter(Boolean)
+      ? pattern[1]
+          .split(',')
+          .map((part) => part.split(/[:=]/)[0].trim())
+          .filter(Boolean)
       : /^\(\s*\)/.test(formula.toString())
         ? []
         : null;

@@ -1,15 +1,16 @@
 /** Pointwise kernels whose derivative is worked out from their expression. */
-import { differentiate } from '../expr/differentiate.ts';
+
+import { TorchError } from '../errors.ts';
 import { X } from '../expr/build.ts';
+import { differentiate } from '../expr/differentiate.ts';
 import { Elementwise } from '../kernel/elementwise.ts';
 import { isFloat } from '../tensor/dtype.ts';
 import type { Scalar } from '../tensor/promotion.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { is_grad_enabled } from './mode.ts';
 import { type Gradients, Node } from './node.ts';
 import { fit } from './operator_node.ts';
 import { edgeOf, SavedTensor, setHistory, usedTwice } from './record.ts';
-import { TorchError } from '../errors.ts';
 
 const derivatives = new WeakMap<Elementwise, Map<string, Elementwise | null>>();
 
@@ -17,7 +18,12 @@ const derivatives = new WeakMap<Elementwise, Map<string, Elementwise | null>>();
  * The gradient of tensor operand `index`, as a pointwise kernel over the operands and then the output's gradient;
  * null where it is zero everywhere.
  */
-function derivativeOf(e: Elementwise, index: number, tensors: readonly Tensor[], scalars: readonly Scalar[]): Elementwise | null {
+function derivativeOf(
+  e: Elementwise,
+  index: number,
+  tensors: readonly Tensor[],
+  scalars: readonly Scalar[],
+): Elementwise | null {
   let known = derivatives.get(e);
   if (!known) derivatives.set(e, (known = new Map()));
   const key = `${index}|${tensors.map((t) => `${t.dtype}${t.shape.length === 0}`)}|${scalars.length}`;
@@ -37,7 +43,12 @@ function derivativeOf(e: Elementwise, index: number, tensors: readonly Tensor[],
   ];
   let isZero: boolean;
   try {
-    isZero = tangent(probe.map((x) => x.cast(isFloat(x.dtype) ? (x.dtype === 'float64' ? 'float64' : 'float32') : x.dtype))) === undefined;
+    isZero =
+      tangent(
+        probe.map((x) =>
+          x.cast(isFloat(x.dtype) ? (x.dtype === 'float64' ? 'float64' : 'float32') : x.dtype),
+        ),
+      ) === undefined;
   } catch {
     isZero = false; // the probe's types were not the plan's; the kernel itself decides
   }

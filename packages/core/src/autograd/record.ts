@@ -60,7 +60,9 @@ export class SavedTensor {
       const kind = `${this.tensor.backend.deviceType.toUpperCase()}${this.tensor.dtype} [${this.tensor.shape.join(', ')}]`;
       throw new TorchError(
         `one of the variables needed for gradient computation has been modified by an inplace operation: [${kind}], ${
-          this.isOutput ? `which is output ${this.tensor.meta?.output ?? 0} of ${this.by}` : `saved by ${this.by}`
+          this.isOutput
+            ? `which is output ${this.tensor.meta?.output ?? 0} of ${this.by}`
+            : `saved by ${this.by}`
         }, is at version ${version}; expected version ${this.version} instead. Hint: clone the tensor before changing it in place.`,
       );
     }

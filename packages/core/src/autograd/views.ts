@@ -13,7 +13,9 @@ export function checkInplace(self: Tensor, inputs: readonly Tensor[]): void {
   if (self.meta?.requires_grad && self.grad_fn === null)
     throw new TorchError('a leaf Variable that requires grad is being used in an in-place operation.');
   if (self.base?.meta?.requires_grad && self.base.grad_fn === null)
-    throw new TorchError('a view of a leaf Variable that requires grad is being used in an in-place operation.');
+    throw new TorchError(
+      'a view of a leaf Variable that requires grad is being used in an in-place operation.',
+    );
 }
 
 /** Gradient of a base of which a view was changed in place: outside the view it passes, inside it goes through `changed`. */
@@ -61,7 +63,15 @@ class AsStridedBackward extends Node {
   apply([grad]: Gradients): Gradients {
     if (!grad) return [null];
     const { view, baseLayout } = this;
-    return [grad.as_strided_scatter_into(baseLayout.shape, baseLayout.strides, view.shape, view.strides, view.offset - baseLayout.offset)];
+    return [
+      grad.as_strided_scatter_into(
+        baseLayout.shape,
+        baseLayout.strides,
+        view.shape,
+        view.strides,
+        view.offset - baseLayout.offset,
+      ),
+    ];
   }
 }
 
@@ -88,4 +98,3 @@ function refreshView(view: Tensor): void {
 }
 
 AutogradMeta.refreshView = refreshView;
-

@@ -12,7 +12,12 @@ import type { Operator } from './operator.ts';
 const REFUSED = Symbol('refused');
 type Converter = (value: unknown) => unknown;
 
-export const memoryFormats = ['contiguous_format', 'preserve_format', 'channels_last', 'channels_last_3d'] as const;
+export const memoryFormats = [
+  'contiguous_format',
+  'preserve_format',
+  'channels_last',
+  'channels_last_3d',
+] as const;
 
 const convertInt: Converter = (v) => {
   if (typeof v === 'number') return Number.isInteger(v) ? v : REFUSED;
@@ -31,7 +36,13 @@ function converterOf(type: Type): Converter {
       return convertInt;
     case 'float':
       return (v) =>
-        typeof v === 'number' ? v : v instanceof PyFloat ? v.value : typeof v === 'bigint' ? Number(v) : REFUSED;
+        typeof v === 'number'
+          ? v
+          : v instanceof PyFloat
+            ? v.value
+            : typeof v === 'bigint'
+              ? Number(v)
+              : REFUSED;
     case 'bool':
       return (v) => (typeof v === 'boolean' ? v : REFUSED);
     case 'str':
@@ -39,11 +50,21 @@ function converterOf(type: Type): Converter {
     case 'Scalar':
       return (v) => (isScalar(v) ? v : REFUSED);
     case 'ScalarType':
-      return (v) => (typeof v === 'string' && Object.hasOwn(dtypes, v) ? v : typeof v === 'number' ? dtypeOfCode(v) : REFUSED);
+      return (v) =>
+        typeof v === 'string' && Object.hasOwn(dtypes, v)
+          ? v
+          : typeof v === 'number'
+            ? dtypeOfCode(v)
+            : REFUSED;
     case 'Device':
       return (v) => (typeof v === 'string' || v instanceof Device || isBackend(v) ? v : REFUSED);
     case 'MemoryFormat':
-      return (v) => (typeof v === 'number' ? memoryFormats[v] : typeof v === 'string' && memoryFormats.includes(v as never) ? v : REFUSED);
+      return (v) =>
+        typeof v === 'number'
+          ? memoryFormats[v]
+          : typeof v === 'string' && memoryFormats.includes(v as never)
+            ? v
+            : REFUSED;
     case 'Layout':
       return (v) => (typeof v === 'string' || typeof v === 'number' ? v : REFUSED);
     case 'Optional': {
@@ -68,7 +89,8 @@ function converterOf(type: Type): Converter {
   }
 }
 
-const isBackend = (v: unknown): boolean => typeof v === 'object' && v !== null && 'allocate' in v && 'compile' in v;
+const isBackend = (v: unknown): boolean =>
+  typeof v === 'object' && v !== null && 'allocate' in v && 'compile' in v;
 
 interface Signature {
   readonly operator: Operator;
@@ -99,7 +121,10 @@ export function signatureOf(operator: Operator): Signature {
   const self = args.findIndex(isSelf);
   const rest = [...Array(positional).keys()].filter((i) => i !== self);
   const lists = rest.filter((i) => isIntList(args[i].type));
-  const spread = lists.length > 0 && lists[0] === rest[0] && rest.slice(1).every((i) => args[i].hasDefault) ? lists[0] : -1;
+  const spread =
+    lists.length > 0 && lists[0] === rest[0] && rest.slice(1).every((i) => args[i].hasDefault)
+      ? lists[0]
+      : -1;
   s = {
     operator,
     args,
@@ -129,13 +154,19 @@ const isPlainObject = (v: unknown): v is Record<string, unknown> => {
 };
 
 /** Splits the trailing keyword object off, if there is one. */
-export function splitKeywords(args: readonly unknown[]): [readonly unknown[], Record<string, unknown> | null] {
+export function splitKeywords(
+  args: readonly unknown[],
+): [readonly unknown[], Record<string, unknown> | null] {
   const last = args[args.length - 1];
   return isPlainObject(last) ? [args.slice(0, -1), last] : [args, null];
 }
 
 /** The arguments in schema order, or undefined where they do not fit this overload. */
-function bindTo(s: Signature, args: readonly unknown[], kwargs: Record<string, unknown> | null): unknown[] | undefined {
+function bindTo(
+  s: Signature,
+  args: readonly unknown[],
+  kwargs: Record<string, unknown> | null,
+): unknown[] | undefined {
   const n = s.args.length;
   const out = new Array<unknown>(n);
   let used = args.length;
@@ -198,7 +229,10 @@ export function bind(
     const bound = bindTo(signatureOf(overloads[i]), args, kwargs);
     if (bound !== undefined) return { operator: overloads[i], args: bound };
   }
-  const got = [...args.map(describe), ...Object.entries(kwargs ?? {}).map(([k, v]) => `${k}=${describe(v)}`)].join(', ');
+  const got = [
+    ...args.map(describe),
+    ...Object.entries(kwargs ?? {}).map(([k, v]) => `${k}=${describe(v)}`),
+  ].join(', ');
   const expected = overloads.map((o) => ` * (${o.schema.args.map(spellArgument).join(', ')})`).join('\n');
   throw new ArgumentError(
     `${name}() received an invalid combination of arguments - got (${got}), but expected one of:\n${expected}`,
@@ -212,11 +246,11 @@ function describe(value: unknown): string {
   if (value instanceof Tensor) return 'Tensor';
   if (value === null || value === undefined) return 'NoneType';
   if (value instanceof PyFloat) return 'float';
-  if (Array.isArray(value)) return `list of [${value.slice(0, 4).map(describe).join(', ')}${value.length > 4 ? ', …' : ''}]`;
+  if (Array.isArray(value))
+    return `list of [${value.slice(0, 4).map(describe).join(', ')}${value.length > 4 ? ', …' : ''}]`;
   if (typeof value === 'number') return Number.isInteger(value) ? 'int' : 'float';
   if (typeof value === 'bigint') return 'int';
   if (typeof value === 'boolean') return 'bool';
   if (typeof value === 'string') return 'str';
   return (value as object).constructor?.name ?? typeof value;
 }
-

@@ -1,6 +1,7 @@
 /** One call's way: interceptors, autograd, the backend's own kernel or the operator's definition. */
 import { AutogradMeta } from '../autograd/meta.ts';
 import { is_grad_enabled, set_grad_enabled } from '../autograd/mode.ts';
+import type { Node } from '../autograd/node.ts';
 import { OperatorNode } from '../autograd/operator_node.ts';
 import { pointwiseNode } from '../autograd/pointwise.ts';
 import { setHistory } from '../autograd/record.ts';
@@ -12,7 +13,6 @@ import { adopt, alias } from '../tensor/create.ts';
 import { isFloat } from '../tensor/dtype.ts';
 import type { Layout } from '../tensor/layout.ts';
 import { Tensor, track } from '../tensor/tensor.ts';
-import type { Node } from '../autograd/node.ts';
 import { type Operator, scalarsIn, tensorsIn } from './operator.ts';
 import { disposeAllBut } from './scope.ts';
 
@@ -78,13 +78,26 @@ function runPointwise(operator: Operator, args: readonly unknown[]): Tensor {
   return out;
 }
 
-function attach(operator: Operator, args: readonly unknown[], tensors: readonly Tensor[], outputs: readonly Tensor[]): void {
+function attach(
+  operator: Operator,
+  args: readonly unknown[],
+  tensors: readonly Tensor[],
+  outputs: readonly Tensor[],
+): void {
   if (operator.hasGradient) {
     const node = new OperatorNode(operator, args);
     setHistory(node, outputs);
     node.saveResults(outputs);
   } else if (operator.meaning.kind === 'pointwise')
-    setHistory(pointwiseNode(operator.gradName, operator.meaning.elementwise(args), tensors, scalarsIn(operator, args)), outputs);
+    setHistory(
+      pointwiseNode(
+        operator.gradName,
+        operator.meaning.elementwise(args),
+        tensors,
+        scalarsIn(operator, args),
+      ),
+      outputs,
+    );
 }
 
 /** The backend's own kernel for the call, where it has one and wants it; else the meaning. Records nothing itself. */
@@ -109,7 +122,11 @@ function below(operator: Operator, args: readonly unknown[], tensors: readonly T
   }
 }
 
-function backendOfCall(_operator: Operator, _args: readonly unknown[], tensors: readonly Tensor[]): Backend | undefined {
+function backendOfCall(
+  _operator: Operator,
+  _args: readonly unknown[],
+  tensors: readonly Tensor[],
+): Backend | undefined {
   if (tensors.length === 0) return undefined;
   const { backend } = tensors[0];
   for (let i = 1; i < tensors.length; i++) if (tensors[i].backend !== backend) return undefined;
@@ -120,7 +137,8 @@ function backendOfCall(_operator: Operator, _args: readonly unknown[], tensors: 
 export function explain(operator: Operator, error: unknown): unknown {
   if (!(error instanceof KernelFault)) return error;
   const { fault, detail } = error;
-  if (fault === 'division') return new TorchError(`ZeroDivisionError: integer division by zero in ${operator.schema.base}`);
+  if (fault === 'division')
+    return new TorchError(`ZeroDivisionError: integer division by zero in ${operator.schema.base}`);
   return new IndexError(
     operator.schema.base.startsWith('embedding')
       ? `index out of range in self: ${detail.index} is not in [0, ${detail.size})`
@@ -129,7 +147,11 @@ export function explain(operator: Operator, error: unknown): unknown {
 }
 
 const tensorsOf = (result: unknown): Tensor[] =>
-  result instanceof Tensor ? [result] : Array.isArray(result) ? result.flat().filter((r) => r instanceof Tensor) : [];
+  result instanceof Tensor
+    ? [result]
+    : Array.isArray(result)
+      ? result.flat().filter((r) => r instanceof Tensor)
+      : [];
 
 function runDefined(operator: Operator, args: readonly unknown[]): unknown {
   const tensors = tensorsIn(operator, args);
@@ -138,7 +160,9 @@ function runDefined(operator: Operator, args: readonly unknown[]): unknown {
   if (!operator.isDifferentiable) return withoutGrad(() => unrecorded(operator, args, tensors));
   if (!operator.hasGradient) {
     try {
-      return (operator.meaning as { define: (args: Record<string, unknown>) => unknown }).define(operator.named(args));
+      return (operator.meaning as { define: (args: Record<string, unknown>) => unknown }).define(
+        operator.named(args),
+      );
     } catch (error) {
       throw explain(operator, error);
     }
@@ -186,7 +210,9 @@ function unrecorded(operator: Operator, args: readonly unknown[], tensors: reado
 
 function runView(operator: Operator, args: readonly unknown[]): unknown {
   const self = args[0] as Tensor;
-  const { view } = operator.meaning as { view: (args: Record<string, unknown>) => Layout | readonly Layout[] };
+  const { view } = operator.meaning as {
+    view: (args: Record<string, unknown>) => Layout | readonly Layout[];
+  };
   const layouts = view(operator.named(args));
   const isList = Array.isArray(layouts);
   const views = (isList ? (layouts as readonly Layout[]) : [layouts as Layout]).map((l) => viewOf(self, l));
@@ -207,7 +233,8 @@ function runInplace(operator: Operator, functional: Operator, args: readonly unk
   const self = args[0] as Tensor;
   const tensors = tensorsIn(operator, args);
   checkInplace(self, tensors);
-  const record = is_grad_enabled() && functional.isDifferentiable && isFloat(self.dtype) && wantsGrad(tensors);
+  const record =
+    is_grad_enabled() && functional.isDifferentiable && isFloat(self.dtype) && wantsGrad(tensors);
   let node: Node | null = null;
   if (record) {
     if (functional.hasGradient) {
@@ -250,10 +277,16 @@ function withHistoryOf(tensor: Tensor): Tensor {
   return copy;
 }
 
-function writeResult(self: Tensor, functional: Operator, args: readonly unknown[], tensors: readonly Tensor[]): void {
+function writeResult(
+  self: Tensor,
+  functional: Operator,
+  args: readonly unknown[],
+  tensors: readonly Tensor[],
+): void {
   const { meaning } = functional;
   try {
-    if (meaning.kind === 'pointwise') meaning.elementwise(args).into(functional.schema.base, self, tensors, scalarsIn(functional, args));
+    if (meaning.kind === 'pointwise')
+      meaning.elementwise(args).into(functional.schema.base, self, tensors, scalarsIn(functional, args));
     else {
       const value = withoutGrad(() => unrecorded(functional, args, tensors)) as Tensor;
       copyInto(self, value);
@@ -263,4 +296,3 @@ function writeResult(self: Tensor, functional: Operator, args: readonly unknown[
     throw explain(functional, error);
   }
 }
-

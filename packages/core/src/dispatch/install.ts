@@ -9,8 +9,17 @@ import { findOperators, type Operator, packetNames } from './operator.ts';
 export type TorchFunction = (...args: unknown[]) => unknown;
 
 /** Binds and calls one of `overloads`; a keyword `out` that no schema has is written after. */
-function callBound(name: string, overloads: readonly Operator[], args: readonly unknown[], kwargs: Record<string, unknown> | null): unknown {
-  if (kwargs !== null && kwargs.out !== undefined && !overloads.some((o) => o.schema.args.some((a) => a.name === 'out'))) {
+function callBound(
+  name: string,
+  overloads: readonly Operator[],
+  args: readonly unknown[],
+  kwargs: Record<string, unknown> | null,
+): unknown {
+  if (
+    kwargs !== null &&
+    kwargs.out !== undefined &&
+    !overloads.some((o) => o.schema.args.some((a) => a.name === 'out'))
+  ) {
     const { out, ...rest } = kwargs;
     return writeOut(name, out, callBound(name, overloads, args, rest));
   }
@@ -23,10 +32,14 @@ function writeOut(name: string, out: unknown, result: unknown): unknown {
   const values = Array.isArray(result) ? result : [result];
   targets.forEach((t, i) => {
     const value = values[i];
-    if (!(t instanceof Tensor) || !(value instanceof Tensor)) throw new ArgumentError(`${name}(): argument 'out' must be a Tensor`);
+    if (!(t instanceof Tensor) || !(value instanceof Tensor))
+      throw new ArgumentError(`${name}(): argument 'out' must be a Tensor`);
     if (value.requires_grad || t.requires_grad)
-      throw new TorchError(`${name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.`);
-    if (t.shape.length !== value.shape.length || t.shape.some((n, d) => n !== value.shape[d])) t.resize_(value.shape);
+      throw new TorchError(
+        `${name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.`,
+      );
+    if (t.shape.length !== value.shape.length || t.shape.some((n, d) => n !== value.shape[d]))
+      t.resize_(value.shape);
     copyInto(t, value);
     value.dispose();
   });
@@ -44,11 +57,15 @@ function functionOf(name: string, overloads: readonly Operator[]): TorchFunction
 }
 
 /** The method of that name: `this` takes the place of `self`. */
-function methodOf(name: string, overloads: readonly Operator[]): (this: Tensor, ...args: unknown[]) => unknown {
+function methodOf(
+  name: string,
+  overloads: readonly Operator[],
+): (this: Tensor, ...args: unknown[]) => unknown {
   const at = signatureOf(overloads[0]).self;
   return function (this: Tensor, ...args: unknown[]): unknown {
     const [positional, kwargs] = splitKeywords(args);
-    const all = at === 0 ? [this, ...positional] : [...positional.slice(0, at), this, ...positional.slice(at)];
+    const all =
+      at === 0 ? [this, ...positional] : [...positional.slice(0, at), this, ...positional.slice(at)];
     return callBound(name, overloads, all, kwargs);
   };
 }
@@ -65,16 +82,22 @@ export function install(): void {
   for (const name of packetNames()) {
     const overloads = findOperators(name);
     const { namespace, base } = overloads[0].schema;
-    const packet = ((ops[namespace] ??= {})[base] ??= Object.assign(functionOf(base, overloads), {}) as unknown as Overloads);
+    const packet = ((ops[namespace] ??= {})[base] ??= Object.assign(
+      functionOf(base, overloads),
+      {},
+    ) as unknown as Overloads);
     for (const o of overloads) packet[o.schema.overload || 'default'] ??= functionOf(base, [o]);
     if (namespace !== 'aten') continue;
     functions[base] = functionOf(base, overloads);
     const withSelf = overloads.filter((o) => signatureOf(o).self >= 0);
     if (withSelf.length > 0 && !(base in Tensor.prototype))
-      Object.defineProperty(Tensor.prototype, base, { value: methodOf(base, withSelf), writable: true, configurable: true });
+      Object.defineProperty(Tensor.prototype, base, {
+        value: methodOf(base, withSelf),
+        writable: true,
+        configurable: true,
+      });
   }
 }
-
 
 /** The method that the operators of this base name make; for code that extends it. */
 export const methodNamed = (base: string): ((this: Tensor, ...args: unknown[]) => unknown) =>

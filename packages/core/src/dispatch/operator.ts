@@ -25,7 +25,9 @@ export interface Saved {
   needs: Readonly<Record<string, boolean>>;
 }
 
-type Formula<S extends string> = (saved: ArgsOf<S> & Saved) => Tensor | null | undefined | readonly (Tensor | null)[];
+type Formula<S extends string> = (
+  saved: ArgsOf<S> & Saved,
+) => Tensor | null | undefined | readonly (Tensor | null)[];
 
 /**
  * Formulas by the argument whose gradient they give (a list for a list of tensors). What a formula destructures from
@@ -34,7 +36,9 @@ type Formula<S extends string> = (saved: ArgsOf<S> & Saved) => Tensor | null | u
  */
 export type Gradient<S extends string> =
   | { readonly [K in keyof ArgsOf<S>]?: Formula<S> }
-  | ((saved: ArgsOf<S> & Saved) => { readonly [K in keyof ArgsOf<S>]?: Tensor | null | undefined | readonly (Tensor | null)[] })
+  | ((saved: ArgsOf<S> & Saved) => {
+      readonly [K in keyof ArgsOf<S>]?: Tensor | null | undefined | readonly (Tensor | null)[];
+    })
   | 'none';
 
 interface Common<S extends string> {
@@ -165,8 +169,14 @@ const camelCase = (name: string): string =>
 export function op<const S extends string>(text: S, definition: Definition<S>): Operator[] {
   const schema = parseSchema(text);
   const writes = schema.args.some((a) => a.alias?.write);
-  const meaning = { kind: writes ? 'mutate' : 'define', define: definition.define as (args: Args) => unknown } as const;
-  return withInplace(new Operator(schema, meaning, definition.grad as Gradient<string>, definition.gradName), definition.inplace);
+  const meaning = {
+    kind: writes ? 'mutate' : 'define',
+    define: definition.define as (args: Args) => unknown,
+  } as const;
+  return withInplace(
+    new Operator(schema, meaning, definition.grad as Gradient<string>, definition.gradName),
+    definition.inplace,
+  );
 }
 
 /** An operator that returns views of its first argument. */
@@ -182,9 +192,7 @@ export function pointwise<const S extends string>(text: S, definition: Pointwise
   const isOperand = schema.args.map((a) => ['Tensor', 'Scalar'].includes(stripOptional(a.type).kind));
   const isTensor = schema.args.map((a) => stripOptional(a.type).kind === 'Tensor');
   const known = new Map<string, Elementwise>();
-  const literals = schema.args.flatMap((a, i) =>
-    !isOperand[i] || a.type.kind === 'Optional' ? [i] : [],
-  );
+  const literals = schema.args.flatMap((a, i) => (!isOperand[i] || a.type.kind === 'Optional' ? [i] : []));
   let only: Elementwise | undefined;
   const make = (args: readonly unknown[]): Elementwise => {
     const present = schema.args.map((_, i) => args[i] !== null && args[i] !== undefined);
@@ -195,7 +203,8 @@ export function pointwise<const S extends string>(text: S, definition: Pointwise
         let next = 0;
         for (const wantTensors of [true, false])
           schema.args.forEach(({ name }, i) => {
-            if (isOperand[i] && isTensor[i] === wantTensors) named[name] = present[i] ? operands[next++] : null;
+            if (isOperand[i] && isTensor[i] === wantTensors)
+              named[name] = present[i] ? operands[next++] : null;
           });
         schema.args.forEach(({ name }, i) => {
           if (!isOperand[i]) named[name] = fixed[i];
@@ -214,7 +223,12 @@ export function pointwise<const S extends string>(text: S, definition: Pointwise
     if (!found) known.set(key, (found = make(args)));
     return found;
   };
-  const operator = new Operator(schema, { kind: 'pointwise', elementwise }, definition.grad as Gradient<string>, definition.gradName);
+  const operator = new Operator(
+    schema,
+    { kind: 'pointwise', elementwise },
+    definition.grad as Gradient<string>,
+    definition.gradName,
+  );
   return withInplace(operator, definition.inplace);
 }
 
@@ -223,9 +237,17 @@ function withInplace(functional: Operator, wanted: boolean | undefined): Operato
   const { schema } = functional;
   const overload = schema.overload && `.${schema.overload}`;
   const text = schema.text
-    .replace(/^(\w+::)?\w+(\.\w+)?\(Tensor /, (_, ns: string | undefined) => `${ns ?? ''}${schema.base}_${overload}(Tensor(a!) `)
+    .replace(
+      /^(\w+::)?\w+(\.\w+)?\(Tensor /,
+      (_, ns: string | undefined) => `${ns ?? ''}${schema.base}_${overload}(Tensor(a!) `,
+    )
     .replace(/-> Tensor$/, '-> Tensor(a!)');
-  const inplace = new Operator(parseSchema(text), { kind: 'inplace', functional }, undefined, functional.gradName);
+  const inplace = new Operator(
+    parseSchema(text),
+    { kind: 'inplace', functional },
+    undefined,
+    functional.gradName,
+  );
   return [functional, inplace];
 }
 
@@ -268,4 +290,5 @@ export const allOperators = (): Operator[] => [...operators.values()];
 export const packetNames = (): string[] => [...packets.keys()];
 
 /** A schema text whose name is computed: `named('exp', '(Tensor self) -> Tensor')`; the compiler still reads the rest. */
-export const named = <const S extends string>(name: string, rest: S): `name${S}` => `${name}${rest}` as `name${S}`;
+export const named = <const S extends string>(name: string, rest: S): `name${S}` =>
+  `${name}${rest}` as `name${S}`;

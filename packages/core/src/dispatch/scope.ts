@@ -79,7 +79,9 @@ export function scope<T>(fn: (scope: Scope) => T): T {
       asyncScopes.splice(asyncScopes.indexOf(mine), 1);
       close(value);
       if (!nested)
-        throw new TorchError('async scopes must nest: a second one was entered before the first had ended. Await one before you start the other');
+        throw new TorchError(
+          'async scopes must nest: a second one was entered before the first had ended. Await one before you start the other',
+        );
       return value;
     },
     (error) => {

@@ -1,8 +1,9 @@
 /** The TypeScript types of an operator's arguments, read from its schema text by the compiler. */
+
+import type { Generator } from '../random/generator.ts';
 import type { Device } from '../tensor/device.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { Scalar } from '../tensor/promotion.ts';
-import type { Generator } from '../random/generator.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 interface Primitives {

@@ -26,11 +26,20 @@ const inverse = (x: X): X => constant(x, 1).div(x);
 const rules: Partial<Record<ScalarOp, Rule>> = {
   add: (_, __, [s, t]) => plus(s, t),
   sub: (_, __, [s, t]) => plus(s, t?.neg()),
-  mul: (_, [a, b], [s, t]) => plus(times(s, () => b), times(t, () => a)),
+  mul: (_, [a, b], [s, t]) =>
+    plus(
+      times(s, () => b),
+      times(t, () => a),
+    ),
   div: (y, [, b], [s, t]) => plus(s?.div(b), t?.mul(y.div(b)).neg()),
-  rem: (_, [a, b], [s, t]) => plus(s, times(t, () => a.div(b).trunc().neg())),
+  rem: (_, [a, b], [s, t]) =>
+    plus(
+      s,
+      times(t, () => a.div(b).trunc().neg()),
+    ),
   neg: (_, __, [t]) => t?.neg(),
-  abs: (_, [x], [t]) => times(t, () => x.gt(0).where(constant(x, 1), x.lt(0).where(constant(x, -1), constant(x, 0)))),
+  abs: (_, [x], [t]) =>
+    times(t, () => x.gt(0).where(constant(x, 1), x.lt(0).where(constant(x, -1), constant(x, 0)))),
   min: (_, [a, b], [s, t]) => halves(a.lt(b), b.lt(a), s, t),
   max: (_, [a, b], [s, t]) => halves(a.gt(b), b.gt(a), s, t),
   pow: (y, [a, b], [s, t]) =>
@@ -40,7 +49,10 @@ const rules: Partial<Record<ScalarOp, Rule>> = {
     ),
   atan2: (_, [a, b], [s, t]) => {
     const square = a.mul(a).add(b.mul(b));
-    return plus(times(s, () => b.div(square)), times(t, () => a.div(square).neg()));
+    return plus(
+      times(s, () => b.div(square)),
+      times(t, () => a.div(square).neg()),
+    );
   },
   sqrt: unary((_, y) => constant(y, 0.5).div(y)),
   exp: unary((_, y) => y),
@@ -61,12 +73,28 @@ const rules: Partial<Record<ScalarOp, Rule>> = {
   asinh: unary((x) => inverse(x.mul(x).add(1).sqrt())),
   acosh: unary((x) => inverse(x.sub(1).mul(x.add(1)).sqrt())),
   atanh: unary((x) => inverse(constant(x, 1).sub(x.mul(x)))),
-  erf: unary((x) => x.mul(x).neg().exp().mul(2 / Math.sqrt(Math.PI))),
-  erfc: unary((x) => x.mul(x).neg().exp().mul(-2 / Math.sqrt(Math.PI))),
-  erfinv: unary((_, y) => y.mul(y).exp().mul(Math.sqrt(Math.PI) / 2)),
+  erf: unary((x) =>
+    x
+      .mul(x)
+      .neg()
+      .exp()
+      .mul(2 / Math.sqrt(Math.PI)),
+  ),
+  erfc: unary((x) =>
+    x
+      .mul(x)
+      .neg()
+      .exp()
+      .mul(-2 / Math.sqrt(Math.PI)),
+  ),
+  erfinv: unary((_, y) =>
+    y
+      .mul(y)
+      .exp()
+      .mul(Math.sqrt(Math.PI) / 2),
+  ),
   lgamma: unary((x) => x.digamma()),
-  where: (y, [c], [, s, t]) =>
-    s || t ? c.where(s ?? constant(y, 0), t ?? constant(y, 0)) : undefined,
+  where: (y, [c], [, s, t]) => (s || t ? c.where(s ?? constant(y, 0), t ?? constant(y, 0)) : undefined),
 };
 
 /** The tangent of min and max; equal arguments share it. */
@@ -99,7 +127,13 @@ export function differentiate(expr: Expr, index: number): X | undefined {
         const rule = rules[e.op];
         if (!rule || !isFloat(e.dtype)) return undefined;
         const tangents = e.args.map(tangentOf);
-        return tangents.some(Boolean) ? rule(new X(e), e.args.map((a) => new X(a)), tangents) : undefined;
+        return tangents.some(Boolean)
+          ? rule(
+              new X(e),
+              e.args.map((a) => new X(a)),
+              tangents,
+            )
+          : undefined;
       }
     }
   };
@@ -109,7 +143,10 @@ export function differentiate(expr: Expr, index: number): X | undefined {
 /** Reads `expr` again with other inputs and scalars in the places of its own. */
 export function substitute(
   expr: Expr,
-  replace: { input?: (index: number, dtype: Expr['dtype']) => Expr; scalar?: (index: number, dtype: ComputeType) => Expr },
+  replace: {
+    input?: (index: number, dtype: Expr['dtype']) => Expr;
+    scalar?: (index: number, dtype: ComputeType) => Expr;
+  },
 ): Expr {
   const known = new Map<Expr, Expr>();
   const visit = (e: Expr): Expr => {

@@ -48,7 +48,8 @@ export function rewrite(expr: Expr, available: ReadonlySet<ScalarOp>, backend: s
     let out = same ? e : ({ ...e, args } as Expr);
     if (e.op !== 'cast' && !available.has(e.op)) {
       const rule = rewrites[e.op];
-      if (!rule) throw new Error(`backend '${backend}' has no scalar operation '${e.op}', and it cannot be rewritten`);
+      if (!rule)
+        throw new Error(`backend '${backend}' has no scalar operation '${e.op}', and it cannot be rewritten`);
       out = visit(rule(new X(args[0]), new X(args[1] ?? args[0])).expr);
     }
     known.set(e, out);

@@ -19,14 +19,13 @@ import {
 import {
   can_cast,
   get_default_dtype,
-
   resultType,
   type Scalar,
   scalarCategory,
   scalarValue,
 } from '../tensor/promotion.ts';
 import { materialise } from '../tensor/storage.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { compile } from './compile.ts';
 import { oneBackend } from './guard.ts';
 
@@ -102,7 +101,9 @@ export class Elementwise {
     const kinds = scalars.map((s, i) => (takes(tensors.length + i) ? compute : own[scalarCategory(s)]));
     for (let i = 0; i < scalars.length; i++) operands.push(X.scalar(i, kinds[i]));
     const results = [this.formula(...operands)].flat() as X[];
-    const outDTypes = results.map((r) => out ?? result ?? (r.isBool || promote === 'none' ? r.dtype : common));
+    const outDTypes = results.map(
+      (r) => out ?? result ?? (r.isBool || promote === 'none' ? r.dtype : common),
+    );
     const exprs = results.map((r, i) => {
       const rounded = r.isBool || result || promote === 'none' ? r : r.cast(common);
       return rounded.cast(outDTypes[i]).expr;
@@ -118,7 +119,8 @@ export class Elementwise {
     for (let i = 1; i < tensors.length; i++) shape = broadcastShapes(shape, tensors[i].shape);
     const strides = outputStrides(shape, tensors);
     const outputs = new Array<Tensor>(plan.dtypes.length);
-    for (let i = 0; i < outputs.length; i++) outputs[i] = emptyStrided(shape, strides, plan.dtypes[i], backend);
+    for (let i = 0; i < outputs.length; i++)
+      outputs[i] = emptyStrided(shape, strides, plan.dtypes[i], backend);
     runPlan(plan, outputs, tensors, scalars);
     return outputs;
   }
@@ -144,7 +146,12 @@ export class Elementwise {
   }
 }
 
-export function runPlan(plan: Plan, outputs: readonly Tensor[], tensors: readonly Tensor[], scalars: readonly Scalar[]): void {
+export function runPlan(
+  plan: Plan,
+  outputs: readonly Tensor[],
+  tensors: readonly Tensor[],
+  scalars: readonly Scalar[],
+): void {
   const { shape, backend } = outputs[0];
   if (plan.backend !== backend) {
     plan.backend = backend;
@@ -160,7 +167,10 @@ export function runPlan(plan: Plan, outputs: readonly Tensor[], tensors: readonl
 }
 
 /** The numbers that travel with a call, each of the kind that the expression computes in. */
-export const scalarArguments = (scalars: readonly Scalar[], kinds: readonly ComputeType[]): (number | bigint)[] => {
+export const scalarArguments = (
+  scalars: readonly Scalar[],
+  kinds: readonly ComputeType[],
+): (number | bigint)[] => {
   const out = new Array<number | bigint>(scalars.length);
   for (let i = 0; i < scalars.length; i++) {
     const s = scalars[i];
@@ -292,4 +302,3 @@ export function fillWith(out: Tensor, value: Scalar): void {
   runPlan(plan, [out], [], [out.dtype === 'bool' ? Number(scalarValue(value)) !== 0 : plain]);
   out.storage.version++;
 }
-

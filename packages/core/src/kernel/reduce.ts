@@ -2,10 +2,9 @@
 import type { Combine, Executable, Fold, View } from '../backend/backend.ts';
 import { X } from '../expr/build.ts';
 import { computeType } from '../expr/expr.ts';
-import { emptyStrided } from '../tensor/create.ts';
+import { alias, emptyStrided } from '../tensor/create.ts';
 import { type DType, dtypes } from '../tensor/dtype.ts';
 import { broadcastShapes, numelOf, outputStrides, type Shape } from '../tensor/layout.ts';
-import { alias } from '../tensor/create.ts';
 import type { Scalar } from '../tensor/promotion.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { compile } from './compile.ts';
@@ -89,7 +88,16 @@ export class Reduction {
         })),
       );
     const kind = computeType(compute ?? 'float32');
-    executable(outputs, inputs, scalars.length ? scalarArguments(scalars, scalars.map(() => kind)) : undefined);
+    executable(
+      outputs,
+      inputs,
+      scalars.length
+        ? scalarArguments(
+            scalars,
+            scalars.map(() => kind),
+          )
+        : undefined,
+    );
     if (!keepdim || reduced.length === 0) return outputs;
     return outputs.map((out) => keepDims(out, full, folded));
   }
@@ -130,4 +138,5 @@ function keepDims(out: Tensor, full: Shape, folded: readonly boolean[]): Tensor 
 }
 
 /** Elements that one output of the reduction folds. */
-export const foldedCount = (shape: Shape, dims: readonly number[]): number => numelOf(dims.map((d) => shape[d]));
+export const foldedCount = (shape: Shape, dims: readonly number[]): number =>
+  numelOf(dims.map((d) => shape[d]));

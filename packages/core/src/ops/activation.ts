@@ -69,7 +69,8 @@ export const activations = [
     inplace: true,
     math: ({ self, min_val, max_val }) => self.max(min_val).min(max_val),
     grad: {
-      self: ({ grad, self, min_val, max_val }) => grad.where(self.gt(min_val).logical_and(self.lt(max_val)), 0),
+      self: ({ grad, self, min_val, max_val }) =>
+        grad.where(self.gt(min_val).logical_and(self.lt(max_val)), 0),
     },
   }),
   pointwise('hardswish(Tensor self) -> Tensor', {
@@ -145,16 +146,20 @@ export const activations = [
       if (self.shape.length === 0) throw new TorchError('glu does not support 0-dimensional tensors');
       const d = wrapDim(dim, self.shape.length);
       const n = self.shape[d];
-      if (n % 2 !== 0) throw new TorchError(`Halving dimension must be even, but dimension ${d} is size ${n}`);
+      if (n % 2 !== 0)
+        throw new TorchError(`Halving dimension must be even, but dimension ${d} is size ${n}`);
       return self.narrow(d, 0, n / 2).mul(self.narrow(d, n / 2, n / 2).sigmoid());
     },
   }),
-  op('rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor', {
-    define: ({ self, lower, upper, training }) => {
-      if (training) throw new TorchError('rrelu: training mode is not implemented; use leaky_relu');
-      return self.leaky_relu((Number(lower) + Number(upper)) / 2);
+  op(
+    'rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor',
+    {
+      define: ({ self, lower, upper, training }) => {
+        if (training) throw new TorchError('rrelu: training mode is not implemented; use leaky_relu');
+        return self.leaky_relu((Number(lower) + Number(upper)) / 2);
+      },
     },
-  }),
+  ),
   op('softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor', {
     define: ({ self, dim, dtype }) => (dtype === null ? self : self.to(dtype))._softmax(dim, false),
   }),
@@ -166,14 +171,19 @@ export const activations = [
   op('_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor', {
     define: ({ grad_output, output, dim, input_dtype }) => {
       const dims = wrapDims([dim], output.shape.length);
-      const [dot] = products.call('softmax_backward', [grad_output, output], dims, true, [widened(output.dtype)]);
+      const [dot] = products.call('softmax_backward', [grad_output, output], dims, true, [
+        widened(output.dtype),
+      ]);
       return softmaxGradient.call('softmax_backward', [grad_output, output, dot])[0].to(input_dtype);
     },
     grad: {
       grad_output: ({ grad, output, dim }) => grad._softmax_backward_data(output, dim, output.dtype),
       output: ({ grad, grad_output, output, dim }) => {
         const inner = grad.mul(output).sum([dim], true);
-        return grad_output.mul(grad).sub(grad_output.mul(inner)).sub(grad.mul(grad_output.mul(output).sum([dim], true)));
+        return grad_output
+          .mul(grad)
+          .sub(grad_output.mul(inner))
+          .sub(grad.mul(grad_output.mul(output).sum([dim], true)));
       },
     },
     gradName: 'SoftmaxBackwardDataBackward0',
@@ -186,25 +196,34 @@ export const activations = [
     grad: { self: ({ grad, result, dim }) => grad._log_softmax_backward_data(result, dim, result.dtype) },
     gradName: 'LogSoftmaxBackward0',
   }),
-  op('_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor', {
-    define: ({ grad_output, output, dim, input_dtype }) => {
-      const dims = wrapDims([dim], output.shape.length);
-      const [total] = sums.call('log_softmax_backward', [grad_output], dims, true, [widened(output.dtype)]);
-      return logSoftmaxGradient.call('log_softmax_backward', [grad_output, output, total])[0].to(input_dtype);
+  op(
+    '_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor',
+    {
+      define: ({ grad_output, output, dim, input_dtype }) => {
+        const dims = wrapDims([dim], output.shape.length);
+        const [total] = sums.call('log_softmax_backward', [grad_output], dims, true, [widened(output.dtype)]);
+        return logSoftmaxGradient
+          .call('log_softmax_backward', [grad_output, output, total])[0]
+          .to(input_dtype);
+      },
+      grad: {
+        grad_output: ({ grad, output, dim }) => grad.sub(grad.mul(output.exp()).sum([dim], true)),
+        output: ({ grad, grad_output, output, dim }) =>
+          grad
+            .neg()
+            .mul(output.exp())
+            .mul(grad_output.sum([dim], true)),
+      },
+      gradName: 'LogSoftmaxBackwardDataBackward0',
     },
-    grad: {
-      grad_output: ({ grad, output, dim }) => grad.sub(grad.mul(output.exp()).sum([dim], true)),
-      output: ({ grad, grad_output, output, dim }) =>
-        grad.neg().mul(output.exp()).mul(grad_output.sum([dim], true)),
-    },
-    gradName: 'LogSoftmaxBackwardDataBackward0',
-  }),
+  ),
 ].flat();
 
 const logSigmoid = new Elementwise((x) => x.min(zero(x)).sub(x.abs().neg().exp().log1p()));
 
 /** Folds of 16-bit floats stay in float32 between the passes. */
-const widened = (dtype: DType): DType => (dtype === 'float64' ? 'float64' : isFloat(dtype) ? 'float32' : dtype);
+const widened = (dtype: DType): DType =>
+  dtype === 'float64' ? 'float64' : isFloat(dtype) ? 'float32' : dtype;
 
 const maxima = new Reduction({ folds: [{ combine: 'max', map: (x) => x }] });
 const expSums = new Reduction({ folds: [{ combine: 'sum', map: (x, max) => x.sub(max).exp() }] });
@@ -220,7 +239,10 @@ const logSoftmaxGradient = ofFirst((grad, y, total) => grad.sub(y.exp().mul(tota
 
 /** The greatest, then the sum of exponentials in one reduce, then one pointwise pass. */
 function normalised(name: string, self: Tensor, dim: number, finish: Elementwise): Tensor {
-  if (!isFloat(self.dtype)) throw new TorchError(`"${name}_lastdim_kernel_impl" not implemented for '${self.dtype === 'int64' ? 'Long' : self.dtype}'`);
+  if (!isFloat(self.dtype))
+    throw new TorchError(
+      `"${name}_lastdim_kernel_impl" not implemented for '${self.dtype === 'int64' ? 'Long' : self.dtype}'`,
+    );
   const dims = wrapDims([dim], self.shape.length);
   if (numelOf(self.shape) === 0) return self.new_empty(self.shape);
   const wide = widened(self.dtype);
@@ -228,4 +250,3 @@ function normalised(name: string, self: Tensor, dim: number, finish: Elementwise
   const [sum] = expSums.call(name, [self, max], dims, true, [wide]);
   return finish.call(name, [self, max, sum])[0];
 }
-

@@ -1,11 +1,12 @@
 /** Arithmetic on two operands. */
-import { pointwise, op } from '../dispatch/operator.ts';
+
+import { applyElementwise } from '../autograd/pointwise.ts';
+import { op, pointwise } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
 import type { X } from '../expr/build.ts';
-import { applyElementwise } from '../autograd/pointwise.ts';
 import { Elementwise } from '../kernel/elementwise.ts';
-import { type Scalar, scalarCategory, scalarValue } from '../tensor/promotion.ts';
 import { isIntegral } from '../tensor/dtype.ts';
+import { type Scalar, scalarCategory, scalarValue } from '../tensor/promotion.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 const isOne = (s: Scalar): boolean => scalarValue(s) === 1;
@@ -52,7 +53,9 @@ const divide = (self: X, other: X, mode: string | null): X => {
   if (mode === null) return self.div(other);
   if (mode === 'floor') return floorDivide(self, other);
   if (mode === 'trunc') return truncDivide(self, other);
-  throw new TorchError(`div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '${mode}'`);
+  throw new TorchError(
+    `div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '${mode}'`,
+  );
 };
 
 const power = new Elementwise((base, exponent) => base.pow(exponent));
@@ -62,7 +65,8 @@ function powScalar(self: Tensor, exponent: Scalar): Tensor {
   const value = scalarValue(exponent);
   if (isIntegral(self.dtype) && scalarCategory(exponent) !== 'float') {
     if (value < 0) throw new TorchError('Integers to negative integer powers are not allowed.');
-    if (self.dtype === 'bool' && scalarCategory(exponent) === 'bool') return self.logical_or(self.new_full([], !exponent));
+    if (self.dtype === 'bool' && scalarCategory(exponent) === 'bool')
+      return self.logical_or(self.new_full([], !exponent));
   }
   if (value === 2 && self.dtype !== 'bool' && (scalarCategory(exponent) === 'int' || !isIntegral(self.dtype)))
     return applyElementwise('PowBackward0', square, [self]);
@@ -128,7 +132,8 @@ export const arithmetic = [
     inplace: true,
     define: ({ self, other, rounding_mode }) => modedDivision(self, [self, other], [], rounding_mode),
     grad: {
-      self: ({ grad, other, rounding_mode }) => (rounding_mode === null ? grad.div(other) : grad.new_zeros(grad.shape)),
+      self: ({ grad, other, rounding_mode }) =>
+        rounding_mode === null ? grad.div(other) : grad.new_zeros(grad.shape),
       other: ({ grad, self, other, rounding_mode }) =>
         rounding_mode === null ? grad.neg().mul(self.div(other).div(other)) : grad.new_zeros(grad.shape),
     },
@@ -137,7 +142,8 @@ export const arithmetic = [
     inplace: true,
     define: ({ self, other, rounding_mode }) => modedDivision(self, [self], [other], rounding_mode),
     grad: {
-      self: ({ grad, other, rounding_mode }) => (rounding_mode === null ? grad.div(other) : grad.new_zeros(grad.shape)),
+      self: ({ grad, other, rounding_mode }) =>
+        rounding_mode === null ? grad.div(other) : grad.new_zeros(grad.shape),
     },
   }),
   pointwise('floor_divide(Tensor self, Tensor other) -> Tensor', {
@@ -204,10 +210,12 @@ export const arithmetic = [
   pointwise('maximum(Tensor self, Tensor other) -> Tensor', { math: ({ self, other }) => self.max(other) }),
   pointwise('minimum(Tensor self, Tensor other) -> Tensor', { math: ({ self, other }) => self.min(other) }),
   pointwise('fmax(Tensor self, Tensor other) -> Tensor', {
-    math: ({ self, other }) => (self.isFloat ? self.isnan().where(other, other.isnan().where(self, self.max(other))) : self.max(other)),
+    math: ({ self, other }) =>
+      self.isFloat ? self.isnan().where(other, other.isnan().where(self, self.max(other))) : self.max(other),
   }),
   pointwise('fmin(Tensor self, Tensor other) -> Tensor', {
-    math: ({ self, other }) => (self.isFloat ? self.isnan().where(other, other.isnan().where(self, self.min(other))) : self.min(other)),
+    math: ({ self, other }) =>
+      self.isFloat ? self.isnan().where(other, other.isnan().where(self, self.min(other))) : self.min(other),
   }),
   pointwise('atan2(Tensor self, Tensor other) -> Tensor', {
     inplace: true,
@@ -221,7 +229,10 @@ export const arithmetic = [
       const [a, b] = [self.abs(), other.abs()];
       const [low, high] = [a.min(b), a.max(b)];
       const ratio = low.div(high);
-      return a.isinf().or(b.isinf()).where(Infinity, high.eq(0).where(high, high.mul(ratio.mul(ratio).add(1).sqrt())));
+      return a
+        .isinf()
+        .or(b.isinf())
+        .where(Infinity, high.eq(0).where(high, high.mul(ratio.mul(ratio).add(1).sqrt())));
     },
     grad: {
       self: ({ grad, self, result }) => grad.mul(self.div(result)),
@@ -249,7 +260,10 @@ export const arithmetic = [
     grad: {
       self: ({ grad }) => grad,
       tensor1: ({ grad, tensor2, value }) => scaled(grad.div(tensor2), value),
-      tensor2: ({ grad, tensor1, tensor2, value }) => scaled(grad, value).neg().mul(tensor1.div(tensor2.mul(tensor2))),
+      tensor2: ({ grad, tensor1, tensor2, value }) =>
+        scaled(grad, value)
+          .neg()
+          .mul(tensor1.div(tensor2.mul(tensor2))),
     },
   }),
   pointwise('lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor', {
@@ -275,7 +289,10 @@ export const arithmetic = [
 /** From the nearer end, so that both ends are exact. */
 function lerp(start: X, end: X, weight: X): X {
   const difference = end.sub(start);
-  return weight.abs().lt(0.5).where(start.add(weight.mul(difference)), end.sub(difference.mul(weight.neg().add(1))));
+  return weight
+    .abs()
+    .lt(0.5)
+    .where(start.add(weight.mul(difference)), end.sub(difference.mul(weight.neg().add(1))));
 }
 
 const divisions = new Map<string | null, Elementwise>();
@@ -285,7 +302,9 @@ function modedDivision(_self: Tensor, tensors: Tensor[], scalars: Scalar[], mode
   if (!division)
     divisions.set(
       mode,
-      (division = new Elementwise((a, b) => divide(a, b, mode), { promote: mode === null ? 'float' : 'common' })),
+      (division = new Elementwise((a, b) => divide(a, b, mode), {
+        promote: mode === null ? 'float' : 'common',
+      })),
     );
   return applyElementwise('DivBackward0', division, tensors, scalars);
 }

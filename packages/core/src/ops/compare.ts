@@ -79,15 +79,31 @@ export const compare = [
     promote: 'none',
     math: ({ self }) => (self.isBool ? self.not() : self.eq(0)),
   }),
-  pointwise('bitwise_not(Tensor self) -> Tensor', { inplace: true, grad: 'none', math: ({ self }) => self.not() }),
-  pointwise('isnan(Tensor self) -> Tensor', { grad: 'none', math: ({ self }) => (self.isFloat ? self.isnan() : self.ne(self)) }),
-  pointwise('isinf(Tensor self) -> Tensor', { grad: 'none', math: ({ self }) => (self.isFloat ? self.isinf() : self.ne(self)) }),
+  pointwise('bitwise_not(Tensor self) -> Tensor', {
+    inplace: true,
+    grad: 'none',
+    math: ({ self }) => self.not(),
+  }),
+  pointwise('isnan(Tensor self) -> Tensor', {
+    grad: 'none',
+    math: ({ self }) => (self.isFloat ? self.isnan() : self.ne(self)),
+  }),
+  pointwise('isinf(Tensor self) -> Tensor', {
+    grad: 'none',
+    math: ({ self }) => (self.isFloat ? self.isinf() : self.ne(self)),
+  }),
   pointwise('isfinite(Tensor self) -> Tensor', {
     grad: 'none',
     math: ({ self }) => (self.isFloat ? self.isnan().or(self.isinf()).not() : self.eq(self)),
   }),
-  pointwise('isposinf(Tensor self) -> Tensor', { grad: 'none', math: ({ self }) => (self.isFloat ? self.eq(Infinity) : self.ne(self)) }),
-  pointwise('isneginf(Tensor self) -> Tensor', { grad: 'none', math: ({ self }) => (self.isFloat ? self.eq(-Infinity) : self.ne(self)) }),
+  pointwise('isposinf(Tensor self) -> Tensor', {
+    grad: 'none',
+    math: ({ self }) => (self.isFloat ? self.eq(Infinity) : self.ne(self)),
+  }),
+  pointwise('isneginf(Tensor self) -> Tensor', {
+    grad: 'none',
+    math: ({ self }) => (self.isFloat ? self.eq(-Infinity) : self.ne(self)),
+  }),
   pointwise('signbit(Tensor self) -> Tensor', {
     grad: 'none',
     math: ({ self }) => {
@@ -162,13 +178,24 @@ export const compare = [
     math: ({ self, max }) => clamp(self, null, max),
     grad: { self: ({ grad, self, max }) => grad.where(self.le(max), 0) },
   }),
-  pointwise('clamp_min.Tensor(Tensor self, Tensor min) -> Tensor', { inplace: true, math: ({ self, min }) => self.max(min) }),
-  pointwise('clamp_max.Tensor(Tensor self, Tensor max) -> Tensor', { inplace: true, math: ({ self, max }) => self.min(max) }),
-  op('clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor', { define: ({ self, min, max }) => self.clamp(min, max) }),
-  op('clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor', { define: ({ self, min, max }) => self.clamp(min, max) }),
+  pointwise('clamp_min.Tensor(Tensor self, Tensor min) -> Tensor', {
+    inplace: true,
+    math: ({ self, min }) => self.max(min),
+  }),
+  pointwise('clamp_max.Tensor(Tensor self, Tensor max) -> Tensor', {
+    inplace: true,
+    math: ({ self, max }) => self.min(max),
+  }),
+  op('clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor', {
+    define: ({ self, min, max }) => self.clamp(min, max),
+  }),
+  op('clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor', {
+    define: ({ self, min, max }) => self.clamp(min, max),
+  }),
   pointwise('heaviside(Tensor self, Tensor values) -> Tensor', {
     grad: 'none',
-    math: ({ self, values }) => self.eq(0).where(values, self.lt(0).where(self.sub(self), self.sub(self).add(1))),
+    math: ({ self, values }) =>
+      self.eq(0).where(values, self.lt(0).where(self.sub(self), self.sub(self).add(1))),
   }),
 ].flat();
 

@@ -1,7 +1,8 @@
 /** Copies, conversions, fills: values as they are in memory of another kind. */
-import { checkInplace, rebaseHistory } from '../autograd/views.ts';
+
 import { is_grad_enabled } from '../autograd/mode.ts';
 import { OperatorNode } from '../autograd/operator_node.ts';
+import { checkInplace, rebaseHistory } from '../autograd/views.ts';
 import { findOperator, op, view } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
 import { copyInto, copyOf, fillWith } from '../kernel/elementwise.ts';
@@ -20,7 +21,7 @@ import {
   stridesInOrder,
 } from '../tensor/layout.ts';
 import type { Scalar } from '../tensor/promotion.ts';
-import { Storage } from '../tensor/storage.ts';
+import type { Storage } from '../tensor/storage.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /** Strides of a new tensor like `self` in this memory format; null means `preserve_format`. */
@@ -36,7 +37,9 @@ export function stridesInFormat(self: Tensor, format: string | null): Shape {
       return stridesInOrder(self.shape, channelsLastOrder(rank));
     }
     default:
-      return isNonOverlappingAndDense(self.shape, self.strides) ? self.strides : outputStrides(self.shape, [self]);
+      return isNonOverlappingAndDense(self.shape, self.strides)
+        ? self.strides
+        : outputStrides(self.shape, [self]);
   }
 }
 
@@ -49,17 +52,26 @@ const isInFormat = (self: Tensor, format: string): boolean =>
 
 function checkSameDevice(self: Tensor, device: Device | string | null): void {
   if (device !== null && backendOf(device) !== self.backend)
-    throw new TorchError(`to(): moving to '${device}' waits for the values: use \`await x.to('${device}')\` with the device alone`);
+    throw new TorchError(
+      `to(): moving to '${device}' waits for the values: use \`await x.to('${device}')\` with the device alone`,
+    );
 }
 
 /** `to`: the tensor itself where nothing changes, else a copy. */
 function convert(self: Tensor, dtype: DType | null, copy: boolean, format: string | null): Tensor {
-  if (!copy && (dtype === null || dtype === self.dtype) && isInFormat(self, format ?? 'preserve_format')) return self;
+  if (!copy && (dtype === null || dtype === self.dtype) && isInFormat(self, format ?? 'preserve_format'))
+    return self;
   return self._to_copy({ dtype: dtype ?? self.dtype, memory_format: format });
 }
 
 /** In-place operators that are not the functional form of another: copy_, fill_, zero_. Recorded as `node` says. */
-function recordWrite(self: Tensor, name: string, args: readonly unknown[], inputs: readonly Tensor[], write: () => void): Tensor {
+function recordWrite(
+  self: Tensor,
+  name: string,
+  args: readonly unknown[],
+  inputs: readonly Tensor[],
+  write: () => void,
+): Tensor {
   checkInplace(self, inputs);
   const record = is_grad_enabled() && isFloat(self.dtype) && inputs.some((t) => t.requires_grad);
   const node = record ? new OperatorNode(findOperator(name)!, args) : null;
@@ -80,32 +92,47 @@ export const copy = [
       return isInFormat(self, memory_format) ? self : self.clone({ memory_format });
     },
   }),
-  op('_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, MemoryFormat? memory_format=None) -> Tensor', {
-    define: ({ self, dtype, device, memory_format }) => {
-      checkSameDevice(self, device);
-      return copyOf(self, dtype ?? self.dtype, stridesInFormat(self, memory_format));
+  op(
+    '_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, MemoryFormat? memory_format=None) -> Tensor',
+    {
+      define: ({ self, dtype, device, memory_format }) => {
+        checkSameDevice(self, device);
+        return copyOf(self, dtype ?? self.dtype, stridesInFormat(self, memory_format));
+      },
+      grad: { self: ({ grad }) => grad },
+      gradName: 'ToCopyBackward0',
     },
-    grad: { self: ({ grad }) => grad },
-    gradName: 'ToCopyBackward0',
-  }),
-  op('to.dtype(Tensor(a) self, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)', {
-    define: ({ self, dtype, copy, memory_format }) => convert(self, dtype, copy, memory_format),
-  }),
-  op('to.device(Tensor(a) self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)', {
-    define: ({ self, device, dtype, copy, memory_format }) => {
-      checkSameDevice(self, device);
-      return convert(self, dtype, copy, memory_format);
+  ),
+  op(
+    'to.dtype(Tensor(a) self, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)',
+    {
+      define: ({ self, dtype, copy, memory_format }) => convert(self, dtype, copy, memory_format),
     },
-  }),
-  op('to.dtype_layout(Tensor(a) self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)', {
-    define: ({ self, dtype, device, copy, memory_format }) => {
-      checkSameDevice(self, device);
-      return convert(self, dtype, copy, memory_format);
+  ),
+  op(
+    'to.device(Tensor(a) self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)',
+    {
+      define: ({ self, device, dtype, copy, memory_format }) => {
+        checkSameDevice(self, device);
+        return convert(self, dtype, copy, memory_format);
+      },
     },
-  }),
-  op('to.other(Tensor(a) self, Tensor other, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)', {
-    define: ({ self, other, copy, memory_format }) => convert(self, other.dtype, copy, memory_format),
-  }),
+  ),
+  op(
+    'to.dtype_layout(Tensor(a) self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)',
+    {
+      define: ({ self, dtype, device, copy, memory_format }) => {
+        checkSameDevice(self, device);
+        return convert(self, dtype, copy, memory_format);
+      },
+    },
+  ),
+  op(
+    'to.other(Tensor(a) self, Tensor other, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)',
+    {
+      define: ({ self, other, copy, memory_format }) => convert(self, other.dtype, copy, memory_format),
+    },
+  ),
   op('type_as(Tensor self, Tensor other) -> Tensor', { define: ({ self, other }) => self.to(other.dtype) }),
   op('copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor', {
     define: ({ self, src }) => {
@@ -124,7 +151,8 @@ export const copy = [
     grad: { self: ({ grad }) => grad.new_zeros(grad.shape) },
   }),
   op('fill.Tensor(Tensor self, Tensor value) -> Tensor', {
-    define: ({ self, value }) => copyOf(zeroDim(value).expand(self.shape), self.dtype, stridesInFormat(self, null)),
+    define: ({ self, value }) =>
+      copyOf(zeroDim(value).expand(self.shape), self.dtype, stridesInFormat(self, null)),
     grad: { self: ({ grad }) => grad.new_zeros(grad.shape), value: ({ grad }) => grad.sum() },
     gradName: 'FillBackward1',
   }),
@@ -134,12 +162,17 @@ export const copy = [
   }),
   op('fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)', {
     define: ({ self, value }) =>
-      recordWrite(self, 'aten::fill.Tensor', [self, value], [self, value], () => copyInto(self, zeroDim(value))),
+      recordWrite(self, 'aten::fill.Tensor', [self, value], [self, value], () =>
+        copyInto(self, zeroDim(value)),
+      ),
   }),
   op('zero_(Tensor(a!) self) -> Tensor(a!)', {
     define: ({ self }) => recordWrite(self, 'aten::fill.Scalar', [self, 0], [self], () => fillWith(self, 0)),
   }),
-  view('alias(Tensor(a) self) -> Tensor(a)', { view: ({ self }) => self, grad: { self: ({ grad }) => grad } }),
+  view('alias(Tensor(a) self) -> Tensor(a)', {
+    view: ({ self }) => self,
+    grad: { self: ({ grad }) => grad },
+  }),
   op('detach(Tensor(a) self) -> Tensor(a)', { define: ({ self }) => alias(self), grad: 'none' }),
   op('detach_(Tensor(a!) self) -> Tensor(a!)', {
     define: ({ self }) => {
@@ -197,4 +230,3 @@ function resize(self: Tensor, size: Shape): Tensor {
   self.strides = strides;
   return self;
 }
-

@@ -36,10 +36,16 @@ interface LikeOptions {
 }
 
 function emptyLike({ self, dtype, device, memory_format = null }: LikeOptions): Tensor {
-  return emptyStrided(self.shape, stridesInFormat(self, memory_format), dtype ?? self.dtype, device ? backendOf(device) : self.backend);
+  return emptyStrided(
+    self.shape,
+    stridesInFormat(self, memory_format),
+    dtype ?? self.dtype,
+    device ? backendOf(device) : self.backend,
+  );
 }
 
-const newBackend = (self: Tensor, device: Device | string | null): Backend => (device ? backendOf(device) : self.backend);
+const newBackend = (self: Tensor, device: Device | string | null): Backend =>
+  device ? backendOf(device) : self.backend;
 
 const options = '*, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None';
 const likeOptions = `${options}, MemoryFormat? memory_format=None` as const;
@@ -50,15 +56,28 @@ const counting = new Map<string, Elementwise>();
 function count(start: Scalar, step: Scalar, length: number, dtype: DType, backend: Backend): Tensor {
   const out = empty([length], dtype, backend);
   if (length === 0) return out;
-  const compute = isFloat(dtype) ? (backend.capabilities.dtypes.has('float64') ? 'float64' : 'float32') : 'int64';
+  const compute = isFloat(dtype)
+    ? backend.capabilities.dtypes.has('float64')
+      ? 'float64'
+      : 'float32'
+    : 'int64';
   let rule = counting.get(compute);
   if (!rule)
-    counting.set(compute, (rule = new Elementwise((a, b) => a.add(X.coord(0).cast(compute).mul(b)), { promote: compute })));
+    counting.set(
+      compute,
+      (rule = new Elementwise((a, b) => a.add(X.coord(0).cast(compute).mul(b)), { promote: compute })),
+    );
   runInto(rule, out, [start, step]);
   return out;
 }
 
-function arange(start: Scalar, end: Scalar, step: Scalar, dtype: DType | null, device: Device | string | null): Tensor {
+function arange(
+  start: Scalar,
+  end: Scalar,
+  step: Scalar,
+  dtype: DType | null,
+  device: Device | string | null,
+): Tensor {
   const category = [start, end, step].map(scalarCategory);
   const chosen = dtype ?? (category.includes('float') ? get_default_dtype() : 'int64');
   const [a, b, s] = [start, end, step].map((v) => Number(scalarValue(v)));
@@ -67,7 +86,13 @@ function arange(start: Scalar, end: Scalar, step: Scalar, dtype: DType | null, d
   if (s > 0 ? a > b : a < b) throw new TorchError('upper bound and larger bound inconsistent with step sign');
   const length = Math.ceil((b - a) / s);
   const whole = !isFloat(chosen) && category.includes('float');
-  return count(whole ? Math.trunc(a) : start, whole ? Math.trunc(s) : step, length, chosen, backendOf(device));
+  return count(
+    whole ? Math.trunc(a) : start,
+    whole ? Math.trunc(s) : step,
+    length,
+    chosen,
+    backendOf(device),
+  );
 }
 
 const line = new Elementwise(
@@ -79,7 +104,13 @@ const line = new Elementwise(
 );
 const line32 = new Elementwise(line.formula, { promote: 'float32' });
 
-function linspace(start: Scalar, end: Scalar, steps: number, dtype: DType | null, device: Device | string | null): Tensor {
+function linspace(
+  start: Scalar,
+  end: Scalar,
+  steps: number,
+  dtype: DType | null,
+  device: Device | string | null,
+): Tensor {
   if (steps < 0) throw new TorchError('number of steps must be non-negative');
   const backend = backendOf(device);
   const out = empty([steps], dtype ?? get_default_dtype(), backend);
@@ -113,21 +144,40 @@ export const creation = [
     },
   }),
   op(`empty_strided(SymInt[] size, SymInt[] stride, ${options}) -> Tensor`, {
-    define: ({ size, stride, dtype, device }) => emptyStrided(size, stride, dtype ?? get_default_dtype(), backendOf(device)),
+    define: ({ size, stride, dtype, device }) =>
+      emptyStrided(size, stride, dtype ?? get_default_dtype(), backendOf(device)),
   }),
   op(`empty_permuted(SymInt[] size, int[] physical_layout, ${options}) -> Tensor`, {
     define: ({ size, physical_layout, dtype, device }) =>
-      emptyStrided(size, stridesInOrder(size, physical_layout), dtype ?? get_default_dtype(), backendOf(device)),
+      emptyStrided(
+        size,
+        stridesInOrder(size, physical_layout),
+        dtype ?? get_default_dtype(),
+        backendOf(device),
+      ),
   }),
   op(`empty_like(Tensor self, ${likeOptions}) -> Tensor`, { grad: 'none', define: emptyLike }),
-  op(`zeros(SymInt[] size, ${options}) -> Tensor`, { define: ({ size, dtype, device }) => full(size, 0, dtype, device) }),
-  op(`ones(SymInt[] size, ${options}) -> Tensor`, { define: ({ size, dtype, device }) => full(size, 1, dtype, device) }),
-  op(`full(SymInt[] size, Scalar fill_value, ${options}) -> Tensor`, {
-    define: ({ size, fill_value, dtype, device }) => full(size, fill_value, dtype ?? dtypeOfScalar(fill_value), device),
+  op(`zeros(SymInt[] size, ${options}) -> Tensor`, {
+    define: ({ size, dtype, device }) => full(size, 0, dtype, device),
   }),
-  op(`scalar_tensor(Scalar s, ${options}) -> Tensor`, { define: ({ s, dtype, device }) => full([], s, dtype, device) }),
-  op(`zeros_like(Tensor self, ${likeOptions}) -> Tensor`, { grad: 'none', define: (args) => fresh(emptyLike(args), 0) }),
-  op(`ones_like(Tensor self, ${likeOptions}) -> Tensor`, { grad: 'none', define: (args) => fresh(emptyLike(args), 1) }),
+  op(`ones(SymInt[] size, ${options}) -> Tensor`, {
+    define: ({ size, dtype, device }) => full(size, 1, dtype, device),
+  }),
+  op(`full(SymInt[] size, Scalar fill_value, ${options}) -> Tensor`, {
+    define: ({ size, fill_value, dtype, device }) =>
+      full(size, fill_value, dtype ?? dtypeOfScalar(fill_value), device),
+  }),
+  op(`scalar_tensor(Scalar s, ${options}) -> Tensor`, {
+    define: ({ s, dtype, device }) => full([], s, dtype, device),
+  }),
+  op(`zeros_like(Tensor self, ${likeOptions}) -> Tensor`, {
+    grad: 'none',
+    define: (args) => fresh(emptyLike(args), 0),
+  }),
+  op(`ones_like(Tensor self, ${likeOptions}) -> Tensor`, {
+    grad: 'none',
+    define: (args) => fresh(emptyLike(args), 1),
+  }),
   op(`full_like(Tensor self, Scalar fill_value, ${likeOptions}) -> Tensor`, {
     grad: 'none',
     define: (args) => fresh(emptyLike(args), args.fill_value),
@@ -138,22 +188,27 @@ export const creation = [
   }),
   op(`new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, ${options}) -> Tensor`, {
     grad: 'none',
-    define: ({ self, size, stride, dtype, device }) => emptyStrided(size, stride, dtype ?? self.dtype, newBackend(self, device)),
+    define: ({ self, size, stride, dtype, device }) =>
+      emptyStrided(size, stride, dtype ?? self.dtype, newBackend(self, device)),
   }),
   op(`new_zeros(Tensor self, SymInt[] size, ${options}) -> Tensor`, {
     grad: 'none',
-    define: ({ self, size, dtype, device }) => fresh(empty(size, dtype ?? self.dtype, newBackend(self, device)), 0),
+    define: ({ self, size, dtype, device }) =>
+      fresh(empty(size, dtype ?? self.dtype, newBackend(self, device)), 0),
   }),
   op(`new_ones(Tensor self, SymInt[] size, ${options}) -> Tensor`, {
     grad: 'none',
-    define: ({ self, size, dtype, device }) => fresh(empty(size, dtype ?? self.dtype, newBackend(self, device)), 1),
+    define: ({ self, size, dtype, device }) =>
+      fresh(empty(size, dtype ?? self.dtype, newBackend(self, device)), 1),
   }),
   op(`new_full(Tensor self, SymInt[] size, Scalar fill_value, ${options}) -> Tensor`, {
     grad: 'none',
     define: ({ self, size, fill_value, dtype, device }) =>
       fresh(empty(size, dtype ?? self.dtype, newBackend(self, device)), fill_value),
   }),
-  op(`arange(Scalar end, ${options}) -> Tensor`, { define: ({ end, dtype, device }) => arange(0, end, 1, dtype, device) }),
+  op(`arange(Scalar end, ${options}) -> Tensor`, {
+    define: ({ end, dtype, device }) => arange(0, end, 1, dtype, device),
+  }),
   op(`arange.start(Scalar start, Scalar end, ${options}) -> Tensor`, {
     define: ({ start, end, dtype, device }) => arange(start, end, 1, dtype, device),
   }),
@@ -164,6 +219,7 @@ export const creation = [
     define: ({ start, end, steps, dtype, device }) => linspace(start, end, steps, dtype, device),
   }),
   op(`eye(SymInt n, ${options}) -> Tensor`, { define: ({ n, dtype, device }) => eye(n, n, dtype, device) }),
-  op(`eye.m(SymInt n, SymInt m, ${options}) -> Tensor`, { define: ({ n, m, dtype, device }) => eye(n, m, dtype, device) }),
+  op(`eye.m(SymInt n, SymInt m, ${options}) -> Tensor`, {
+    define: ({ n, m, dtype, device }) => eye(n, m, dtype, device),
+  }),
 ].flat();
-

@@ -4,13 +4,33 @@ import { register } from '../dispatch/operator.ts';
 import { activations } from './activation.ts';
 import { arithmetic } from './arithmetic.ts';
 import { compare } from './compare.ts';
+import { convolutions } from './conv.ts';
 import { copy } from './copy.ts';
 import { creation } from './creation.ts';
+import { gathers } from './gather.ts';
 import { joins } from './join.ts';
 import { products } from './matmul.ts';
+import { norms } from './norm.ts';
+import { pools } from './pool.ts';
 import { reductions } from './reduce.ts';
 import { unary } from './unary.ts';
 import { views } from './view.ts';
 
-for (const family of [arithmetic, unary, compare, copy, creation, views, reductions, products, joins, activations]) register(family);
+for (const family of [
+  arithmetic,
+  unary,
+  compare,
+  copy,
+  creation,
+  views,
+  reductions,
+  products,
+  joins,
+  activations,
+  convolutions,
+  norms,
+  pools,
+  gathers,
+])
+  register(family);
 install();

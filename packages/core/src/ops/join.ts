@@ -38,7 +38,9 @@ function cat(tensors: readonly Tensor[], dim: number): Tensor {
   let total = 0;
   real.forEach((t, i) => {
     if (t.shape.length !== first.shape.length)
-      throw new TorchError(`Tensors must have same number of dimensions: got ${first.shape.length} and ${t.shape.length}`);
+      throw new TorchError(
+        `Tensors must have same number of dimensions: got ${first.shape.length} and ${t.shape.length}`,
+      );
     t.shape.forEach((n, k) => {
       if (k !== d && n !== first.shape[k])
         throw new TorchError(
@@ -103,7 +105,9 @@ function flip(self: Tensor, dims: Shape): Tensor {
 function repeat(self: Tensor, repeats: Shape): Tensor {
   const lead = repeats.length - self.shape.length;
   if (lead < 0)
-    throw new TorchError('Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor');
+    throw new TorchError(
+      'Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor',
+    );
   const shape = [...new Array(lead).fill(1), ...self.shape];
   let x = self.reshape(shape);
   // [2, n] for a dim of n repeated twice, then both joined.
@@ -141,7 +145,8 @@ function roll(self: Tensor, shifts: Shape, dims: Shape): Tensor {
 /** Padding amounts come last dim first, before and after. */
 function padAmounts(self: Tensor, pad: Shape): { before: number[]; after: number[] } {
   const rank = self.shape.length;
-  if (pad.length % 2 !== 0) throw new TorchError(`Length of pad must be even but instead it equals ${pad.length}`);
+  if (pad.length % 2 !== 0)
+    throw new TorchError(`Length of pad must be even but instead it equals ${pad.length}`);
   if (pad.length > 2 * rank)
     throw new TorchError(
       `Length of pad should be no more than twice the number of dimensions of the input. Pad length is ${pad.length} while the input has ${rank} dimensions.`,
@@ -210,7 +215,10 @@ function borderPad(self: Tensor, pad: Shape, kind: 'reflect' | 'replicate' | 'ci
       parts.push(out);
       if (inA) parts.push(out.narrow(d, n - 1 - inA, inA).flip([d]));
     } else if (kind === 'replicate') {
-      if (n === 0) throw new TorchError(`Expected ${self.shape.length}D tensor with possibly 0 batch size and other non-zero dimensions for input, but got: [${self.shape.join(', ')}]`);
+      if (n === 0)
+        throw new TorchError(
+          `Expected ${self.shape.length}D tensor with possibly 0 batch size and other non-zero dimensions for input, but got: [${self.shape.join(', ')}]`,
+        );
       const sizes = (m: number): number[] => out.shape.map((s, k) => (k === d ? m : s));
       if (inB) parts.push(out.narrow(d, 0, 1).expand(sizes(inB)));
       parts.push(out);
@@ -259,7 +267,8 @@ const triangle = new Map<string, Elementwise>();
 /** Keeps the elements on one side of a diagonal. */
 function triangular(self: Tensor, diagonal: number, keepUpper: boolean): Tensor {
   const rank = self.shape.length;
-  if (rank < 2) throw new TorchError(`${keepUpper ? 'triu' : 'tril'}: input tensor must have at least 2 dimensions`);
+  if (rank < 2)
+    throw new TorchError(`${keepUpper ? 'triu' : 'tril'}: input tensor must have at least 2 dimensions`);
   const key = `${rank}${keepUpper}`;
   let rule = triangle.get(key);
   if (!rule)
@@ -284,7 +293,9 @@ export const joins = [
     grad: { tensors: ({ grad, tensors, dim }) => uncat(grad, tensors, dim) },
   }),
   op('concat(Tensor[] tensors, int dim=0) -> Tensor', { define: ({ tensors, dim }) => catOf(tensors, dim) }),
-  op('concatenate(Tensor[] tensors, int dim=0) -> Tensor', { define: ({ tensors, dim }) => catOf(tensors, dim) }),
+  op('concatenate(Tensor[] tensors, int dim=0) -> Tensor', {
+    define: ({ tensors, dim }) => catOf(tensors, dim),
+  }),
   op('stack(Tensor[] tensors, int dim=0) -> Tensor', {
     define: ({ tensors, dim }) => {
       if (tensors.length === 0) throw new TorchError('stack expects a non-empty TensorList');
@@ -296,7 +307,10 @@ export const joins = [
           );
       });
       const d = wrapDim(dim, first.shape.length + 1);
-      return cat(tensors.map((t) => t.unsqueeze(d)), d);
+      return cat(
+        tensors.map((t) => t.unsqueeze(d)),
+        d,
+      );
     },
     grad: { tensors: ({ grad, dim }) => grad.unbind(dim) },
   }),
@@ -307,19 +321,31 @@ export const joins = [
     },
   }),
   op('vstack(Tensor[] tensors) -> Tensor', {
-    define: ({ tensors }) => catOf(tensors.map((t) => (t.shape.length < 2 ? t.reshape([1, numelOf(t.shape)]) : t)), 0),
+    define: ({ tensors }) =>
+      catOf(
+        tensors.map((t) => (t.shape.length < 2 ? t.reshape([1, numelOf(t.shape)]) : t)),
+        0,
+      ),
   }),
   op('dstack(Tensor[] tensors) -> Tensor', {
     define: ({ tensors }) =>
       catOf(
         tensors.map((t) =>
-          t.shape.length < 2 ? t.reshape([1, numelOf(t.shape), 1]) : t.shape.length === 2 ? t.unsqueeze(2) : t,
+          t.shape.length < 2
+            ? t.reshape([1, numelOf(t.shape), 1])
+            : t.shape.length === 2
+              ? t.unsqueeze(2)
+              : t,
         ),
         2,
       ),
   }),
   op('column_stack(Tensor[] tensors) -> Tensor', {
-    define: ({ tensors }) => catOf(tensors.map((t) => (t.shape.length < 2 ? t.reshape([numelOf(t.shape), 1]) : t)), 1),
+    define: ({ tensors }) =>
+      catOf(
+        tensors.map((t) => (t.shape.length < 2 ? t.reshape([numelOf(t.shape), 1]) : t)),
+        1,
+      ),
   }),
   op('block_diag(Tensor[] tensors) -> Tensor', {
     define: ({ tensors }) => {
@@ -357,39 +383,65 @@ export const joins = [
   }),
   op('rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor', {
     define: ({ self, k, dims }) => {
-      if (dims.length !== 2) throw new TorchError(`expected total rotation dims == 2, but got dims = ${dims.length}`);
-      if (self.shape.length < 2) throw new TorchError(`expected total dims >= 2, but got total dims = ${self.shape.length}`);
+      if (dims.length !== 2)
+        throw new TorchError(`expected total rotation dims == 2, but got dims = ${dims.length}`);
+      if (self.shape.length < 2)
+        throw new TorchError(`expected total dims >= 2, but got total dims = ${self.shape.length}`);
       switch (((k % 4) + 4) % 4) {
         case 1:
-          return self.flip([dims[1]]).transpose(dims[0], dims[1]).clone({ memory_format: 'contiguous_format' });
+          return self
+            .flip([dims[1]])
+            .transpose(dims[0], dims[1])
+            .clone({ memory_format: 'contiguous_format' });
         case 2:
           return self.flip(dims);
         case 3:
-          return self.flip([dims[0]]).transpose(dims[0], dims[1]).clone({ memory_format: 'contiguous_format' });
+          return self
+            .flip([dims[0]])
+            .transpose(dims[0], dims[1])
+            .clone({ memory_format: 'contiguous_format' });
         default:
           return self.clone({ memory_format: 'contiguous_format' });
       }
     },
   }),
-  op('repeat(Tensor self, SymInt[] repeats) -> Tensor', { define: ({ self, repeats }) => repeat(self, repeats) }),
+  op('repeat(Tensor self, SymInt[] repeats) -> Tensor', {
+    define: ({ self, repeats }) => repeat(self, repeats),
+  }),
   op('tile(Tensor self, SymInt[] dims) -> Tensor', {
-    define: ({ self, dims }) => self.repeat([...new Array(Math.max(self.shape.length - dims.length, 0)).fill(1), ...dims]),
+    define: ({ self, dims }) =>
+      self.repeat([...new Array(Math.max(self.shape.length - dims.length, 0)).fill(1), ...dims]),
   }),
-  op('repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor', {
-    define: ({ self, repeats, dim }) => {
-      const x = dim === null ? self.reshape([-1]) : self;
-      const d = wrapDim(dim ?? 0, x.shape.length);
-      const shape = [...x.shape.slice(0, d + 1), repeats, ...x.shape.slice(d + 1)];
-      return x.unsqueeze(d + 1).expand(shape).clone({ memory_format: 'contiguous_format' }).flatten(d, d + 1);
+  op(
+    'repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor',
+    {
+      define: ({ self, repeats, dim }) => {
+        const x = dim === null ? self.reshape([-1]) : self;
+        const d = wrapDim(dim ?? 0, x.shape.length);
+        const shape = [...x.shape.slice(0, d + 1), repeats, ...x.shape.slice(d + 1)];
+        return x
+          .unsqueeze(d + 1)
+          .expand(shape)
+          .clone({ memory_format: 'contiguous_format' })
+          .flatten(d, d + 1);
+      },
     },
+  ),
+  op('roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor', {
+    define: ({ self, shifts, dims }) => roll(self, shifts, dims),
   }),
-  op('roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor', { define: ({ self, shifts, dims }) => roll(self, shifts, dims) }),
   op('constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor', {
     define: ({ self, pad, value }) => {
       refuseUnrecorded('constant_pad_nd', [self]);
       return constantPad(self, pad, value);
     },
-    grad: { self: ({ grad, pad }) => grad.constant_pad_nd(pad.map((p) => -p), 0) },
+    grad: {
+      self: ({ grad, pad }) =>
+        grad.constant_pad_nd(
+          pad.map((p) => -p),
+          0,
+        ),
+    },
   }),
   ...([1, 2, 3] as const).flatMap((dims) => [
     ...op(`reflection_pad${dims}d(Tensor self, SymInt[${(dims * 2) as 2 | 4 | 6}] padding) -> Tensor`, {
@@ -405,28 +457,33 @@ export const joins = [
       },
     }),
   ]),
-  op('_pad_circular(Tensor self, SymInt[] pad) -> Tensor', { define: ({ self, pad }) => borderPad(self, pad, 'circular') }),
+  op('_pad_circular(Tensor self, SymInt[] pad) -> Tensor', {
+    define: ({ self, pad }) => borderPad(self, pad, 'circular'),
+  }),
   op('_pad_enum(Tensor self, SymInt[] pad, int mode, float? value=None) -> Tensor', {
     define: ({ self, pad: amounts, mode, value }) => pad(self, amounts, modes[mode], value),
   }),
   op('pad(Tensor self, SymInt[] pad, str mode="constant", float? value=None) -> Tensor', {
     define: ({ self, pad: amounts, mode, value }) => pad(self, amounts, mode, value),
   }),
-  op('slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor', {
-    define: ({ self, src, dim, start, end, step }) => {
-      const out = self.clone();
-      out.slice(dim, start, end, step).copy_(src);
-      return out;
-    },
-    grad: {
-      self: ({ grad, dim, start, end, step }) => {
-        const out = grad.clone();
-        out.slice(dim, start, end, step).zero_();
+  op(
+    'slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor',
+    {
+      define: ({ self, src, dim, start, end, step }) => {
+        const out = self.clone();
+        out.slice(dim, start, end, step).copy_(src);
         return out;
       },
-      src: ({ grad, dim, start, end, step }) => grad.slice(dim, start, end, step),
+      grad: {
+        self: ({ grad, dim, start, end, step }) => {
+          const out = grad.clone();
+          out.slice(dim, start, end, step).zero_();
+          return out;
+        },
+        src: ({ grad, dim, start, end, step }) => grad.slice(dim, start, end, step),
+      },
     },
-  }),
+  ),
   op('select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor', {
     define: ({ self, src, dim, index }) => {
       const out = self.clone();
@@ -457,13 +514,16 @@ export const joins = [
       src: ({ grad, offset, dim1, dim2 }) => grad.diagonal(offset, dim1, dim2),
     },
   }),
-  op('as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor', {
-    define: ({ self, src, size, stride, storage_offset }) => {
-      const out = self.clone();
-      out.as_strided(size, stride, storage_offset).copy_(src);
-      return out;
+  op(
+    'as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor',
+    {
+      define: ({ self, src, size, stride, storage_offset }) => {
+        const out = self.clone();
+        out.as_strided(size, stride, storage_offset).copy_(src);
+        return out;
+      },
     },
-  }),
+  ),
   op('tril(Tensor self, int diagonal=0) -> Tensor', {
     inplace: true,
     define: ({ self, diagonal }) => triangular(self, diagonal, false),
@@ -481,7 +541,9 @@ export const joins = [
       if (a === b) throw new TorchError(`diagonal dimensions cannot be identical ${dim1}, ${dim2}`);
       const n = self.shape[rank - 2] + Math.abs(offset);
       const rest = self.shape.slice(0, -1);
-      const shape = Array.from({ length: rank }, (_, d) => (d === a || d === b ? n : rest.shift()!)) as number[];
+      const shape = Array.from({ length: rank }, (_, d) =>
+        d === a || d === b ? n : rest.shift()!,
+      ) as number[];
       const out = self.new_zeros(shape);
       out.diagonal(offset, a, b).copy_(self);
       return out;
@@ -511,14 +573,19 @@ export const joins = [
   op('meshgrid.indexing(Tensor[] tensors, *, str indexing) -> Tensor[]', {
     define: ({ tensors, indexing }) => meshgrid(tensors, indexing),
   }),
-  op('atleast_1d(Tensor self) -> Tensor', { define: ({ self }) => (self.shape.length === 0 ? self.reshape([1]) : self) }),
+  op('atleast_1d(Tensor self) -> Tensor', {
+    define: ({ self }) => (self.shape.length === 0 ? self.reshape([1]) : self),
+  }),
   op('atleast_2d(Tensor self) -> Tensor', {
     define: ({ self }) => (self.shape.length < 2 ? self.reshape([1, numelOf(self.shape)]) : self),
   }),
   op('cartesian_prod(Tensor[] tensors) -> Tensor', {
     define: ({ tensors }) => {
       if (tensors.length === 1) return tensors[0];
-      return stackOf(meshgrid(tensors, 'ij').map((t) => t.reshape([-1])), 1);
+      return stackOf(
+        meshgrid(tensors, 'ij').map((t) => t.reshape([-1])),
+        1,
+      );
     },
   }),
 ].flat();
@@ -535,4 +602,3 @@ function meshgrid(tensors: readonly Tensor[], indexing: string): Tensor[] {
   const swapped = grids.map((g) => g.transpose(0, 1));
   return [swapped[1], swapped[0], ...swapped.slice(2)];
 }
-

@@ -1,7 +1,8 @@
 /** Matrix products. */
+
+import type { View } from '../backend/backend.ts';
 import { op } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
-import type { View } from '../backend/backend.ts';
 import { computeType } from '../expr/expr.ts';
 import { compile } from '../kernel/compile.ts';
 import { typeName } from '../kernel/elementwise.ts';
@@ -32,18 +33,30 @@ function product(name: string, a: Tensor, b: Tensor): Tensor {
   const shape = [...a.shape.slice(0, -1), b.shape[b.shape.length - 1]];
   const out = empty(shape, a.dtype, backend);
   if (a.dtype === 'bool') throw new TorchError(`"${name}" not implemented for 'Bool'`);
-  compile(backend, { kind: 'matmul', dtype: a.dtype, accumulate: computeType(a.dtype) })([asBatch(out)], [asBatch(a), asBatch(b)]);
+  compile(backend, { kind: 'matmul', dtype: a.dtype, accumulate: computeType(a.dtype) })(
+    [asBatch(out)],
+    [asBatch(a), asBatch(b)],
+  );
   return out;
 }
 
-const spellings: Record<string, string> = { Float: 'float', Double: 'double', Half: 'c10::Half', BFloat16: 'c10::BFloat16', Long: 'long int', Int: 'int' };
+const spellings: Record<string, string> = {
+  Float: 'float',
+  Double: 'double',
+  Half: 'c10::Half',
+  BFloat16: 'c10::BFloat16',
+  Long: 'long int',
+  Int: 'int',
+};
 const spell = (t: Tensor): string => spellings[typeName(t.dtype)] ?? typeName(t.dtype);
 
 function mm(a: Tensor, b: Tensor): Tensor {
   if (a.shape.length !== 2) throw new TorchError('self must be a matrix');
   if (b.shape.length !== 2) throw new TorchError('mat2 must be a matrix');
   if (a.shape[1] !== b.shape[0])
-    throw new TorchError(`mat1 and mat2 shapes cannot be multiplied (${a.shape.join('x')} and ${b.shape.join('x')})`);
+    throw new TorchError(
+      `mat1 and mat2 shapes cannot be multiplied (${a.shape.join('x')} and ${b.shape.join('x')})`,
+    );
   return product('mm', a, b);
 }
 
@@ -67,7 +80,10 @@ function blend(self: Tensor, value: Tensor, beta: Scalar, alpha: Scalar): Tensor
     broadcastShapes(self.shape, scaled.shape);
     return scaled;
   }
-  if (self.shape.length > value.shape.length || self.shape.some((n, i) => n !== 1 && n !== value.shape[value.shape.length - self.shape.length + i]))
+  if (
+    self.shape.length > value.shape.length ||
+    self.shape.some((n, i) => n !== 1 && n !== value.shape[value.shape.length - self.shape.length + i])
+  )
     throw new TorchError(
       `The expanded size of the tensor (${value.shape.join(', ')}) must match the existing size (${self.shape.join(', ')})`,
     );
@@ -76,7 +92,8 @@ function blend(self: Tensor, value: Tensor, beta: Scalar, alpha: Scalar): Tensor
 
 function matmul(a: Tensor, b: Tensor): Tensor {
   const [m, n] = [a.shape.length, b.shape.length];
-  if (m === 0 || n === 0) throw new TorchError(`both arguments to matmul need to be at least 1D, but they are ${m}D and ${n}D`);
+  if (m === 0 || n === 0)
+    throw new TorchError(`both arguments to matmul need to be at least 1D, but they are ${m}D and ${n}D`);
   if (m === 1 && n === 1) return a.dot(b);
   if (m === 2 && n === 1) return a.mv(b);
   if (m === 1 && n === 2) return a.unsqueeze(0).mm(b).squeeze(0);
@@ -118,9 +135,13 @@ export const products = [
   op('mv(Tensor self, Tensor vec) -> Tensor', {
     define: ({ self, vec }) => {
       if (self.shape.length !== 2 || vec.shape.length !== 1)
-        throw new TorchError(`vector + matrix @ vector expected, got 1, ${self.shape.length}, ${vec.shape.length}`);
+        throw new TorchError(
+          `vector + matrix @ vector expected, got 1, ${self.shape.length}, ${vec.shape.length}`,
+        );
       if (self.shape[1] !== vec.shape[0])
-        throw new TorchError(`size mismatch, got input (${self.shape[0]}), mat (${self.shape.join('x')}), vec (${vec.shape[0]})`);
+        throw new TorchError(
+          `size mismatch, got input (${self.shape[0]}), mat (${self.shape.join('x')}), vec (${vec.shape[0]})`,
+        );
       return product('mv', self, vec.unsqueeze(1)).squeeze(1);
     },
     grad: { self: ({ grad, vec }) => grad.unsqueeze(1).mul(vec), vec: ({ grad, self }) => self.t().mv(grad) },
@@ -128,7 +149,9 @@ export const products = [
   op('dot(Tensor self, Tensor tensor) -> Tensor', {
     define: ({ self, tensor }) => {
       if (self.shape.length !== 1 || tensor.shape.length !== 1)
-        throw new TorchError(`1D tensors expected, but got ${self.shape.length}D and ${tensor.shape.length}D tensors`);
+        throw new TorchError(
+          `1D tensors expected, but got ${self.shape.length}D and ${tensor.shape.length}D tensors`,
+        );
       if (self.shape[0] !== tensor.shape[0])
         throw new TorchError(
           `inconsistent tensor size, expected tensor [${self.shape[0]}] and src [${tensor.shape[0]}] to have the same number of elements, but got ${self.shape[0]} and ${tensor.shape[0]} elements respectively`,
@@ -149,7 +172,9 @@ export const products = [
   op('outer(Tensor self, Tensor vec2) -> Tensor', {
     define: ({ self, vec2 }) => {
       if (self.shape.length !== 1 || vec2.shape.length !== 1)
-        throw new TorchError(`outer: Expected 1-D argument ${self.shape.length !== 1 ? 'self' : 'vec2'}, but got ${(self.shape.length !== 1 ? self : vec2).shape.length}-D`);
+        throw new TorchError(
+          `outer: Expected 1-D argument ${self.shape.length !== 1 ? 'self' : 'vec2'}, but got ${(self.shape.length !== 1 ? self : vec2).shape.length}-D`,
+        );
       return self.unsqueeze(1).mul(vec2);
     },
   }),
@@ -202,4 +227,3 @@ export const products = [
     define: ({ matrices }) => matrices.reduce((a, b) => a.mm(b)),
   }),
 ].flat();
-

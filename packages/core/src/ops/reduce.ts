@@ -1,28 +1,43 @@
 /** Reductions: sums, means, extremes, moments, norms. */
 import { op } from '../dispatch/operator.ts';
 import { IndexError, TorchError } from '../errors.ts';
-import { X } from '../expr/build.ts';
-import { Reduction, foldedCount } from '../kernel/reduce.ts';
+import type { X } from '../expr/build.ts';
+import { foldedCount, Reduction } from '../kernel/reduce.ts';
 import { type DType, isFloat } from '../tensor/dtype.ts';
 import { numelOf, type Shape, sameShape, wrapDim, wrapDims } from '../tensor/layout.ts';
-import { get_default_dtype, scalarValue, type Scalar } from '../tensor/promotion.ts';
+import { get_default_dtype, type Scalar, scalarValue } from '../tensor/promotion.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 type Dims = readonly number[] | null;
 
 const summing = new Reduction({ folds: [{ combine: 'sum', map: (x) => x }] });
 const multiplying = new Reduction({ folds: [{ combine: 'prod', map: (x) => x }] });
-const averaging = new Reduction({ folds: [{ combine: 'sum', map: (x) => x }], finish: (sum, _x, n) => sum.div(n) });
+const averaging = new Reduction({
+  folds: [{ combine: 'sum', map: (x) => x }],
+  finish: (sum, _x, n) => sum.div(n),
+});
 const greatest = new Reduction({ folds: [{ combine: 'max', map: (x) => x }] });
 const least = new Reduction({ folds: [{ combine: 'min', map: (x) => x }] });
 const greatestAt = new Reduction({ folds: [{ combine: 'argmax', map: (x) => x }] });
 const leastAt = new Reduction({ folds: [{ combine: 'argmin', map: (x) => x }] });
-const greatestAndAt = new Reduction({ folds: [{ combine: 'max', map: (x) => x }, { combine: 'argmax', map: (x) => x }] });
-const leastAndAt = new Reduction({ folds: [{ combine: 'min', map: (x) => x }, { combine: 'argmin', map: (x) => x }] });
+const greatestAndAt = new Reduction({
+  folds: [
+    { combine: 'max', map: (x) => x },
+    { combine: 'argmax', map: (x) => x },
+  ],
+});
+const leastAndAt = new Reduction({
+  folds: [
+    { combine: 'min', map: (x) => x },
+    { combine: 'argmin', map: (x) => x },
+  ],
+});
 const truth = (x: X): X => (x.isBool ? x : x.ne(0));
 const anyOf = new Reduction({ folds: [{ combine: 'any', map: truth }] });
 const allOf = new Reduction({ folds: [{ combine: 'all', map: truth }] });
-const nansumming = new Reduction({ folds: [{ combine: 'sum', map: (x) => (x.isFloat ? x.isnan().where(0, x) : x) }] });
+const nansumming = new Reduction({
+  folds: [{ combine: 'sum', map: (x) => (x.isFloat ? x.isnan().where(0, x) : x) }],
+});
 /** Squared distances from a mean that was computed before: two passes, never E[x²] − E[x]². */
 const varying = new Reduction({
   folds: [{ combine: 'sum', map: (x, mean) => x.sub(mean).mul(x.sub(mean)) }],
@@ -37,11 +52,14 @@ const expSumming = new Reduction({
   finish: (sum, _x, max) => sum.log().add(max),
 });
 
-const sumType = (self: Tensor, dtype: DType | null): DType => dtype ?? (isFloat(self.dtype) ? self.dtype : 'int64');
+const sumType = (self: Tensor, dtype: DType | null): DType =>
+  dtype ?? (isFloat(self.dtype) ? self.dtype : 'int64');
 
 export function sum(self: Tensor, dim: Dims, keepdim: boolean, dtype: DType | null): Tensor {
   const result = sumType(self, dtype);
-  return summing.call('sum', [self], wrapDims(dim, self.shape.length), keepdim, [result], { compute: result })[0];
+  return summing.call('sum', [self], wrapDims(dim, self.shape.length), keepdim, [result], {
+    compute: result,
+  })[0];
 }
 
 function mean(self: Tensor, dim: Dims, keepdim: boolean, dtype: DType | null): Tensor {
@@ -55,7 +73,14 @@ function mean(self: Tensor, dim: Dims, keepdim: boolean, dtype: DType | null): T
   return averaging.call('mean', [self], dims, keepdim, [result], { compute: result, scalars: [n] })[0];
 }
 
-const names: Partial<Record<DType, string>> = { bool: 'Bool', int64: 'Long', int32: 'Int', int16: 'Short', int8: 'Char', uint8: 'Byte' };
+const names: Partial<Record<DType, string>> = {
+  bool: 'Bool',
+  int64: 'Long',
+  int32: 'Int',
+  int16: 'Short',
+  int8: 'Char',
+  uint8: 'Byte',
+};
 const titled = (dtype: DType): string => names[dtype] ?? dtype;
 
 /** A reduced gradient spread over what was folded. */
@@ -76,9 +101,7 @@ const withDims = (x: Tensor, shape: Shape, dim: Dims, keepdim: boolean): Tensor 
 function refuseEmpty(self: Tensor, dims: readonly number[], name: string): void {
   for (const d of dims)
     if (self.shape[d] === 0)
-      throw new IndexError(
-        `${name}(): Expected reduction dim ${d} to have non-zero size.`,
-      );
+      throw new IndexError(`${name}(): Expected reduction dim ${d} to have non-zero size.`);
 }
 
 function extreme(which: Reduction, name: string, self: Tensor, dim: Dims, keepdim: boolean): Tensor {
@@ -93,11 +116,19 @@ function extreme(which: Reduction, name: string, self: Tensor, dim: Dims, keepdi
   return which.call(name, [self], dims, keepdim, [self.dtype])[0];
 }
 
-function position(which: Reduction, name: string, self: Tensor, dim: number | null, keepdim: boolean): Tensor {
+function position(
+  which: Reduction,
+  name: string,
+  self: Tensor,
+  dim: number | null,
+  keepdim: boolean,
+): Tensor {
   const dims = wrapDims(dim === null ? null : [dim], self.shape.length);
   if (numelOf(self.shape) === 0) {
     if (dim === null)
-      throw new IndexError(`${name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.`);
+      throw new IndexError(
+        `${name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.`,
+      );
     refuseEmpty(self, dims, name);
   }
   if (dim === null && keepdim) return which.call(name, [self], dims, true, ['int64'])[0];
@@ -130,7 +161,14 @@ const pickedFrom = (grad: Tensor, shape: Shape, dim: number, indices: Tensor, ke
 const countOf = (shape: Shape, dim: Dims, correction: number): number =>
   Math.max(foldedCount(shape, wrapDims(dim, shape.length)) - correction, 0);
 
-function moment(which: Reduction, name: string, self: Tensor, dim: Dims, correction: Scalar | null, keepdim: boolean): Tensor {
+function moment(
+  which: Reduction,
+  name: string,
+  self: Tensor,
+  dim: Dims,
+  correction: Scalar | null,
+  keepdim: boolean,
+): Tensor {
   if (!isFloat(self.dtype)) throw new TorchError(`${name}: only support floating point and complex dtypes`);
   const c = correction === null ? 1 : Number(scalarValue(correction));
   const dims = wrapDims(dim, self.shape.length);
@@ -143,15 +181,30 @@ function moment(which: Reduction, name: string, self: Tensor, dim: Dims, correct
   return which.call(name, [self, center], dims, keepdim, [self.dtype], { compute, scalars: [n] })[0];
 }
 
-const varianceGradient = (grad: Tensor, self: Tensor, dim: Dims, correction: Scalar | null, keepdim: boolean): Tensor => {
+const varianceGradient = (
+  grad: Tensor,
+  self: Tensor,
+  dim: Dims,
+  correction: Scalar | null,
+  keepdim: boolean,
+): Tensor => {
   const c = correction === null ? 1 : Number(scalarValue(correction));
   const n = countOf(self.shape, dim, c);
   const dims = wrapDims(dim, self.shape.length);
   const centered = self.sub(dims.length > 0 ? self.mean(dims, true) : self);
-  return withDims(grad, self.shape, dim, keepdim).mul(centered).mul(2 / n);
+  return withDims(grad, self.shape, dim, keepdim)
+    .mul(centered)
+    .mul(2 / n);
 };
 
-const deviationGradient = (grad: Tensor, self: Tensor, result: Tensor, dim: Dims, correction: Scalar | null, keepdim: boolean): Tensor =>
+const deviationGradient = (
+  grad: Tensor,
+  self: Tensor,
+  result: Tensor,
+  dim: Dims,
+  correction: Scalar | null,
+  keepdim: boolean,
+): Tensor =>
   varianceGradient(grad.div(result.mul(2)).masked_fill(result.eq(0), 0), self, dim, correction, keepdim);
 
 const optionalDims = (dim: number | null): Dims => (dim === null ? null : [dim]);
@@ -169,7 +222,12 @@ function prodGradient(grad: Tensor, self: Tensor, dim: number): Tensor {
   if (n === 0) return self.new_zeros(self.shape);
   const ones = self.new_ones(self.shape.map((s, k) => (k === d ? 1 : s)));
   const before = n === 1 ? ones : join([ones, self.narrow(d, 0, n - 1)], d).cumprod(d);
-  const after = n === 1 ? ones : join([ones, self.narrow(d, 1, n - 1).flip([d])], d).cumprod(d).flip([d]);
+  const after =
+    n === 1
+      ? ones
+      : join([ones, self.narrow(d, 1, n - 1).flip([d])], d)
+          .cumprod(d)
+          .flip([d]);
   return grad.mul(before.mul(after));
 }
 
@@ -182,7 +240,10 @@ const join = (tensors: Tensor[], d: number): Tensor => {
 
 function norm(self: Tensor, p: Scalar | null, dim: Dims, keepdim: boolean, dtype: DType | null): Tensor {
   const x = dtype ? self.to(dtype) : self;
-  if (!isFloat(x.dtype)) throw new TorchError(`norm(): input dtype should be either floating point or complex. Got ${titled(x.dtype)} instead.`);
+  if (!isFloat(x.dtype))
+    throw new TorchError(
+      `norm(): input dtype should be either floating point or complex. Got ${titled(x.dtype)} instead.`,
+    );
   const order = p === null ? 2 : Number(scalarValue(p));
   const dims = wrapDims(dim, x.shape.length);
   if (dims.length === 0) return order === 0 ? x.ne(0).to(x.dtype) : x.abs();
@@ -191,12 +252,26 @@ function norm(self: Tensor, p: Scalar | null, dim: Dims, keepdim: boolean, dtype
   if (order === -Infinity) return x.abs().amin(dims, keepdim);
   if (order === 0) return x.ne(0).sum(dims, keepdim).to(x.dtype);
   if (order === 1) return x.abs().sum(dims, keepdim);
-  return x.abs().pow(order).sum(dims, keepdim).pow(1 / order);
+  return x
+    .abs()
+    .pow(order)
+    .sum(dims, keepdim)
+    .pow(1 / order);
 }
 
-const euclidean = new Reduction({ folds: [{ combine: 'sum', map: (x) => x.mul(x) }], finish: (s) => s.sqrt() });
+const euclidean = new Reduction({
+  folds: [{ combine: 'sum', map: (x) => x.mul(x) }],
+  finish: (s) => s.sqrt(),
+});
 
-function normGradient(grad: Tensor, self: Tensor, p: Scalar | null, result: Tensor, dim: Dims, keepdim: boolean): Tensor {
+function normGradient(
+  grad: Tensor,
+  self: Tensor,
+  p: Scalar | null,
+  result: Tensor,
+  dim: Dims,
+  keepdim: boolean,
+): Tensor {
   const order = p === null ? 2 : Number(scalarValue(p));
   const g = withDims(grad, self.shape, dim, keepdim);
   const y = withDims(result, self.shape, dim, keepdim);
@@ -207,7 +282,14 @@ function normGradient(grad: Tensor, self: Tensor, p: Scalar | null, result: Tens
     const at = self.abs().eq(y);
     return self.sign().mul(at.mul(g.div(at.sum(wrapDims(dim, self.shape.length), true))));
   }
-  if (order < 2) return self.sign().mul(self.abs().pow(order - 1)).mul(g).div(y.pow(order - 1)).masked_fill(y.eq(0), 0).masked_fill(self.eq(0), 0);
+  if (order < 2)
+    return self
+      .sign()
+      .mul(self.abs().pow(order - 1))
+      .mul(g)
+      .div(y.pow(order - 1))
+      .masked_fill(y.eq(0), 0)
+      .masked_fill(self.eq(0), 0);
   return self.mul(self.abs().pow(order - 2)).mul(g.div(y.pow(order - 1)).masked_fill(y.eq(0), 0));
 }
 
@@ -224,17 +306,26 @@ export const reductions = [
   op('nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor', {
     define: ({ self, dim, keepdim, dtype }) => {
       const result = sumType(self, dtype);
-      return nansumming.call('nansum', [self], wrapDims(dim, self.shape.length), keepdim, [result], { compute: result })[0];
+      return nansumming.call('nansum', [self], wrapDims(dim, self.shape.length), keepdim, [result], {
+        compute: result,
+      })[0];
     },
-    grad: { self: ({ grad, self, dim, keepdim }) => spread(grad, self.shape, dim, keepdim).mul(self.isnan().logical_not()) },
+    grad: {
+      self: ({ grad, self, dim, keepdim }) =>
+        spread(grad, self.shape, dim, keepdim).mul(self.isnan().logical_not()),
+    },
   }),
   op('sum_to_size(Tensor self, SymInt[] size) -> Tensor', {
     define: ({ self, size }) => {
       if (sameShape(self.shape, size)) return self;
       const lead = self.shape.length - size.length;
       if (lead < 0 || size.some((n, i) => n !== 1 && n !== self.shape[lead + i]))
-        throw new TorchError(`size {[${size.join(', ')}]} is not expandable to size {[${self.shape.join(', ')}]}.`);
-      const dims = [...self.shape.keys()].filter((d) => d < lead || (size[d - lead] === 1 && self.shape[d] !== 1));
+        throw new TorchError(
+          `size {[${size.join(', ')}]} is not expandable to size {[${self.shape.join(', ')}]}.`,
+        );
+      const dims = [...self.shape.keys()].filter(
+        (d) => d < lead || (size[d - lead] === 1 && self.shape[d] !== 1),
+      );
       const summed = dims.length > 0 ? self.sum(dims, true) : self;
       return lead > 0 ? summed.view(size) : summed;
     },
@@ -246,23 +337,31 @@ export const reductions = [
   op('mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor', {
     define: ({ self, dim, keepdim, dtype }) => mean(self, dim, keepdim, dtype),
     grad: {
-      self: ({ grad, self, dim, keepdim }) => spread(grad, self.shape, dim, keepdim).div(countOf(self.shape, dim, 0)),
+      self: ({ grad, self, dim, keepdim }) =>
+        spread(grad, self.shape, dim, keepdim).div(countOf(self.shape, dim, 0)),
     },
     gradName: 'MeanBackward1',
   }),
   op('prod(Tensor self, *, ScalarType? dtype=None) -> Tensor', {
     define: ({ self, dtype }) => {
       const result = sumType(self, dtype);
-      return multiplying.call('prod', [self], wrapDims(null, self.shape.length), false, [result], { compute: result })[0];
+      return multiplying.call('prod', [self], wrapDims(null, self.shape.length), false, [result], {
+        compute: result,
+      })[0];
     },
     grad: { self: ({ grad, self }) => prodGradient(grad, self.reshape([-1]), 0).reshape(self.shape) },
   }),
   op('prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor', {
     define: ({ self, dim, keepdim, dtype }) => {
       const result = sumType(self, dtype);
-      return multiplying.call('prod', [self], wrapDims([dim], self.shape.length), keepdim, [result], { compute: result })[0];
+      return multiplying.call('prod', [self], wrapDims([dim], self.shape.length), keepdim, [result], {
+        compute: result,
+      })[0];
     },
-    grad: { self: ({ grad, self, dim, keepdim }) => prodGradient(withDims(grad, self.shape, [dim], keepdim), self, dim) },
+    grad: {
+      self: ({ grad, self, dim, keepdim }) =>
+        prodGradient(withDims(grad, self.shape, [dim], keepdim), self, dim),
+    },
     gradName: 'ProdBackward1',
   }),
   op('amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor', {
@@ -291,11 +390,15 @@ export const reductions = [
   }),
   op('max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)', {
     define: ({ self, dim, keepdim }) => extremeAt(greatestAndAt, 'max', self, dim, keepdim),
-    grad: { self: ({ grad, self, dim, results, keepdim }) => pickedFrom(grad, self.shape, dim, results[1], keepdim) },
+    grad: {
+      self: ({ grad, self, dim, results, keepdim }) => pickedFrom(grad, self.shape, dim, results[1], keepdim),
+    },
   }),
   op('min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)', {
     define: ({ self, dim, keepdim }) => extremeAt(leastAndAt, 'min', self, dim, keepdim),
-    grad: { self: ({ grad, self, dim, results, keepdim }) => pickedFrom(grad, self.shape, dim, results[1], keepdim) },
+    grad: {
+      self: ({ grad, self, dim, results, keepdim }) => pickedFrom(grad, self.shape, dim, results[1], keepdim),
+    },
   }),
   op('max.other(Tensor self, Tensor other) -> Tensor', { define: ({ self, other }) => self.maximum(other) }),
   op('min.other(Tensor self, Tensor other) -> Tensor', { define: ({ self, other }) => self.minimum(other) }),
@@ -307,7 +410,10 @@ export const reductions = [
     grad: 'none',
     define: ({ self, dim, keepdim }) => position(leastAt, 'argmin', self, dim, keepdim),
   }),
-  op('any(Tensor self) -> Tensor', { grad: 'none', define: ({ self }) => quantified(anyOf, 'any', self, null, false) }),
+  op('any(Tensor self) -> Tensor', {
+    grad: 'none',
+    define: ({ self }) => quantified(anyOf, 'any', self, null, false),
+  }),
   op('any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor', {
     grad: 'none',
     define: ({ self, dim, keepdim }) => quantified(anyOf, 'any', self, [dim], keepdim),
@@ -316,7 +422,10 @@ export const reductions = [
     grad: 'none',
     define: ({ self, dim, keepdim }) => quantified(anyOf, 'any', self, dim, keepdim),
   }),
-  op('all(Tensor self) -> Tensor', { grad: 'none', define: ({ self }) => quantified(allOf, 'all', self, null, false) }),
+  op('all(Tensor self) -> Tensor', {
+    grad: 'none',
+    define: ({ self }) => quantified(allOf, 'all', self, null, false),
+  }),
   op('all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor', {
     grad: 'none',
     define: ({ self, dim, keepdim }) => quantified(allOf, 'all', self, [dim], keepdim),
@@ -333,40 +442,63 @@ export const reductions = [
     grad: 'none',
     define: ({ self, dim }) => self.ne(0).sum(dim === null ? [] : [dim]),
   }),
-  op('var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor', {
-    define: ({ self, dim, correction, keepdim }) => moment(varying, 'var', self, dim, correction, keepdim),
-    grad: { self: ({ grad, self, dim, correction, keepdim }) => varianceGradient(grad, self, dim, correction, keepdim) },
-  }),
+  op(
+    'var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor',
+    {
+      define: ({ self, dim, correction, keepdim }) => moment(varying, 'var', self, dim, correction, keepdim),
+      grad: {
+        self: ({ grad, self, dim, correction, keepdim }) =>
+          varianceGradient(grad, self, dim, correction, keepdim),
+      },
+    },
+  ),
   op('var(Tensor self, bool unbiased=True) -> Tensor', {
     define: ({ self, unbiased }) => self.var(null, { correction: unbiased ? 1 : 0 }),
   }),
   op('var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor', {
     define: ({ self, dim, unbiased, keepdim }) => self.var(dim, { correction: unbiased ? 1 : 0, keepdim }),
   }),
-  op('std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor', {
-    define: ({ self, dim, correction, keepdim }) => moment(deviating, 'std', self, dim, correction, keepdim),
-    grad: {
-      self: ({ grad, self, result, dim, correction, keepdim }) => deviationGradient(grad, self, result, dim, correction, keepdim),
+  op(
+    'std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor',
+    {
+      define: ({ self, dim, correction, keepdim }) =>
+        moment(deviating, 'std', self, dim, correction, keepdim),
+      grad: {
+        self: ({ grad, self, result, dim, correction, keepdim }) =>
+          deviationGradient(grad, self, result, dim, correction, keepdim),
+      },
     },
-  }),
+  ),
   op('std(Tensor self, bool unbiased=True) -> Tensor', {
     define: ({ self, unbiased }) => self.std(null, { correction: unbiased ? 1 : 0 }),
   }),
   op('std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor', {
     define: ({ self, dim, unbiased, keepdim }) => self.std(dim, { correction: unbiased ? 1 : 0, keepdim }),
   }),
-  op('var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)', {
-    define: ({ self, dim, correction, keepdim }) => [self.var(dim, { correction, keepdim }), self.mean(dim, keepdim)],
-  }),
+  op(
+    'var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)',
+    {
+      define: ({ self, dim, correction, keepdim }) => [
+        self.var(dim, { correction, keepdim }),
+        self.mean(dim, keepdim),
+      ],
+    },
+  ),
   op('var_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)', {
     define: ({ self, unbiased }) => [self.var(unbiased), self.mean()],
   }),
   op('var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)', {
     define: ({ self, dim, unbiased, keepdim }) => [self.var(dim, unbiased, keepdim), self.mean(dim, keepdim)],
   }),
-  op('std_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)', {
-    define: ({ self, dim, correction, keepdim }) => [self.std(dim, { correction, keepdim }), self.mean(dim, keepdim)],
-  }),
+  op(
+    'std_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)',
+    {
+      define: ({ self, dim, correction, keepdim }) => [
+        self.std(dim, { correction, keepdim }),
+        self.mean(dim, keepdim),
+      ],
+    },
+  ),
   op('std_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)', {
     define: ({ self, unbiased }) => [self.std(unbiased), self.mean()],
   }),
@@ -384,7 +516,9 @@ export const reductions = [
     },
     grad: {
       self: ({ grad, self, result, dim, keepdim }) =>
-        withDims(grad, self.shape, dim, keepdim).mul(self.sub(withDims(result, self.shape, dim, keepdim)).exp()),
+        withDims(grad, self.shape, dim, keepdim).mul(
+          self.sub(withDims(result, self.shape, dim, keepdim)).exp(),
+        ),
     },
   }),
   op('norm.Scalar(Tensor self, Scalar p=2) -> Tensor', {
@@ -393,21 +527,37 @@ export const reductions = [
   }),
   op('norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor', {
     define: ({ self, p, dim, keepdim }) => norm(self, p, dim, keepdim, null),
-    grad: { self: ({ grad, self, p, result, dim, keepdim }) => normGradient(grad, self, p, result, dim, keepdim) },
+    grad: {
+      self: ({ grad, self, p, result, dim, keepdim }) => normGradient(grad, self, p, result, dim, keepdim),
+    },
     gradName: 'NormBackward1',
   }),
   op('norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor', {
     define: ({ self, p, dtype }) => norm(self, p, null, false, dtype),
-    grad: { self: ({ grad, self, p, result }) => normGradient(grad, self.to(result.dtype), p, result, null, false) },
+    grad: {
+      self: ({ grad, self, p, result }) => normGradient(grad, self.to(result.dtype), p, result, null, false),
+    },
     gradName: 'NormBackward2',
   }),
-  op('norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor', {
-    define: ({ self, p, dim, keepdim, dtype }) => norm(self, p, dim, keepdim, dtype),
-    grad: { self: ({ grad, self, p, result, dim, keepdim }) => normGradient(grad, self.to(result.dtype), p, result, dim, keepdim) },
-    gradName: 'NormBackward3',
-  }),
-  op('linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor', {
-    define: ({ self, ord, dim, keepdim, dtype }) => norm(self, ord, dim, keepdim, dtype),
-    grad: { self: ({ grad, self, ord, result, dim, keepdim }) => normGradient(grad, self.to(result.dtype), ord, result, dim, keepdim) },
-  }),
+  op(
+    'norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor',
+    {
+      define: ({ self, p, dim, keepdim, dtype }) => norm(self, p, dim, keepdim, dtype),
+      grad: {
+        self: ({ grad, self, p, result, dim, keepdim }) =>
+          normGradient(grad, self.to(result.dtype), p, result, dim, keepdim),
+      },
+      gradName: 'NormBackward3',
+    },
+  ),
+  op(
+    'linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor',
+    {
+      define: ({ self, ord, dim, keepdim, dtype }) => norm(self, ord, dim, keepdim, dtype),
+      grad: {
+        self: ({ grad, self, ord, result, dim, keepdim }) =>
+          normGradient(grad, self.to(result.dtype), ord, result, dim, keepdim),
+      },
+    },
+  ),
 ].flat();

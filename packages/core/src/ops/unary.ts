@@ -8,7 +8,11 @@ const one = (x: X): X => X.const(1, x.dtype);
 
 /** `exp(Tensor self) -> Tensor` and `exp_`, on floats; integers become the default dtype. */
 const float = (name: string, math: (x: X) => X) =>
-  pointwise(named(name, '(Tensor self) -> Tensor'), { inplace: true, promote: 'float', math: ({ self }) => math(self) });
+  pointwise(named(name, '(Tensor self) -> Tensor'), {
+    inplace: true,
+    promote: 'float',
+    math: ({ self }) => math(self),
+  });
 
 /** A rounding function: integers stay as they are, and no gradient flows. */
 const rounding = (name: string, math: (x: X) => X) =>
@@ -86,7 +90,12 @@ export const unary = [
     inplace: true,
     promote: 'float',
     math: ({ self, eps }) => {
-      const p = eps === null ? self : self.lt(eps).where(X.const(eps, self.dtype), self.gt(1 - eps).where(X.const(1 - eps, self.dtype), self));
+      const p =
+        eps === null
+          ? self
+          : self
+              .lt(eps)
+              .where(X.const(eps, self.dtype), self.gt(1 - eps).where(X.const(1 - eps, self.dtype), self));
       return p.div(one(p).sub(p)).log();
     },
     grad: {
@@ -154,15 +163,27 @@ export const unary = [
     math: ({ self, nan, posinf, neginf }) => {
       if (!self.isFloat) return self;
       const largest = self.dtype === 'float64' ? Number.MAX_VALUE : 3.4028234663852886e38;
-      const finite = self.eq(Infinity).where(X.const(posinf ?? largest, self.dtype), self.eq(-Infinity).where(X.const(neginf ?? -largest, self.dtype), self));
+      const finite = self
+        .eq(Infinity)
+        .where(
+          X.const(posinf ?? largest, self.dtype),
+          self.eq(-Infinity).where(X.const(neginf ?? -largest, self.dtype), self),
+        );
       return self.isnan().where(X.const(nan ?? 0, self.dtype), finite);
     },
     grad: { self: ({ grad, self }) => grad.mul(self.isinf().logical_or(self.isnan()).logical_not()) },
   }),
-  pointwise('deg2rad(Tensor self) -> Tensor', { inplace: true, promote: 'float', math: ({ self }) => self.mul(Math.PI / 180) }),
-  pointwise('rad2deg(Tensor self) -> Tensor', { inplace: true, promote: 'float', math: ({ self }) => self.mul(180 / Math.PI) }),
+  pointwise('deg2rad(Tensor self) -> Tensor', {
+    inplace: true,
+    promote: 'float',
+    math: ({ self }) => self.mul(Math.PI / 180),
+  }),
+  pointwise('rad2deg(Tensor self) -> Tensor', {
+    inplace: true,
+    promote: 'float',
+    math: ({ self }) => self.mul(180 / Math.PI),
+  }),
 ].flat();
-
 
 /** Written over operators, so that it can be differentiated again. */
 const tanhBackward = (grad: Tensor, result: Tensor): Tensor => grad.mul(result.mul(result).rsub(1));

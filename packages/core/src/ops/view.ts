@@ -1,10 +1,18 @@
 /** Operators that look at the same memory in another way. Their gradients look back. */
 import { op, view } from '../dispatch/operator.ts';
 import { IndexError, TorchError } from '../errors.ts';
-import { extent, inferSize, type Layout, numelOf, type Shape, viewStrides, wrapDim } from '../tensor/layout.ts';
-import { emptyStrided, alias } from '../tensor/create.ts';
+import { copyInto, fillWith, typeName } from '../kernel/elementwise.ts';
+import { alias, emptyStrided } from '../tensor/create.ts';
 import { dtypes } from '../tensor/dtype.ts';
-import { fillWith, copyInto, typeName } from '../kernel/elementwise.ts';
+import {
+  extent,
+  inferSize,
+  type Layout,
+  numelOf,
+  type Shape,
+  viewStrides,
+  wrapDim,
+} from '../tensor/layout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 const swap = ({ shape, strides, offset }: Layout, a: number, b: number): Layout => {
@@ -17,7 +25,11 @@ const swap = ({ shape, strides, offset }: Layout, a: number, b: number): Layout 
 };
 
 const without = (list: Shape, d: number): number[] => [...list.slice(0, d), ...list.slice(d + 1)];
-const inserted = (list: Shape, d: number, value: number): number[] => [...list.slice(0, d), value, ...list.slice(d)];
+const inserted = (list: Shape, d: number, value: number): number[] => [
+  ...list.slice(0, d),
+  value,
+  ...list.slice(d),
+];
 
 function permuted(self: Tensor, dims: Shape): Layout {
   const rank = self.shape.length;
@@ -27,7 +39,11 @@ function permuted(self: Tensor, dims: Shape): Layout {
     );
   const order = dims.map((d) => wrapDim(d, rank));
   if (new Set(order).size !== rank) throw new TorchError('permute(): duplicate dims are not allowed.');
-  return { shape: order.map((d) => self.shape[d]), strides: order.map((d) => self.strides[d]), offset: self.offset };
+  return {
+    shape: order.map((d) => self.shape[d]),
+    strides: order.map((d) => self.strides[d]),
+    offset: self.offset,
+  };
 }
 
 function viewed(self: Tensor, size: Shape): Layout {
@@ -50,7 +66,9 @@ function expanded(self: Tensor, size: Shape): Layout {
     const own = d < lead ? 1 : self.shape[d - lead];
     if (n === -1) {
       if (d < lead)
-        throw new TorchError(`The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension ${d}`);
+        throw new TorchError(
+          `The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension ${d}`,
+        );
       return own;
     }
     if (own !== n && own !== 1)
@@ -70,7 +88,9 @@ function selected(self: Tensor, dim: number, index: number): Layout {
   const d = wrapDim(dim, self.shape.length);
   const n = self.shape[d];
   if (!(index >= -n && index < n))
-    throw new IndexError(`select(): index ${index} out of range for tensor of size [${self.shape.join(', ')}] at dimension ${d}`);
+    throw new IndexError(
+      `select(): index ${index} out of range for tensor of size [${self.shape.join(', ')}] at dimension ${d}`,
+    );
   return {
     shape: without(self.shape, d),
     strides: without(self.strides, d),
@@ -96,12 +116,20 @@ function sliced(self: Tensor, dim: number, start: number | null, end: number | n
 function unsqueezed(self: Tensor, dim: number): Layout {
   const d = wrapDim(dim, self.shape.length + 1);
   const stride = d < self.shape.length ? self.shape[d] * self.strides[d] : 1;
-  return { shape: inserted(self.shape, d, 1), strides: inserted(self.strides, d, stride), offset: self.offset };
+  return {
+    shape: inserted(self.shape, d, 1),
+    strides: inserted(self.strides, d, stride),
+    offset: self.offset,
+  };
 }
 
 function squeezed(self: Tensor, drops: (d: number) => boolean): Layout {
   const keep = [...self.shape.keys()].filter((d) => self.shape[d] !== 1 || !drops(d));
-  return { shape: keep.map((d) => self.shape[d]), strides: keep.map((d) => self.strides[d]), offset: self.offset };
+  return {
+    shape: keep.map((d) => self.shape[d]),
+    strides: keep.map((d) => self.strides[d]),
+    offset: self.offset,
+  };
 }
 
 function diagonal(self: Tensor, offset: number, dim1: number, dim2: number): Layout {
@@ -109,7 +137,9 @@ function diagonal(self: Tensor, offset: number, dim1: number, dim2: number): Lay
   const [a, b] = [wrapDim(dim1, rank), wrapDim(dim2, rank)];
   if (a === b) throw new TorchError(`diagonal dimensions cannot be identical ${dim1}, ${dim2}`);
   const length = Math.max(
-    offset >= 0 ? Math.min(self.shape[a], self.shape[b] - offset) : Math.min(self.shape[a] + offset, self.shape[b]),
+    offset >= 0
+      ? Math.min(self.shape[a], self.shape[b] - offset)
+      : Math.min(self.shape[a] + offset, self.shape[b]),
     0,
   );
   const skip = length === 0 ? 0 : offset >= 0 ? offset * self.strides[b] : -offset * self.strides[a];
@@ -150,7 +180,9 @@ function splitSizes(self: Tensor, sizes: readonly number[], dim: number): Layout
   if (self.shape.length === 0) throw new TorchError('split expects at least a 1-dimensional tensor');
   const n = self.shape[wrapDim(dim, self.shape.length)];
   if (sizes.some((s) => s < 0))
-    throw new TorchError(`split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=[${sizes.join(', ')}]`);
+    throw new TorchError(
+      `split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=[${sizes.join(', ')}]`,
+    );
   if (sizes.reduce((a, b) => a + b, 0) !== n)
     throw new TorchError(
       `split_with_sizes expects split_sizes to sum exactly to ${n} (input tensor's size at dimension ${dim}), but got split_sizes=[${sizes.join(', ')}]`,
@@ -169,10 +201,18 @@ function evenSizes(self: Tensor, size: number, dim: number): number[] {
 }
 
 /** Gradient of a list of views that together cover `self` along `dim`. */
-const joined = (grads: readonly (Tensor | null)[], self: { shape: Shape }, sizes: readonly number[], dim: number): Tensor => {
+const joined = (
+  grads: readonly (Tensor | null)[],
+  self: { shape: Shape },
+  sizes: readonly number[],
+  dim: number,
+): Tensor => {
   const like = grads.find((g) => g !== null)!;
   const d = wrapDim(dim, self.shape.length);
-  return catOf(grads.map((g, i) => g ?? like.new_zeros(self.shape.map((n, k) => (k === d ? sizes[i] : n)))), d);
+  return catOf(
+    grads.map((g, i) => g ?? like.new_zeros(self.shape.map((n, k) => (k === d ? sizes[i] : n)))),
+    d,
+  );
 };
 
 let catOf: (tensors: readonly Tensor[], dim: number) => Tensor;
@@ -202,8 +242,10 @@ function movedim(self: Tensor, source: Shape, destination: Shape): Tensor {
     );
   const from = source.map((d) => wrapDim(d, rank));
   const to = destination.map((d) => wrapDim(d, rank));
-  if (new Set(from).size !== from.length) throw new TorchError(`movedim: repeated dim in \`source\` ([${source}])`);
-  if (new Set(to).size !== to.length) throw new TorchError(`movedim: repeated dim in \`destination\` ([${destination}])`);
+  if (new Set(from).size !== from.length)
+    throw new TorchError(`movedim: repeated dim in \`source\` ([${source}])`);
+  if (new Set(to).size !== to.length)
+    throw new TorchError(`movedim: repeated dim in \`destination\` ([${destination}])`);
   const order = new Array<number>(rank).fill(-1);
   to.forEach((d, i) => {
     order[d] = from[i];
@@ -218,7 +260,11 @@ function flattened(self: Tensor, start: number, end: number): Tensor {
   if (a > b) throw new TorchError('flatten() has invalid args: start_dim cannot come after end_dim');
   if (rank === 0) return self.reshape([1]);
   if (a === b) return self;
-  return self.reshape([...self.shape.slice(0, a), numelOf(self.shape.slice(a, b + 1)), ...self.shape.slice(b + 1)]);
+  return self.reshape([
+    ...self.shape.slice(0, a),
+    numelOf(self.shape.slice(a, b + 1)),
+    ...self.shape.slice(b + 1),
+  ]);
 }
 
 /** A gradient with `grad` in the place of the view and zeros around it. */
@@ -246,17 +292,25 @@ export const views = [
         throw new TorchError(
           `view(dtype): ${self.dtype} and ${dtype} differ in width, and memory is typed here: convert a copy with .to() instead`,
         );
-      throw new TorchError(`view(dtype): memory of backend '${self.backend.name}' is typed: convert a copy with .to() instead`);
+      throw new TorchError(
+        `view(dtype): memory of backend '${self.backend.name}' is typed: convert a copy with .to() instead`,
+      );
     },
   }),
   op('reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)', {
     define: ({ self, shape }) => {
       const size = inferSize(shape, numelOf(self.shape));
-      return viewStrides(self.shape, self.strides, size) ? self.view(size) : self.clone({ memory_format: 'contiguous_format' })._unsafe_view(size);
+      return viewStrides(self.shape, self.strides, size)
+        ? self.view(size)
+        : self.clone({ memory_format: 'contiguous_format' })._unsafe_view(size);
     },
   }),
-  op('view_as(Tensor(a) self, Tensor other) -> Tensor(a)', { define: ({ self, other }) => self.view(other.shape) }),
-  op('reshape_as(Tensor(a) self, Tensor other) -> Tensor(a)', { define: ({ self, other }) => self.reshape(other.shape) }),
+  op('view_as(Tensor(a) self, Tensor other) -> Tensor(a)', {
+    define: ({ self, other }) => self.view(other.shape),
+  }),
+  op('reshape_as(Tensor(a) self, Tensor other) -> Tensor(a)', {
+    define: ({ self, other }) => self.reshape(other.shape),
+  }),
   op('flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)', {
     define: ({ self, start_dim, end_dim }) => flattened(self, start_dim, end_dim),
   }),
@@ -281,7 +335,8 @@ export const views = [
     },
   }),
   view('transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)', {
-    view: ({ self, dim0, dim1 }) => swap(self, wrapDim(dim0, self.shape.length), wrapDim(dim1, self.shape.length)),
+    view: ({ self, dim0, dim1 }) =>
+      swap(self, wrapDim(dim0, self.shape.length), wrapDim(dim1, self.shape.length)),
     grad: { self: ({ grad, dim0, dim1 }) => grad.transpose(dim0, dim1) },
   }),
   view('t(Tensor(a) self) -> Tensor(a)', {
@@ -292,9 +347,15 @@ export const views = [
     },
     grad: { self: ({ grad }) => grad.t() },
   }),
-  op('swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)', { define: ({ self, axis0, axis1 }) => self.transpose(axis0, axis1) }),
-  op('swapdims(Tensor(a) self, int dim0, int dim1) -> Tensor(a)', { define: ({ self, dim0, dim1 }) => self.transpose(dim0, dim1) }),
-  op('numpy_T(Tensor(a) self) -> Tensor(a)', { define: ({ self }) => self.permute([...self.shape.keys()].reverse()) }),
+  op('swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)', {
+    define: ({ self, axis0, axis1 }) => self.transpose(axis0, axis1),
+  }),
+  op('swapdims(Tensor(a) self, int dim0, int dim1) -> Tensor(a)', {
+    define: ({ self, dim0, dim1 }) => self.transpose(dim0, dim1),
+  }),
+  op('numpy_T(Tensor(a) self) -> Tensor(a)', {
+    define: ({ self }) => self.permute([...self.shape.keys()].reverse()),
+  }),
   op('mT(Tensor(a) self) -> Tensor(a)', { define: ({ self }) => self.transpose(-2, -1) }),
   op('movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)', {
     define: ({ self, source, destination }) => movedim(self, source, destination),
@@ -309,39 +370,53 @@ export const views = [
     view: ({ self, size }) => expanded(self, size),
     grad: { self: ({ grad, self }) => grad.sum_to_size(self.shape) },
   }),
-  op('expand_as(Tensor(a) self, Tensor other) -> Tensor(a)', { define: ({ self, other }) => self.expand(other.shape) }),
-  op('broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)', { define: ({ self, size }) => self.expand(size) }),
+  op('expand_as(Tensor(a) self, Tensor other) -> Tensor(a)', {
+    define: ({ self, other }) => self.expand(other.shape),
+  }),
+  op('broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)', {
+    define: ({ self, size }) => self.expand(size),
+  }),
   view('select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)', {
     view: ({ self, dim, index }) => selected(self, dim, index),
     grad: { self: ({ grad, self, dim, index }) => grad.select_backward(self.shape, dim, index) },
   }),
   op('select_backward(Tensor grad_output, SymInt[] input_sizes, int dim, SymInt index) -> Tensor', {
-    define: ({ grad_output, input_sizes, dim, index }) => scattered(grad_output, input_sizes, (w) => w.select(dim, index)),
+    define: ({ grad_output, input_sizes, dim, index }) =>
+      scattered(grad_output, input_sizes, (w) => w.select(dim, index)),
     grad: { grad_output: ({ grad, dim, index }) => grad.select(dim, index) },
   }),
-  view('slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)', {
-    view: ({ self, dim, start, end, step }) => sliced(self, dim, start, end, step),
-    grad: {
-      self: ({ grad, self, dim, start, end, step }) => {
-        const n = self.shape[wrapDim(dim, self.shape.length)];
-        return grad.slice_backward(self.shape, dim, start ?? 0, end ?? n, step);
+  view(
+    'slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)',
+    {
+      view: ({ self, dim, start, end, step }) => sliced(self, dim, start, end, step),
+      grad: {
+        self: ({ grad, self, dim, start, end, step }) => {
+          const n = self.shape[wrapDim(dim, self.shape.length)];
+          return grad.slice_backward(self.shape, dim, start ?? 0, end ?? n, step);
+        },
       },
     },
-  }),
-  op('slice_backward(Tensor grad_output, SymInt[] input_sizes, int dim, SymInt start, SymInt end, SymInt step) -> Tensor', {
-    define: ({ grad_output, input_sizes, dim, start, end, step }) =>
-      scattered(grad_output, input_sizes, (w) => w.slice(dim, start, end, step)),
-    grad: { grad_output: ({ grad, dim, start, end, step }) => grad.slice(dim, start, end, step) },
-  }),
+  ),
+  op(
+    'slice_backward(Tensor grad_output, SymInt[] input_sizes, int dim, SymInt start, SymInt end, SymInt step) -> Tensor',
+    {
+      define: ({ grad_output, input_sizes, dim, start, end, step }) =>
+        scattered(grad_output, input_sizes, (w) => w.slice(dim, start, end, step)),
+      grad: { grad_output: ({ grad, dim, start, end, step }) => grad.slice(dim, start, end, step) },
+    },
+  ),
   op('narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)', {
     define: ({ self, dim, start, length }) => {
       if (self.shape.length === 0) throw new TorchError('narrow() cannot be applied to a 0-dim tensor.');
       if (length < 0) throw new TorchError('narrow(): length must be non-negative.');
       const n = self.shape[wrapDim(dim, self.shape.length)];
       if (start < -n || start > n)
-        throw new IndexError(`start out of range (expected to be in range of [${-n}, ${n}], but got ${start})`);
+        throw new IndexError(
+          `start out of range (expected to be in range of [${-n}, ${n}], but got ${start})`,
+        );
       const first = start < 0 ? start + n : start;
-      if (first + length > n) throw new TorchError(`start (${first}) + length (${length}) exceeds dimension size (${n}).`);
+      if (first + length > n)
+        throw new TorchError(`start (${first}) + length (${length}) exceeds dimension size (${n}).`);
       return self.slice(dim, first, first + length, 1);
     },
   }),
@@ -369,44 +444,67 @@ export const views = [
     grad: { self: ({ grad, self }) => grad.reshape(self.shape) },
     gradName: 'SqueezeBackward3',
   }),
-  view('as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)', {
-    view: ({ self, size, stride, storage_offset }) => {
-      const layout = { shape: size, strides: stride, offset: storage_offset ?? self.offset };
-      if (size.length !== stride.length) throw new TorchError('mismatch in length of strides and shape');
-      if (stride.some((s) => s < 0))
-        throw new TorchError(`as_strided: Negative strides are not supported at the moment, got strides: [${stride.join(', ')}]`);
-      if (numelOf(size) > 0 && (layout.offset < 0 || extent(layout).last >= self.storage.length))
-        throw new TorchError(
-          `setStorage: sizes [${size.join(', ')}], strides [${stride.join(', ')}], storage offset ${layout.offset} are out of bounds for storage of ${self.storage.length} elements`,
-        );
-      return layout;
-    },
-    grad: {
-      self: ({ grad, self, size, stride, storage_offset }) =>
-        grad.as_strided_scatter_into(self.shape, self.strides, size, stride, (storage_offset ?? self.offset) - self.offset),
-    },
-  }),
-  op('as_strided_scatter_into(Tensor self, SymInt[] base_size, SymInt[] base_stride, SymInt[] size, SymInt[] stride, SymInt offset) -> Tensor', {
-    define: ({ self, base_size, base_stride, size, stride, offset }) => placed(self, base_size, base_stride, { shape: size, strides: stride, offset }),
-    grad: {
-      self: ({ grad, base_size, base_stride, size, stride, offset }) => {
-        const laid = emptyStrided(base_size, base_stride, grad.dtype, grad.backend);
-        return laid.copy_(grad).as_strided(size, stride, offset);
+  view(
+    'as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)',
+    {
+      view: ({ self, size, stride, storage_offset }) => {
+        const layout = { shape: size, strides: stride, offset: storage_offset ?? self.offset };
+        if (size.length !== stride.length) throw new TorchError('mismatch in length of strides and shape');
+        if (stride.some((s) => s < 0))
+          throw new TorchError(
+            `as_strided: Negative strides are not supported at the moment, got strides: [${stride.join(', ')}]`,
+          );
+        if (numelOf(size) > 0 && (layout.offset < 0 || extent(layout).last >= self.storage.length))
+          throw new TorchError(
+            `setStorage: sizes [${size.join(', ')}], strides [${stride.join(', ')}], storage offset ${layout.offset} are out of bounds for storage of ${self.storage.length} elements`,
+          );
+        return layout;
+      },
+      grad: {
+        self: ({ grad, self, size, stride, storage_offset }) =>
+          grad.as_strided_scatter_into(
+            self.shape,
+            self.strides,
+            size,
+            stride,
+            (storage_offset ?? self.offset) - self.offset,
+          ),
       },
     },
-  }),
+  ),
+  op(
+    'as_strided_scatter_into(Tensor self, SymInt[] base_size, SymInt[] base_stride, SymInt[] size, SymInt[] stride, SymInt offset) -> Tensor',
+    {
+      define: ({ self, base_size, base_stride, size, stride, offset }) =>
+        placed(self, base_size, base_stride, { shape: size, strides: stride, offset }),
+      grad: {
+        self: ({ grad, base_size, base_stride, size, stride, offset }) => {
+          const laid = emptyStrided(base_size, base_stride, grad.dtype, grad.backend);
+          return laid.copy_(grad).as_strided(size, stride, offset);
+        },
+      },
+    },
+  ),
   view('diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)', {
     view: ({ self, offset, dim1, dim2 }) => diagonal(self, offset, dim1, dim2),
-    grad: { self: ({ grad, self, offset, dim1, dim2 }) => grad.diagonal_backward(self.shape, offset, dim1, dim2) },
+    grad: {
+      self: ({ grad, self, offset, dim1, dim2 }) => grad.diagonal_backward(self.shape, offset, dim1, dim2),
+    },
   }),
-  op('diagonal_backward(Tensor grad_output, SymInt[] input_sizes, int offset, int dim1, int dim2) -> Tensor', {
-    define: ({ grad_output, input_sizes, offset, dim1, dim2 }) =>
-      scattered(grad_output, input_sizes, (w) => w.diagonal(offset, dim1, dim2)),
-    grad: { grad_output: ({ grad, offset, dim1, dim2 }) => grad.diagonal(offset, dim1, dim2) },
-  }),
+  op(
+    'diagonal_backward(Tensor grad_output, SymInt[] input_sizes, int offset, int dim1, int dim2) -> Tensor',
+    {
+      define: ({ grad_output, input_sizes, offset, dim1, dim2 }) =>
+        scattered(grad_output, input_sizes, (w) => w.diagonal(offset, dim1, dim2)),
+      grad: { grad_output: ({ grad, offset, dim1, dim2 }) => grad.diagonal(offset, dim1, dim2) },
+    },
+  ),
   view('unfold(Tensor(a) self, int dimension, int size, int step) -> Tensor(a)', {
     view: ({ self, dimension, size, step }) => unfolded(self, dimension, size, step),
-    grad: { self: ({ grad, self, dimension, size, step }) => grad.unfold_backward(self.shape, dimension, size, step) },
+    grad: {
+      self: ({ grad, self, dimension, size, step }) =>
+        grad.unfold_backward(self.shape, dimension, size, step),
+    },
   }),
   op('unfold_backward(Tensor grad_in, SymInt[] input_sizes, int dim, int size, int step) -> Tensor', {
     define: ({ grad_in, input_sizes, dim, size, step }) => {
@@ -430,13 +528,18 @@ export const views = [
       self: ({ grads, self, dim }) => {
         const d = wrapDim(dim, self.shape.length);
         const like = grads.find((g) => g !== null)!;
-        return catOf(grads.map((g) => (g ?? like.new_zeros(like.shape)).unsqueeze(d)), d);
+        return catOf(
+          grads.map((g) => (g ?? like.new_zeros(like.shape)).unsqueeze(d)),
+          d,
+        );
       },
     },
   }),
   view('split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[]', {
     view: ({ self, split_size, dim }) => pieces(self, evenSizes(self, split_size, dim), dim),
-    grad: { self: ({ grads, self, split_size, dim }) => joined(grads, self, evenSizes(self, split_size, dim), dim) },
+    grad: {
+      self: ({ grads, self, split_size, dim }) => joined(grads, self, evenSizes(self, split_size, dim), dim),
+    },
   }),
   op('split.sizes(Tensor(a -> *) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]', {
     define: ({ self, split_size, dim }) => self.split_with_sizes(split_size, dim),
@@ -490,5 +593,6 @@ function addInto(target: Tensor, value: Tensor): void {
     copyInto(target, target.add(value));
     return;
   }
-  for (let i = 0; i < target.shape[overlapping]; i++) addInto(target.select(overlapping, i), value.select(overlapping, i));
+  for (let i = 0; i < target.shape[overlapping]; i++)
+    addInto(target.select(overlapping, i), value.select(overlapping, i));
 }

@@ -2,8 +2,10 @@
 import { TorchError } from '../errors.ts';
 import { type DType, dtypes, type TypedArray } from '../tensor/dtype.ts';
 import { encode16 } from '../tensor/float16.ts';
+import { fma64 } from './fma.ts';
 import type { Generator } from './generator.ts';
 import { nextNormal } from './normal.ts';
+import { exp, log, tan } from './precise.ts';
 
 /** Draws in turn, rounded (or truncated) to the dtype. */
 function collect(n: number, dtype: DType, draw: (i: number) => number): TypedArray {
@@ -45,7 +47,7 @@ export function bernoulli_tensor(
 /** As `exponential_(lambd)`. */
 export function exponential(n: number, dtype: DType, lambd: number, generator: Generator): TypedArray {
   if (!(lambd > 0)) throw new TorchError(`exponential_ expects lambda > 0.0, but found lambda=${lambd}`);
-  return collect(n, dtype, () => (-1 / lambd) * Math.log(1 - generator.uniform53()));
+  return collect(n, dtype, () => (-1 / lambd) * log(1 - generator.uniform53()));
 }
 
 /** As `geometric_(p)`. */
@@ -62,7 +64,7 @@ export function cauchy(
   sigma: number,
   generator: Generator,
 ): TypedArray {
-  return collect(n, dtype, () => median + sigma * Math.tan(Math.PI * (generator.uniform53() - 0.5)));
+  return collect(n, dtype, () => fma64(sigma, tan(Math.PI * (generator.uniform53() - 0.5)), median));
 }
 
 /** As `log_normal_(mean, std)`. */
@@ -74,5 +76,5 @@ export function log_normal(
   generator: Generator,
 ): TypedArray {
   if (!(std > 0)) throw new TorchError(`log_normal_ expects std > 0.0, but found std=${std}`);
-  return collect(n, dtype, () => Math.exp(nextNormal(generator, mean, std)));
+  return collect(n, dtype, () => exp(nextNormal(generator, mean, std)));
 }

@@ -1,5 +1,8 @@
 /** PyTorch's CPU generator: the same seed gives the same numbers, and its saved state is PyTorch's own 5056 bytes. */
 import { ArgumentError, TorchError } from '../errors.ts';
+import { fromTypedArray } from '../tensor/create.ts';
+import { readRawNow } from '../tensor/host.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { MT_SIZE, Mt19937 } from './mt19937.ts';
 
 const DEFAULT_SEED = 67280421310721n;
@@ -131,6 +134,20 @@ export class Generator {
     return this;
   }
 
+  /** The state as PyTorch's `get_state()` gives it: a uint8 tensor of 5056 bytes, on the backend in use. */
+  get_state(): Tensor {
+    const bytes = this.getStateBytes();
+    return fromTypedArray(bytes, [bytes.length], 'uint8');
+  }
+
+  /** Goes on from a state: a uint8 tensor, or its bytes where the host cannot read the tensor at once. */
+  set_state(state: Tensor | Uint8Array): this {
+    if (state instanceof Uint8Array) return this.setStateBytes(state);
+    if (state.dtype !== 'uint8')
+      throw new ArgumentError(`RNG state must be a torch.ByteTensor, not ${state.dtype}`);
+    return this.setStateBytes(readRawNow(state) as Uint8Array);
+  }
+
   /** A generator of its own that goes on from this one's state. */
   clone_state(): Generator {
     return new Generator().setStateBytes(this.getStateBytes());
@@ -148,3 +165,9 @@ export const initial_seed = (): number | bigint => default_generator.initial_see
 
 /** Seeds the default generator with a fresh random number, and returns that. */
 export const seed = (): number | bigint => default_generator.seed();
+
+/** The default generator's state, as `Generator.get_state`. */
+export const get_rng_state = (): Tensor => default_generator.get_state();
+
+/** Sets the default generator's state. */
+export const set_rng_state = (state: Tensor | Uint8Array): void => void default_generator.set_state(state);

@@ -3,6 +3,7 @@ import type { DType, TypedArray } from '../tensor/dtype.ts';
 import { decode16, encode16, round16 } from '../tensor/float16.ts';
 import { fma32, fma64 } from './fma.ts';
 import type { Generator } from './generator.ts';
+import { cos, log, sin } from './precise.ts';
 import { uniform } from './uniform.ts';
 
 /** From this many elements on, PyTorch fills 16 at a time, if the tensor is contiguous. */
@@ -66,20 +67,20 @@ export function nextNormal(generator: Generator, mean = 0, std = 1): number {
   if (sample === undefined) {
     const u1 = generator.uniform53();
     const u2 = generator.uniform53();
-    const radius = Math.sqrt(-2 * Math.log(1 - u2));
+    const radius = Math.sqrt(-2 * log(1 - u2));
     const angle = 2 * Math.PI * u1;
-    generator.nextNormal = radius * Math.sin(angle);
-    sample = radius * Math.cos(angle);
+    generator.nextNormal = radius * sin(angle);
+    sample = radius * cos(angle);
   } else generator.nextNormal = undefined;
   return fma64(sample, std, mean);
 }
 
 function fillDouble(data: Float64Array, start: number, mean: number, std: number): void {
   for (let j = start; j < start + 8; j++) {
-    const radius = Math.sqrt(-2 * Math.log(1 - data[j]));
+    const radius = Math.sqrt(-2 * log(1 - data[j]));
     const angle = 2 * Math.PI * data[j + 8];
-    data[j] = fma64(radius * Math.cos(angle), std, mean);
-    data[j + 8] = fma64(radius * Math.sin(angle), std, mean);
+    data[j] = fma64(radius * cos(angle), std, mean);
+    data[j + 8] = fma64(radius * sin(angle), std, mean);
   }
 }
 

@@ -93,7 +93,9 @@ class SchemaReader {
   private take(expected?: string): string {
     const token = this.tokens[this.position++];
     if (token === undefined || (expected !== undefined && token !== expected))
-      throw new TorchError(`schema: expected ${expected ?? 'more'}, found ${token ?? 'the end'} in "${this.text}"`);
+      throw new TorchError(
+        `schema: expected ${expected ?? 'more'}, found ${token ?? 'the end'} in "${this.text}"`,
+      );
     return token;
   }
 

@@ -48,9 +48,16 @@ export const alias = (tensor: Tensor, layout: Layout = tensor): Tensor =>
   new Tensor(tensor.storage, tensor.dtype, layout.shape, layout.strides, layout.offset);
 
 /** A contiguous tensor holding `data`: elements of the dtype's own array, row-major. */
-export function fromTypedArray(data: TypedArray, shape: Shape, dtype: DType, backend: Backend = currentBackend()): Tensor {
+export function fromTypedArray(
+  data: TypedArray,
+  shape: Shape,
+  dtype: DType,
+  backend: Backend = currentBackend(),
+): Tensor {
   if (data.length !== numelOf(shape))
-    throw new ArgumentError(`${data.length} values do not fill shape [${shape.join(', ')}] (${numelOf(shape)} elements)`);
+    throw new ArgumentError(
+      `${data.length} values do not fill shape [${shape.join(', ')}] (${numelOf(shape)} elements)`,
+    );
   const tensor = empty(shape, dtype, backend);
   if (data.length > 0 && backend.name !== 'meta') backend.write(tensor.memory, 0, data);
   return tensor;
@@ -110,10 +117,15 @@ export function tensor(data: NestedArray, options: TensorOptions = {}): Tensor {
   const walk = (value: NestedArray, depth: number): void => {
     if (ArrayBuffer.isView(value)) {
       const kind = dtypeOfArray(value);
-      if (!kind) throw new ArgumentError(`tensor: cannot make a tensor of a ${(value as object).constructor.name}`);
+      if (!kind)
+        throw new ArgumentError(`tensor: cannot make a tensor of a ${(value as object).constructor.name}`);
       arrayDType = kind;
     } else if (!Array.isArray(value)) {
-      const ok = typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean' || value instanceof PyFloat;
+      const ok =
+        typeof value === 'number' ||
+        typeof value === 'bigint' ||
+        typeof value === 'boolean' ||
+        value instanceof PyFloat;
       if (!ok) throw new ArgumentError(`Could not infer dtype of ${value === null ? 'None' : typeof value}`);
       if (depth !== shape.length) throw new ValueShapeError(shape, depth, 'a number');
       flat.push(value as Scalar);
@@ -123,7 +135,8 @@ export function tensor(data: NestedArray, options: TensorOptions = {}): Tensor {
     if (depth === shape.length) {
       if (flat.length > 0) throw new ValueShapeError(shape, depth, 'a list');
       shape.push(items.length);
-    } else if (shape[depth] !== items.length) throw new ValueShapeError(shape, depth, `length ${items.length}`);
+    } else if (shape[depth] !== items.length)
+      throw new ValueShapeError(shape, depth, `length ${items.length}`);
     for (let i = 0; i < items.length; i++) walk(items[i], depth + 1);
   };
   const whole = ArrayBuffer.isView(data) ? dtypeOfArray(data) : undefined;
@@ -132,7 +145,12 @@ export function tensor(data: NestedArray, options: TensorOptions = {}): Tensor {
   let result: Tensor;
   if (whole && (dtype ?? whole) === whole) {
     const typed = data as TypedArray;
-    result = fromTypedArray(typed instanceof Uint8ClampedArray ? new Uint8Array(typed) : typed, [typed.length], whole, backend);
+    result = fromTypedArray(
+      typed instanceof Uint8ClampedArray ? new Uint8Array(typed) : typed,
+      [typed.length],
+      whole,
+      backend,
+    );
   } else {
     walk(data, 0);
     dtype ??= whole ?? arrayDType ?? inferDType(flat, options.requires_grad === true);

@@ -1,7 +1,7 @@
 /** Devices, and the backends that serve them. */
 import type { Backend } from '../backend/backend.ts';
-import { ArgumentError, TorchError } from '../errors.ts';
 import { metaBackend } from '../backend/meta.ts';
+import { ArgumentError, TorchError } from '../errors.ts';
 
 /** A device as PyTorch prints it: `cpu`, `webgpu`, `meta`. */
 export class Device {
@@ -23,7 +23,9 @@ let host: Backend | undefined;
 export function register_backend(backend: Backend): void {
   for (const method of ['allocate', 'free', 'write', 'read', 'compile'] as const)
     if (typeof backend[method] !== 'function')
-      throw new ArgumentError(`register_backend: '${backend.name}' has no method '${method}'; see docs/writing-a-backend.md`);
+      throw new ArgumentError(
+        `register_backend: '${backend.name}' has no method '${method}'; see docs/writing-a-backend.md`,
+      );
   backends.set(backend.name, backend);
 }
 
@@ -41,7 +43,9 @@ export function setCurrentBackend(backend: Backend): void {
 /** The backend of new tensors. Throws where none was chosen. */
 export function currentBackend(): Backend {
   if (!current)
-    throw new TorchError("no backend is in use: call `await torch.use('wasm')` (or 'libtorch', 'reference') first");
+    throw new TorchError(
+      "no backend is in use: call `await torch.use('wasm')` (or 'libtorch', 'reference') first",
+    );
   return current;
 }
 

@@ -76,6 +76,9 @@ const byCode = new Map(Object.values(dtypes).map((d) => [d.code, d.name]));
 /** The dtype of TorchScript's number for it (`at::ScalarType`). Throws for those Sconce does not have. */
 export function dtypeOfCode(code: number): DType {
   const dtype = byCode.get(code);
-  if (!dtype) throw new ArgumentError(`dtype code ${code} names no dtype that Sconce has (${Object.keys(dtypes).join(', ')})`);
+  if (!dtype)
+    throw new ArgumentError(
+      `dtype code ${code} names no dtype that Sconce has (${Object.keys(dtypes).join(', ')})`,
+    );
   return dtype;
 }

@@ -25,7 +25,9 @@ export async function readRaw(t: Tensor): Promise<TypedArray> {
 export function readRawNow(t: Tensor): TypedArray {
   const { backend } = t;
   if (!backend.readNow)
-    throw new TorchError(`values on backend '${backend.name}' cannot be read at once: use \`await x.data()\``);
+    throw new TorchError(
+      `values on backend '${backend.name}' cannot be read at once: use \`await x.data()\``,
+    );
   const { dense, done } = begin(t);
   try {
     return backend.readNow(dense.memory, dense.offset, numelOf(dense.shape));

@@ -128,7 +128,9 @@ export function expandedStrides(shape: Shape, strides: Shape, to: Shape): number
 export function wrapDim(dim: number, rank: number): number {
   const n = Math.max(rank, 1);
   if (!(dim >= -n && dim < n))
-    throw new IndexError(`Dimension out of range (expected to be in range of [${-n}, ${n - 1}], but got ${dim})`);
+    throw new IndexError(
+      `Dimension out of range (expected to be in range of [${-n}, ${n - 1}], but got ${dim})`,
+    );
   return dim < 0 ? dim + n : dim;
 }
 
@@ -204,7 +206,8 @@ export function outputStrides(shape: Shape, operands: readonly Layout[]): number
   const full = operands.filter((o) => sameShape(o.shape, shape));
   if (full.length === operands.length) {
     if (operands.every((o) => isContiguous(o.shape, o.strides))) return contiguousStrides(shape);
-    if (operands.every((o) => isChannelsLast(o.shape, o.strides))) return stridesInOrder(shape, channelsLastOrder(rank));
+    if (operands.every((o) => isChannelsLast(o.shape, o.strides)))
+      return stridesInOrder(shape, channelsLastOrder(rank));
     const first = operands[0];
     if (
       isNonOverlappingAndDense(shape, first.strides) &&

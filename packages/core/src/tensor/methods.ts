@@ -1,5 +1,5 @@
 /** Methods of Tensor that are not operators: values, gradients, moves. */
-import { backward, registerHook, type RemovableHandle, retainGrad } from '../autograd/api.ts';
+import { backward, type RemovableHandle, registerHook, retainGrad } from '../autograd/api.ts';
 import type { BackwardOptions } from '../autograd/engine.ts';
 import type { TensorHook } from '../autograd/meta.ts';
 import type { Backend } from '../backend/backend.ts';
@@ -19,7 +19,10 @@ export interface TensorExtras {
   item(): Promise<HostNumber>;
   tolist(): Promise<NestedNumbers>;
   /** Adds to the `grad` of every leaf that this tensor was computed from. */
-  backward(gradient?: Tensor | null, options?: BackwardOptions & { inputs?: Tensor | readonly Tensor[] }): void;
+  backward(
+    gradient?: Tensor | null,
+    options?: BackwardOptions & { inputs?: Tensor | readonly Tensor[] },
+  ): void;
   register_hook(hook: TensorHook): RemovableHandle;
   retain_grad(): void;
   /** Sets `requires_grad` and returns the tensor. */
@@ -56,7 +59,10 @@ export function installExtras(): void {
       return tolist(this);
     },
     backward(gradient: Tensor | null = null, options: BackwardOptions = {}) {
-      const keywords = gradient !== null && !(gradient instanceof Tensor) ? (gradient as BackwardOptions & { gradient?: Tensor }) : undefined;
+      const keywords =
+        gradient !== null && !(gradient instanceof Tensor)
+          ? (gradient as BackwardOptions & { gradient?: Tensor })
+          : undefined;
       if (keywords) backward(this, keywords.gradient ?? null, keywords);
       else backward(this, gradient, options);
     },

@@ -20,14 +20,18 @@ export const py_float = (value: number): PyFloat => new PyFloat(value);
 export type Scalar = number | bigint | boolean | PyFloat;
 
 export const isScalar = (value: unknown): value is Scalar =>
-  typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean' || value instanceof PyFloat;
+  typeof value === 'number' ||
+  typeof value === 'bigint' ||
+  typeof value === 'boolean' ||
+  value instanceof PyFloat;
 
 export type Category = 'bool' | 'int' | 'float';
 
 export const scalarCategory = (value: Scalar): Category =>
   typeof value === 'boolean'
     ? 'bool'
-    : typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value) && !Object.is(value, -0))
+    : typeof value === 'bigint' ||
+        (typeof value === 'number' && Number.isSafeInteger(value) && !Object.is(value, -0))
       ? 'int'
       : 'float';
 

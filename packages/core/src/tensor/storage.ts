@@ -90,7 +90,9 @@ export class Storage {
 export const materialise = (storage: Storage): Memory => storage.memory;
 
 /** Bytes and storages alive on a backend, and the most there have been. */
-export const memoryUsage = (backend: Backend): { allocated: number; peak: number; count: number } => ({ ...usageOf(backend) });
+export const memoryUsage = (backend: Backend): { allocated: number; peak: number; count: number } => ({
+  ...usageOf(backend),
+});
 
 /**
  * Runs `fn` and returns where the storages that it left alive were made; for finding leaks.

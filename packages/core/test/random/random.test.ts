@@ -74,13 +74,19 @@ interface Case {
   seed?: string;
 }
 
-test("float64 normals are PyTorch's to the last bit or two, which libm's rounding decides", () => {
+test("float64 distributions are PyTorch's, but for the last bit in the few cases where libm rounds the other way", () => {
   for (const [key, want] of Object.entries<number[]>(goldens.close)) {
-    const [n, mean, std] = key.split(' ').slice(1).map(Number);
-    const got = R.normal(n, 'float64', mean, std, seeded());
+    const [name, ...args] = key.split(' ');
+    const numbers = args.map(Number);
+    const got = draws[name]('float64', [...numbers, true] as never, seeded()) as Float64Array;
+    let different = 0;
     want.forEach((w, i) => {
-      expect(Math.abs((got[i] as number) - w)).toBeLessThanOrEqual(2 ** -50 * Math.max(1, Math.abs(w)));
+      if (!Object.is(got[i], w)) different++;
+      expect(Math.abs(got[i] - w), `${key}, element ${i}`).toBeLessThanOrEqual(
+        2 ** -51 * Math.max(1, Math.abs(w)),
+      );
     });
+    expect(different, key).toBeLessThanOrEqual(want.length / 200);
   }
 });
 
