@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import * as R from '../../src/random/index.ts';
+import { setCurrentBackend } from '../../src/tensor/device.ts';
 import type { DType, TypedArray } from '../../src/tensor/dtype.ts';
 import { encode16, round16 } from '../../src/tensor/float16.ts';
+import { memoryBackend } from '../serialization/memory-backend.ts';
 
 const goldens = JSON.parse(readFileSync(new URL('goldens.json', import.meta.url), 'utf8'));
 const seeded = (seed: number | bigint = goldens.seed) => new R.Generator().manual_seed(seed);
@@ -107,6 +109,20 @@ describe('Generator', () => {
       expect(again.getStateBytes()).toEqual(state);
       expect(R.normal(5, 'float64', 0, 1, again)).toEqual(R.normal(5, 'float64', 0, 1, g));
     }
+  });
+
+  test('gives its state as a tensor and takes it back', () => {
+    setCurrentBackend(memoryBackend());
+    const g = seeded();
+    R.normal(3, 'float32', 0, 1, g);
+    const state = g.get_state();
+    expect([state.dtype, state.shape]).toEqual(['uint8', [5056]]);
+    expect(R.uniform(5, 'float32', 0, 1, new R.Generator().set_state(state))).toEqual(
+      R.uniform(5, 'float32', 0, 1, g),
+    );
+    R.set_rng_state(state);
+    expect(R.get_rng_state().shape).toEqual([5056]);
+    expect(R.default_generator.nextNormal).toBe(new R.Generator().set_state(state).nextNormal);
   });
 
   test('takes seeds of 64 bits, negative ones as PyTorch does', () => {
