@@ -35,8 +35,8 @@ Napi::Value findOperator(const Napi::CallbackInfo& info) {
 
 /**
  * `call()`: the wire holds the operator's index, whether to keep results, and the arguments; after it, how many values
- * the result has, and these. -1 values, and nothing kept, when one shares memory with an argument or has a dtype that
- * JavaScript does not hold. Returns the result's length.
+ * the result has, and these. -1 values, and nothing kept, when one is None, shares memory with an argument or has a dtype
+ * that JavaScript does not hold. Returns the result's length.
  * Plain Node-API, because this is the one function whose overhead every operator pays.
  */
 napi_value call(napi_env env, napi_callback_info) {
@@ -58,7 +58,10 @@ napi_value call(napi_env env, napi_callback_info) {
       bool isUnwanted = false;
       std::vector<c10::StorageImpl*> outputs;
       for (auto& value : stack) {
-        if (!value.isTensor() || !value.toTensor().defined() || !value.toTensor().has_storage()) continue;
+        if (!value.isTensor() || !value.toTensor().defined() || !value.toTensor().has_storage()) {
+          isUnwanted = true;
+          continue;
+        }
         auto* storage = value.toTensor().storage().unsafeGetStorageImpl();
         for (auto* input : inputs) isUnwanted = isUnwanted || input == storage;
         const auto dtype = value.toTensor().scalar_type();

@@ -31,8 +31,8 @@ const put = (wire: Wire, tag: number, value: number): true => {
 
 const encodeTensor: Encode = (wire, value) => {
   if (isView(value)) {
-    // LibTorch before 2 computes float16 on the CPU hardly anywhere, and rounds within an operator where it does.
-    if (value.dtype === 'float16') return false;
+    // On the CPU LibTorch 1.13 has float16 hardly anywhere, and rounds 16-bit floats within an operator where it computes.
+    if (value.dtype === 'float16' || value.dtype === 'bfloat16') return false;
     wire.putView(value);
     return true;
   }
@@ -62,8 +62,7 @@ const encodeScalar: Encode = (wire, value) => {
 
 const encodeDType: Encode = (wire, value) => {
   const code = dtypeCodes[value as DType];
-  // float16 results too are the definition's.
-  return code !== undefined && value !== 'float16' && put(wire, Tag.integer, code);
+  return code !== undefined && value !== 'float16' && value !== 'bfloat16' && put(wire, Tag.integer, code);
 };
 
 const encodeMemoryFormat: Encode = (wire, value) => {

@@ -2,7 +2,8 @@
 import { type OpKernel, parseSchema, type Schema, type View } from '@sconce/core';
 import { kernelFault, type NativeError, toTorchError } from './addon.ts';
 import { type Encode, encoder, kindOf, plain } from './encode.ts';
-import { Tag, type Wire, wire } from './wire.ts';
+import { refusalOf } from './refusals.ts';
+import { type Wire, wire } from './wire.ts';
 
 /** Drawn from core's generator, so that every backend gives the same numbers; most show a Generator in some overload. */
 const random =
@@ -10,13 +11,6 @@ const random =
 
 /** Memory without values is core's own affair. */
 const allocation = /^(new_)?empty|^_?efficientzero/;
-
-/**
- * Integer division in LibTorch ends the process with a signal for the least integer over -1, so its definition serves
- * for integers.
- */
-const division =
-  /^(div|divide|floor_divide|remainder|fmod|__rshift__|__lshift__|bitwise_(left|right)_shift)$/;
 
 /** Whether LibTorch may have this operator at all, by what its schema says. */
 function isWanted(schema: Schema): boolean {
@@ -93,7 +87,7 @@ export function takeOver(schema: Schema): OpKernel | undefined {
   const { index } = native;
   const count = encoders.length;
   const dropout = dropsOut(schema);
-  const refuses = division.test(schema.base) ? hasOnlyIntegers : undefined;
+  const refuses = refusalOf(schema.base);
 
   return (args) => {
     if (dropout >= 0 && (args[dropout] as number) > 0) return undefined;
@@ -109,21 +103,19 @@ export function takeOver(schema: Schema): OpKernel | undefined {
     }
     to.receive(length);
     const n = to.take();
-    // A view of an argument, which core must know of, or a complex tensor, which core holds in its own way.
+    // None, a view of an argument or a complex tensor: the definition gives these in core's own ways.
     if (n < 0) return undefined;
-    return n === 1 ? takeOne(to) : takeAll(to, n);
+    return takeViews(to, n);
   };
 }
 
-function takeOne(from: Wire): readonly View[] {
-  from.take();
-  return [from.takeView()];
-}
-
-function takeAll(from: Wire, n: number): readonly View[] {
+/** The `n` tensors of a result. */
+function takeViews(from: Wire, n: number): readonly View[] {
   const views: View[] = [];
-  for (let i = 0; i < n; i++)
-    views.push(from.take() === Tag.tensor ? from.takeView() : (null as unknown as View));
+  for (let i = 0; i < n; i++) {
+    from.take();
+    views.push(from.takeView());
+  }
   return views;
 }
 
@@ -133,14 +125,4 @@ function refused(error: NativeError): undefined {
   const fault = kernelFault(error);
   if (fault) throw fault;
   return undefined;
-}
-
-/** Whether no argument is floating point. */
-function hasOnlyIntegers(args: readonly unknown[]): boolean {
-  for (const arg of args) {
-    if (typeof arg === 'number' && !Number.isInteger(arg)) return false;
-    const dtype = (arg as View | null)?.dtype;
-    if (dtype?.includes('float')) return false;
-  }
-  return true;
 }

@@ -1,0 +1,44 @@
+/** Calls that LibTorch must not get although it would take them, each with its reason; definitions serve for them. */
+import type { View } from '@sconce/core';
+import { contiguousStrides } from './kernels/views.ts';
+import { isView } from './memory.ts';
+
+/** Whether this call is to be refused. */
+export type Refuses = (args: readonly unknown[]) => boolean;
+
+/** Whether no argument is floating point. */
+const isIntegral: Refuses = (args) =>
+  args.every((arg) =>
+    isView(arg) ? !arg.dtype.includes('float') : typeof arg !== 'number' || Number.isInteger(arg),
+  );
+
+const isStrided = ({ shape, strides }: View): boolean => {
+  const contiguous = contiguousStrides(shape);
+  return shape.some((size, d) => size > 1 && strides[d] !== contiguous[d]);
+};
+
+const hasStrided: Refuses = (args) => args.some((arg) => isView(arg) && isStrided(arg));
+
+const isZeroDim: Refuses = ([self]) => isView(self) && self.shape.length === 0;
+
+const refusals: Readonly<Record<string, Refuses>> = {
+  // Integer division of the least integer by -1 ends the process with a signal.
+  div: isIntegral,
+  divide: isIntegral,
+  floor_divide: isIntegral,
+  fmod: isIntegral,
+  remainder: isIntegral,
+  // A shift by the width or more is undefined in C++, and LibTorch 1.13 leaves it so.
+  __lshift__: isIntegral,
+  __rshift__: isIntegral,
+  bitwise_left_shift: isIntegral,
+  bitwise_right_shift: isIntegral,
+  // LibTorch 1.13 reads a strided gradient or output wrongly.
+  _softmax_backward_data: hasStrided,
+  _log_softmax_backward_data: hasStrided,
+  // LibTorch 1.13 gives a scalar's `keepdim` a dim.
+  aminmax: isZeroDim,
+};
+
+export const refusalOf = (base: string): Refuses | undefined =>
+  Object.hasOwn(refusals, base) ? refusals[base] : undefined;
