@@ -16,7 +16,7 @@ def noise(like, key, i):
 
 
 def differentiable(call):
-    if call.mutable or call.error or call.level != 'call':
+    if call.mutable or call.error:
         return []
     return [i for i, x in enumerate(call.inputs) if x.dtype.is_floating_point]
 
@@ -59,6 +59,8 @@ def gradients(call, key):
         second = sum(call.inputs[i].flat.numel() for i in wrt) <= SECOND_ORDER_ELEMENTS
         torch.manual_seed(0)
         tensors, out = outputs(call, wrt)
+        # What is kept is what a call that records gradients puts out: attention, for one, takes another way then.
+        call.settle(tensors, call.invoke(tensors))
         cot = [noise(o, key, i) if o.requires_grad else None for i, o in enumerate(out)]
         leaves = [tensors[i] for i in wrt]
         live = [(o, c.requires_grad_()) for o, c in zip(out, cot) if c is not None]

@@ -21,7 +21,7 @@ JSON: `{"format":1,"op":"add","cases":[Case,…]}`
       "op": "aten::softmax.int",          // schema name; overload after the dot, no dot when it is the empty overload
       "dtype": "float32",                 // dtype of the first tensor argument that is not bool (bool when all are; of the first output where there is none)
       "sample": 3,                        // counts within (op, dtype): id = `ops:softmax.int:dtype=float32;sample=3`
-      "from": "softmax",                  // the OpInfo (and variant) it came from
+      "from": "softmax",                  // the OpInfo (and variant) it came from; NAME/edges, /kinks: special values; extra/…: a sample of ours
       "level": "call" | "dispatch",       // call: what the user's Python call makes; dispatch: seen below autograd
       "in":  [Tensor,…],                  // every input tensor of the call, in order of appearance
       "args": [Value,…],                  // positional, in schema order; a missing tail means the defaults
@@ -69,13 +69,15 @@ import extra
 from autograd import gradients
 from cases import NAME, File, write_manifest
 from record import Recorder, Unrecordable
-from samples import MAIN, SEED, SIDE, entries, record_entry, record_errors, seed, spread
+from samples import (MAIN, SEED, SIDE, entries, record_edges, record_entry, record_errors, record_failure, seed,
+                     spread)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-# How many cases one overload may have at one dtype: from its own entry in the database, from extra.py, from other entries.
-CAPS = {torch.float32: (16, 10, 4), torch.float64: (6, 4, 2), torch.int64: (8, 6, 3), torch.bool: (5, 4, 2)}
-SIDE_CAP = (4, 3, 1)
+# How many cases one overload may have at one dtype: from its own entry in the database, from the special values, from
+# extra.py, from other entries.
+CAPS = {torch.float32: (16, 4, 10, 4), torch.float64: (6, 3, 4, 2), torch.int64: (8, 4, 6, 3), torch.bool: (5, 1, 4, 2)}
+SIDE_CAP = (4, 2, 3, 1)
 AUTOGRAD_CAPS = {torch.float64: 8, torch.float32: 3}
 ERROR_CAP = 8
 
@@ -86,19 +88,21 @@ def operators():
 
 
 def origin(call):
-    """0: the call came from the database entry of its own name; 1: from extra.py; 2: from another entry."""
+    """0: the call came from the database entry of its own name; 1: with special values; 2: from extra.py; 3: from another entry."""
     if call.source.startswith('extra/'):
-        return 1
+        return 2
     name = call.source.split('/')[0].split('.')[-1]
     base = call.base.removeprefix('special_').removeprefix('linalg_')
-    return 0 if name.strip('_') == base.strip('_') else 2
+    if name.strip('_') != base.strip('_'):
+        return 3
+    return 1 if call.source.endswith(('/edges', '/kinks')) else 0
 
 
 class Collection:
     """Every recorded call, once, by overload and dtype."""
 
     def __init__(self, names):
-        self.names, self.groups, self.errors, self.seen = names, defaultdict(list), defaultdict(list), set()
+        self.names, self.groups, self.errors, self.seen = names, defaultdict(list), defaultdict(list), {}
 
     def wanted(self, func):
         base = func._schema.name.split('::')[1]
@@ -108,9 +112,12 @@ class Collection:
     def add(self, calls):
         for call in calls:
             key = (call.signature, tuple(x.bytes for x in call.inputs))
-            if key in self.seen:
+            twin = self.seen.get(key)
+            if twin:
+                if (origin(call), call.level) < (origin(twin), twin.level):
+                    twin.source, twin.level = call.source, call.level
                 continue
-            self.seen.add(key)
+            self.seen[key] = call
             if call.error:
                 self.errors[call.name].append(call)
             else:
@@ -126,7 +133,7 @@ class Collection:
             fresh = call.signature not in signatures
             signatures.add(call.signature)
             ranks[origin(call), not fresh, call.level != 'call'].append(call)
-        taken = [0, 0, 0]
+        taken = [0, 0, 0, 0]
         for (kind, stale, below), calls in sorted(ranks.items()):
             room = min(caps[kind] - taken[kind], 2 if stale else caps[kind])
             for call in spread(sorted(calls, key=lambda c: c.elements), min(len(calls), room * 2)) if room > 0 else ():
@@ -190,15 +197,20 @@ def write_autograd(collection, folder):
     files = {}
     for name, dtype in sorted(collection.groups, key=lambda k: (k[0], str(k[1]))):
         cap = AUTOGRAD_CAPS.get(dtype, 0)
-        calls = [c for c in collection.groups[name, dtype] if c.level == 'call' and 0 < c.elements <= 600]
+        if not cap:
+            continue
+        calls = [c for c in collection.groups[name, dtype] if 0 < c.elements <= 1000]
+        small = [c for c in calls if c.elements <= 240]
+        calls = small if len(small) > 2 else calls
         distinct = {}
         for call in sorted(calls, key=origin):
             distinct.setdefault(call.signature, call)
         mine = [c for c in distinct.values() if origin(c) == 0]
-        extras = [c for c in distinct.values() if origin(c) == 1]
-        others = [c for c in distinct.values() if origin(c) == 2]
+        edges = [c for c in distinct.values() if c.source.endswith('/kinks')]
+        extras = [c for c in distinct.values() if origin(c) == 2]
+        others = [c for c in distinct.values() if origin(c) == 3]
         kept = 0
-        for call in spread(mine, cap) + spread(extras, max(2, cap - len(mine))) + ([] if mine or extras else spread(others, 3)):
+        for call in spread(mine, cap) + edges[:2] + spread(extras, max(2, cap - len(mine))) + ([] if mine or extras else spread(others, 3)):
             try:
                 if not settled(call):
                     continue
@@ -237,7 +249,10 @@ def main():
         for dtype in MAIN + SIDE:
             if dtype in op.supported_dtypes('cpu'):
                 collection.add(record_entry(op, dtype, 2 * CAPS.get(dtype, SIDE_CAP)[0], collection.wanted))
+                collection.add(record_edges(op, dtype, collection.wanted))
         collection.add(record_errors(op, collection.wanted))
+    for title, run in extra.errors():
+        collection.add(record_failure(f'extra/{title}', run, collection.wanted))
     print(f'recorded {sum(map(len, collection.groups.values()))} calls in {time.time() - start:.0f} s')
     write_ops(collection, options.out, options.only)
     write_autograd(collection, options.out)

@@ -13,6 +13,7 @@ stub.assert_expected_inline = None
 sys.modules.setdefault('expecttest', stub)
 
 from torch.testing._internal.common_methods_invocations import op_db  # noqa: E402
+from torch.testing._internal.opinfo.core import BinaryUfuncInfo, ReductionOpInfo, UnaryUfuncInfo  # noqa: E402
 from torch.utils._pytree import tree_flatten, tree_map  # noqa: E402
 
 from record import Recorder  # noqa: E402
@@ -100,6 +101,8 @@ def record_entry(op, dtype, count, wanted):
         runs = [('above', op.op, sample.input)]
         if op.inplace_variant is not None and isinstance(sample.input, torch.Tensor):
             runs.append(('above', op.inplace_variant, copied(sample.input)))
+        if dtype in (torch.float32, torch.int64):
+            runs += [('above', alias.op, sample.input) for alias in op.aliases if callable(alias.op)]
         runs.append(('below', op.op, sample.input))
         for level, run, input in runs:
             seed(title, str(dtype), i)
@@ -133,28 +136,95 @@ def record_backward(recorder, op, sample):
         pass
 
 
-def record_errors(op, wanted):
-    """Calls that must throw, with the type and message that they throw."""
-    title = op.name + (f'/{op.variant_test_name}' if op.variant_test_name else '')
+FLOATS = [float('nan'), float('inf'), float('-inf'), 0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 1e-3, 1e-20, 40.0, -40.0, 1e4]
+PAIRED = [float('nan'), float('inf'), float('-inf'), 0.0, -0.0, 1.0, -1.0, 2.5, -3.0]
+KINKS = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 3.0, -3.0, 6.0, -20.0, 21.0]
+
+
+def edge_tensors(dtype):
+    """(for one operand, for the outer product of two): the values at which implementations differ."""
+    if dtype == torch.bool:
+        values = pairs = [False, True]
+    elif dtype.is_floating_point:
+        info = torch.finfo(dtype)
+        values, pairs = FLOATS + [info.max, info.min, info.tiny, info.tiny / 2, info.eps], PAIRED
+    else:
+        info = torch.iinfo(dtype)
+        values = sorted({0, 1, 2, 3, 7, info.max, info.min, info.max - 1} | ({-1, -2, -7} if dtype.is_signed else set()))
+        # Not -1: the least integer divided by it traps on x86.
+        pairs = sorted({0, 1, 3, 7, info.max, info.min} | ({-3} if dtype.is_signed else set()))
+    return torch.tensor(values).to(dtype), torch.tensor(pairs).to(dtype)
+
+
+def edge_runs(op, one, two):
+    """The argument lists with which an elementwise or folding entry meets these values."""
+    if op.name in CONVERSIONS or op.name in ('lcm', 'gcd'):  # out of range, C++ leaves them undefined or traps
+        return []
+    n = len(two)
+    a, b = two[:, None].expand(-1, n).contiguous(), two.expand(n, -1).contiguous()
+    if isinstance(op, BinaryUfuncInfo):
+        nonzero = [(a[:, 1:].contiguous(), b[b != 0].view(n, -1))] if not one.dtype.is_floating_point else []
+        return [(a, b)] + nonzero
+    if isinstance(op, UnaryUfuncInfo) or op.name.startswith('nn.functional.') and op.name.split('.')[-1] in ACTIVATIONS:
+        return [(one,)]
+    if isinstance(op, ReductionOpInfo):
+        return [(one,), (a, 1), (one[:0],)]
+    return [(b, 1), (a, 0)] if op.name in ALONG_A_DIM else []
+
+
+def record_edges(op, dtype, wanted):
+    """Elementwise entries at NaN, infinities, both zeros, ties and the ends of the range; and at finite kinks, for gradients."""
     calls = []
+    sets = [('edges', edge_tensors(dtype))]
+    if dtype in (torch.float32, torch.float64):
+        kinks = torch.tensor(KINKS, dtype=dtype)
+        sets.append(('kinks', (kinks, kinks[:6])))
+    for title, (one, two) in sets:
+        recorder = Recorder(wanted, f'{op.name}/{title}')
+        for args in edge_runs(op, one, two):
+            for level in ('above', 'below'):
+                before = len(recorder.calls)
+                try:
+                    with warnings.catch_warnings():
+                        warnings.simplefilter('ignore')
+                        getattr(recorder, level)(lambda: op.op(*args))
+                except Exception:
+                    del recorder.calls[before:]
+        calls += recorder.calls
+    return calls
+
+
+CONVERSIONS = {'bfloat16', 'bool', 'byte', 'char', 'double', 'float', 'half', 'int', 'long', 'short'}
+ALONG_A_DIM = {'sort', 'argsort', 'cumsum', 'cumprod', 'cummax', 'cummin', 'logcumsumexp', 'softmax', 'log_softmax', 'logsumexp',
+               'median', 'nanmedian', 'mode', 'diff', 'topk'}
+ACTIVATIONS = {'relu', 'gelu', 'silu', 'mish', 'softplus', 'softsign', 'tanhshrink', 'hardswish', 'hardsigmoid', 'hardtanh', 'relu6',
+               'leaky_relu', 'elu', 'selu', 'celu', 'logsigmoid', 'hardshrink', 'softshrink'}
+
+
+def record_failure(source, run, wanted):
+    """The call that throws inside `run`, with the type and message that it throws."""
+    recorder = Recorder(wanted, source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            recorder.above(run)
+    except Exception:
+        if recorder.failed and recorder.failed[0]:
+            call, error = recorder.failed
+            call.live = None
+            call.error = {'type': type(error).__name__, 'message': str(error).split('\nException raised from')[0]}
+            return [call]
+    return []
+
+
+def record_errors(op, wanted):
+    """The error samples of one entry."""
+    title = op.name + (f'/{op.variant_test_name}' if op.variant_test_name else '')
     if op.error_inputs_func is None:
-        return calls
+        return []
     seed(title, 'errors')
     try:
-        errors = list(op.error_inputs('cpu'))
+        errors = [item.sample_input for item in op.error_inputs('cpu')]
     except Exception:
-        return calls
-    for item in errors:
-        sample = item.sample_input
-        recorder = Recorder(wanted, title)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter('ignore')
-                recorder.above(lambda: op.op(sample.input, *sample.args, **sample.kwargs))
-        except Exception:
-            if recorder.failed and recorder.failed[0]:
-                call, error = recorder.failed
-                call.live = None
-                call.error = {'type': type(error).__name__, 'message': str(error).split('\nException raised from')[0]}
-                calls.append(call)
-    return calls
+        return []
+    return [call for x in errors for call in record_failure(title, lambda: op.op(x.input, *x.args, **x.kwargs), wanted)]
