@@ -8,6 +8,7 @@ interface Recipe {
     readonly name?: string;
     readonly shape?: readonly number[];
     readonly statistic?: number;
+    readonly zeros?: number;
   }[];
 }
 
@@ -16,9 +17,10 @@ export async function restore(stripped: Uint8Array, blob: Uint8Array): Promise<U
   const records = untar(await gunzip(stripped));
   const recipe = JSON.parse(new TextDecoder().decode(take(records, 'recipe.json'))) as Recipe;
   return zip(
-    recipe.records.map(({ record, name, shape = [], statistic }) => {
+    recipe.records.map(({ record, name, shape = [], statistic, zeros }) => {
       let data: Uint8Array;
-      if (name === undefined) data = take(records, record);
+      if (zeros !== undefined) data = new Uint8Array(zeros);
+      else if (name === undefined) data = take(records, record);
       else if (statistic === undefined) data = new Uint8Array(weight(name, shape).buffer);
       else data = widen(blob, statistic, shape);
       return [`${recipe.root}/${record}`, data] as const;

@@ -103,6 +103,15 @@ export async function programs(files: CaseFiles, writer: Writer = '1.13'): Promi
   }));
 }
 
+/** Every other torchvision model, detection, video and optical flow included: its program over zeros, without outputs. */
+export async function code(files: CaseFiles): Promise<Pick<ArchiveCase, 'name' | 'archive'>[]> {
+  const manifest = await readJson<{ cases: { name: string; archive: string }[] }>(files, 'models/code.json');
+  return manifest.cases.map(({ name, archive }) => ({
+    name,
+    archive: async () => restore(await read(files, archive), new Uint8Array()),
+  }));
+}
+
 const suffix = (writer: Writer) => (writer === '1.13' ? '' : `-${writer}`);
 
 function readCall({ inputs, output, ...call }: StoredCall, blob: Uint8Array): Call {

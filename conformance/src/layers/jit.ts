@@ -1,0 +1,146 @@
+/** The `jit` layer: TorchScript archives that PyTorch saved, what they print as, and what their methods return. */
+import { type Backend, backendOf, no_grad, setCurrentBackend } from '@sconce/core';
+import { load, type ScriptModule } from '@sconce/jit';
+import { type Case, fail, type Layer, type LayerContext, pass, type Verdict } from '../case.ts';
+import { argumentOf, checkValue } from '../models/check.ts';
+import { type Call, code, type ProgramCase, programs, tampered } from '../models/index.ts';
+import type { CaseId } from '../query.ts';
+
+const WRITERS = ['1.13', '2.6'] as const;
+
+/** Nothing that refuses a bad archive takes this long. */
+const BOUND_MS = 20_000;
+
+async function* cases({ backend, files, wantsName }: LayerContext): AsyncGenerator<Case> {
+  for (const writer of WRITERS)
+    for (const program of await programs(files, writer)) {
+      const name = program.name.replace(`${writer}/`, '');
+      if (!wantsName(name)) continue;
+      for (const [what, check] of Object.entries(checks)) {
+        const id: CaseId = { layer: 'jit', name, params: { check: what, saved: writer } };
+        yield {
+          id,
+          async run() {
+            const module = await loadOn(backend, await program.archive());
+            const problem = await check(module, program, backend, id);
+            return problem === undefined ? pass : fail(problem);
+          },
+        };
+      }
+    }
+  yield* compiled(backend, files, wantsName);
+  if (!wantsName('tampered')) return;
+  const good = (await programs(files)).find(({ name }) => name === 'seed_my_cell_linear_traced');
+  for (const { name, archive } of await tampered(await good!.archive()))
+    yield {
+      id: { layer: 'jit', name: 'tampered', params: { with: name.replace(/[^\w.]+/g, '_') } },
+      run: () => refuses(backend, archive),
+    };
+}
+
+/** Programs without answers: every operator that they call must be known, and every method compile. */
+async function* compiled(
+  backend: Backend,
+  files: LayerContext['files'],
+  wantsName: LayerContext['wantsName'],
+): AsyncGenerator<Case> {
+  for (const program of await code(files)) {
+    const [name, from] = program.name.split('.');
+    if (!wantsName(name)) continue;
+    yield {
+      id: { layer: 'jit', name, params: { check: 'compiles', from } },
+      fullOnly: true,
+      async run() {
+        const module = await loadOn(backend, await program.archive());
+        const { unknownOperators } = module.explain(backend);
+        return unknownOperators.length === 0
+          ? pass
+          : fail(`unknown operators: ${unknownOperators.join(', ')}`);
+      },
+    };
+  }
+}
+
+type Check = (
+  module: ScriptModule,
+  program: ProgramCase,
+  backend: Backend,
+  id: CaseId,
+) => Promise<string | undefined>;
+
+const same = (name: string, got: string, want: string): string | undefined =>
+  got === want ? undefined : `${name} differs from PyTorch's\n--- got\n${got}\n--- want\n${want}`;
+
+const checks: Record<string, Check> = {
+  text: async (module, { text }) => same('str(module)', String(module), text),
+  code: async (module, { code }) => same('.code', module.code, code),
+  graph: async (module, { graph }) =>
+    same('.graph', module.graph.replaceAll(/ +# \S+:\d+:\d+$/gm, ''), graph),
+  state: async (module, { state }) => {
+    const got = [...module.state_dict()].map(([name, { dtype, shape }]) => [name, [dtype, shape]]);
+    return same('state_dict()', JSON.stringify(got), JSON.stringify(Object.entries(state)));
+  },
+  calls: async (module, program, backend, id) => {
+    for (const [i, call] of (await program.calls()).entries()) {
+      const problem = await checkCall(module, call, backend, id);
+      if (problem) return `call ${i}, ${call.method}: ${problem}`;
+    }
+    return undefined;
+  },
+};
+
+export async function loadOn(backend: Backend, archive: Uint8Array): Promise<ScriptModule> {
+  setCurrentBackend(backend);
+  const module = await load(archive, { map_location: backendOf(backend) });
+  return module;
+}
+
+/** Makes one call, and says what is wrong with what came of it. */
+export async function checkCall(
+  module: ScriptModule,
+  { method, inputs, output, error }: Call,
+  backend: Backend,
+  id: CaseId,
+  absolute?: number,
+): Promise<string | undefined> {
+  const args = inputs.map((input) => argumentOf(input, backend));
+  let result: unknown;
+  try {
+    result = await no_grad(() => module.run_method(method, ...args));
+  } catch (thrown) {
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    if (!error) return `threw ${thrown instanceof Error ? (thrown.stack ?? message) : message}`;
+    const sentence = error.message.replace(/^\w+Error: /, '');
+    return message.includes(sentence) ? undefined : `threw '${message}', want '${sentence}'`;
+  }
+  if (error) return `returned, want ${error.type}: ${error.message}`;
+  return output && checkValue(result, output, id, absolute);
+}
+
+/** Loading, or at the latest calling, must reject with an Error, and soon. */
+async function refuses(backend: Backend, archive: Uint8Array): Promise<Verdict> {
+  const start = performance.now();
+  const x = argumentOf(
+    { kind: 'tensor', dtype: 'float32', shape: [3, 4], data: new Float32Array(12) },
+    backend,
+  );
+  try {
+    const module = await loadOn(backend, archive);
+    const result = await module(x, x);
+    return fail(`was loaded and returned ${String(result)}`);
+  } catch (error) {
+    if (error instanceof RangeError || !(error instanceof Error))
+      return fail(`threw ${String(error)}, want a TorchError`);
+    if (
+      !/Error$/.test(error.name) ||
+      error.name === 'TypeError' ||
+      error.name === 'ReferenceError' ||
+      error.name === 'Error'
+    )
+      return fail(`threw ${error.stack}, want a TorchError`);
+    const took = performance.now() - start;
+    return took < BOUND_MS ? pass : fail(`took ${Math.round(took)} ms to refuse`);
+  }
+}
+
+export const jit: Layer = { name: 'jit', cases };
