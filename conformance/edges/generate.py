@@ -1,13 +1,18 @@
 """Freezes what PyTorch computes where values are special: edges/*.json, read by the suite.
 
-Run with any PyTorch from 1.13 on: python3 conformance/edges/generate.py
+Run with PyTorch 2.6 (the values say which wrote them): python3 conformance/edges/generate.py [NAME …]
 """
 import json
 import math
 import pathlib
 import struct
+import sys
 
 import torch
+
+from aliasing import ALIASING
+from edge_cases import EDGES
+from programs import freeze
 
 HERE = pathlib.Path(__file__).parent
 INF = math.inf
@@ -87,10 +92,13 @@ def scalar_values():
     return {"torch": torch.__version__, "unary": unary, "binary": binary}
 
 
-def write(name, data):
-    text = json.dumps(data, separators=(",", ":")).replace('},"', '},\n"')
-    (HERE / name).write_text(text + "\n")
-
+FILES = {
+    "scalar": scalar_values,
+    "aliasing": lambda: {"torch": torch.__version__, "cases": freeze(ALIASING)},
+    "edges": lambda: {"torch": torch.__version__, "cases": freeze(EDGES)},
+}
 
 if __name__ == "__main__":
-    write("scalar.json", scalar_values())
+    for name in sys.argv[1:] or FILES:
+        text = json.dumps(FILES[name](), separators=(",", ":")).replace('},"', '},\n"').replace('{"name"', '\n{"name"')
+        (HERE / f"{name}.json").write_text(text + "\n")

@@ -26,7 +26,7 @@ export type FrozenValue =
   | number
   | string
   | readonly FrozenValue[]
-  | { readonly f: number | 'nan' | 'inf' | '-inf' }
+  | { readonly f: number | 'nan' | 'inf' | '-inf' | '-0' }
   | { readonly i: string }
   | { readonly t: number }
   | { readonly list: readonly FrozenValue[] }

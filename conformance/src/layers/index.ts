@@ -3,5 +3,6 @@ import type { Layer } from '../case.ts';
 import { autogradLayer } from './autograd.ts';
 import { kernels } from './kernels/index.ts';
 import { opsLayer } from './ops.ts';
+import { aliasingLayer } from './programs.ts';
 
-export const layers: readonly Layer[] = [kernels, opsLayer, autogradLayer];
+export const layers: readonly Layer[] = [kernels, opsLayer, autogradLayer, aliasingLayer];

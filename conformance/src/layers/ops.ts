@@ -25,6 +25,7 @@ import {
 import { type CaseId, formatId, hashOf } from '../query.ts';
 import { checkInputs, checkResult, checkTensor, describeCase, type Wanted } from './check.ts';
 import { type CaseFile, caseFiles, caseName, type FrozenCase, type FrozenTensor } from './frozen.ts';
+import { programCases } from './programs.ts';
 import { call, type InputLayout, makeTensors, thaw } from './tensors.ts';
 
 /** How a case is run. */
@@ -41,7 +42,10 @@ export const quickSamples = 4;
 const layoutBound =
   /^(aten::)?(_?reshape_alias|view|view_as|_unsafe_view|as_strided|set_|resize|storage|is_contiguous|stride)|contiguous/;
 
-async function* cases({ backend, files, tier, wantsName }: LayerContext): AsyncGenerator<Case> {
+async function* cases(context: LayerContext): AsyncGenerator<Case> {
+  const { backend, files, tier, wantsName } = context;
+  // Ties, NaN, infinities, overflow, errors: what PyTorch's own samples leave out.
+  yield* programCases(context, 'ops', 'edges/edges.json', 'edges.');
   setCurrentBackend(backend);
   for await (const file of caseFiles(files, 'ops', wantsName))
     for (const frozen of file.cases) {

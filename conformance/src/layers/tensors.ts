@@ -97,7 +97,7 @@ export async function readTensor({
   return decode(result, dtype as DType);
 }
 
-const floats = { nan: NaN, inf: Infinity, '-inf': -Infinity } as const;
+const floats = { nan: NaN, inf: Infinity, '-inf': -Infinity, '-0': -0 } as const;
 
 /** A frozen argument as a user would write it. */
 export function thaw(value: FrozenValue, tensors: readonly Tensor[]): unknown {
