@@ -21,6 +21,16 @@ const hasStrided: Refuses = (args) => args.some((arg) => isView(arg) && isStride
 
 const isZeroDim: Refuses = ([self]) => isView(self) && self.shape.length === 0;
 
+/** Whether what is normalised over is one element. */
+const normalisesOne: Refuses = ([, shape]) => Array.isArray(shape) && shape.every((size) => size === 1);
+
+const mixesDTypes: Refuses = (args) => {
+  const [first, ...rest] = args.filter(isView);
+  return rest.some((view) => view.dtype !== first.dtype);
+};
+
+const rankOf = (value: unknown): number => (isView(value) ? value.shape.length : 0);
+
 const refusals: Readonly<Record<string, Refuses>> = {
   // Integer division of the least integer by -1 ends the process with a signal.
   div: isIntegral,
@@ -33,11 +43,23 @@ const refusals: Readonly<Record<string, Refuses>> = {
   __rshift__: isIntegral,
   bitwise_left_shift: isIntegral,
   bitwise_right_shift: isIntegral,
-  // LibTorch 1.13 reads a strided gradient or output wrongly.
+  // LibTorch 1.13 reads strided gradients wrongly.
   _softmax_backward_data: hasStrided,
   _log_softmax_backward_data: hasStrided,
+  max_pool3d_with_indices_backward: hasStrided,
+  // LibTorch 1.13 scales before it subtracts the mean, and misses the zero that is left of one element.
+  layer_norm: normalisesOne,
+  native_layer_norm: normalisesOne,
   // LibTorch 1.13 gives a scalar's `keepdim` a dim.
   aminmax: isZeroDim,
+  // What PyTorch 2.6 calls an error, LibTorch 1.13 computes.
+  conv1d: mixesDTypes,
+  conv2d: mixesDTypes,
+  conv3d: mixesDTypes,
+  convolution: mixesDTypes,
+  index_add: ([self, , , source]) => rankOf(self) !== rankOf(source),
+  masked_scatter: ([, mask]) => (mask as View).dtype !== 'bool',
+  masked_fill: ([, , value]) => rankOf(value) > 0,
 };
 
 export const refusalOf = (base: string): Refuses | undefined =>
