@@ -11,8 +11,11 @@ import { gathers } from './gather.ts';
 import { joins } from './join.ts';
 import { products } from './matmul.ts';
 import { norms } from './norm.ts';
+import { losses } from './loss.ts';
 import { pools } from './pool.ts';
+import { randoms } from './random.ts';
 import { reductions } from './reduce.ts';
+import { orders } from './sort.ts';
 import { unary } from './unary.ts';
 import { views } from './view.ts';
 
@@ -31,6 +34,9 @@ for (const family of [
   norms,
   pools,
   gathers,
+  losses,
+  orders,
+  randoms,
 ])
   register(family);
 install();
