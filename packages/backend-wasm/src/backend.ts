@@ -10,7 +10,10 @@ import {
   scalarOps,
   type TypedArray,
 } from '@sconce/core';
+import { Scratch } from './kernels/gemm.ts';
+import { compileMatmul, Products } from './kernels/matmul.ts';
 import { compilePointwise } from './kernels/pointwise.ts';
+import { compileReduce } from './kernels/reduce.ts';
 import { type Block, Heap } from './memory/heap.ts';
 
 export interface WasmOptions {
@@ -28,9 +31,11 @@ export class WasmBackend implements Backend {
   };
   /** The memory and its allocator; `heap.inUse` counts the bytes handed out. */
   readonly heap: Heap;
+  private readonly products: Products;
 
   constructor(options: WasmOptions = {}) {
     this.heap = new Heap(options.maximumBytes);
+    this.products = new Products(this.heap, new Scratch(this.heap));
   }
 
   allocate(dtype: DType, length: number): Memory {
@@ -62,6 +67,10 @@ export class WasmBackend implements Backend {
     switch (kernel.kind) {
       case 'pointwise':
         return compilePointwise(this.heap, kernel);
+      case 'reduce':
+        return compileReduce(this.heap, kernel);
+      case 'matmul':
+        return compileMatmul(this.products, kernel);
       default:
         throw new Error(`wasm: no ${kernel.kind} kernel yet`);
     }

@@ -99,6 +99,14 @@ export class Fn {
     });
   }
 
+  /** A vector local to zero by a constant of its own. */
+  zero(target: Val): void {
+    this.op(0x10c);
+    for (let i = 0; i < 16; i++) this.body.byte(0);
+    this.body.byte(0x21);
+    this.body.u(target.slot!);
+  }
+
   as(lane: Lane, value: Val | number): Val {
     return typeof value === 'number' ? this.const(lane, value) : value;
   }

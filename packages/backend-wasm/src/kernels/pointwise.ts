@@ -10,7 +10,15 @@ import {
 import { Module } from '../asm/module.ts';
 import { canFault, inputDtypes, scalarDtypes, usesCoord } from '../lower/lower.ts';
 import type { Block, Heap } from '../memory/heap.ts';
-import { isContiguous, type Loop, loopOf, merged, numel, ordered } from '../memory/layout.ts';
+import {
+  contiguousStrides,
+  isContiguous,
+  type Loop,
+  loopOf,
+  merged,
+  numel,
+  ordered,
+} from '../memory/layout.ts';
 import { checkFault, type Exports, instantiate, writeScalars } from './engine.ts';
 import { LOOP, odometer, writeLoop } from './odometer.ts';
 import { CHUNK_START, rowFunction, type Step } from './row.ts';
@@ -66,15 +74,17 @@ function build(
   return { row: e.row!, drive: e.drive as () => void };
 }
 
-/** A pointwise computation over views of one shape; also the epilogue of other kernels. */
-export function pointwise(heap: Heap, exprs: readonly Expr[], rank: number, ignoreCoord = false): Executable {
+/**
+ * A pointwise computation over views of one shape; also the epilogue of other kernels. `rank` is of use only where
+ * coordinates occur.
+ */
+export function pointwise(heap: Heap, exprs: readonly Expr[], rank: number): Executable {
   const outputDtypes = exprs.map((e) => e.dtype);
   const found = inputDtypes(exprs);
   const inputCount = Math.max(-1, ...found.keys()) + 1;
   const inputTypes = Array.from({ length: inputCount }, (_, i) => found.get(i));
   const scalarTypes = scalarDtypes(exprs);
-  const faults = canFault(exprs);
-  const coordRank = !ignoreCoord && usesCoord(exprs) ? rank : undefined;
+  const coordRank = usesCoord(exprs) ? rank : undefined;
   const outs = exprs.length;
   const bytes = [...outputDtypes, ...inputTypes].map((d) => (d ? dtypes[d].bytes : 0));
   const operands = bytes.length;
@@ -128,7 +138,7 @@ export function pointwise(heap: Heap, exprs: readonly Expr[], rank: number, igno
     v.drive();
   };
 
-  return (outputs, inputs, scalars) => {
+  const run: Executable = (outputs, inputs, scalars) => {
     if (scalarTypes.length > 0) writeScalars(heap, scalarTypes, scalars!);
     const out = outputs[0]!;
     const n = numel(out.shape);
@@ -150,7 +160,42 @@ export function pointwise(heap: Heap, exprs: readonly Expr[], rank: number, igno
     }
     if (flat) callDense(n);
     else general(outputs, inputs);
-    if (faults) checkFault(heap);
+  };
+  return canFault(exprs) ? withoutTrace(heap, run) : run;
+}
+
+/** Runs into copies of the outputs first: a call that faults writes nothing. */
+export function withoutTrace(heap: Heap, run: Executable): Executable {
+  const copiers = new Map<DType, Executable>();
+  return (outputs, inputs, scalars) => {
+    const blocks: Block[] = [];
+    try {
+      const copies = outputs.map((v): View => {
+        const block = heap.allocate(v.dtype, numel(v.shape));
+        blocks.push(block);
+        return {
+          memory: block,
+          dtype: v.dtype,
+          shape: v.shape,
+          strides: contiguousStrides(v.shape),
+          offset: 0,
+        };
+      });
+      run(copies, inputs, scalars);
+      checkFault(heap);
+      outputs.forEach((v, i) => {
+        let copy = copiers.get(v.dtype);
+        if (!copy) {
+          copy = pointwise(heap, [{ op: 'input', index: 0, dtype: v.dtype }], v.shape.length);
+          copiers.set(v.dtype, copy);
+        }
+        copy([v], [copies[i]!]);
+      });
+    } finally {
+      blocks.forEach((b) => {
+        heap.free(b);
+      });
+    }
   };
 }
 

@@ -24,7 +24,13 @@ export interface RowSpec {
 export const CHUNK_START = LOOP - 8;
 
 /** A scalar as the lane needs it, loaded once at entry. */
-function scalarLeaf(fn: Fn, cache: Map<string, Val>, index: number, dtype: ComputeType, width: Width): Val {
+export function scalarLeaf(
+  fn: Fn,
+  cache: Map<string, Val>,
+  index: number,
+  dtype: ComputeType,
+  width: Width,
+): Val {
   const key = `${index} ${dtype} ${width}`;
   const known = cache.get(key);
   if (known) return known;

@@ -10,6 +10,16 @@ export const numel = (shape: readonly number[]): number => {
   return n;
 };
 
+export function contiguousStrides(shape: readonly number[]): number[] {
+  const strides = new Array<number>(shape.length);
+  let step = 1;
+  for (let i = shape.length - 1; i >= 0; i--) {
+    strides[i] = step;
+    step *= shape[i]!;
+  }
+  return strides;
+}
+
 export function isContiguous(v: View): boolean {
   const { shape, strides } = v;
   let want = 1;
