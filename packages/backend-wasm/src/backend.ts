@@ -10,10 +10,14 @@ import {
   scalarOps,
   type TypedArray,
 } from '@sconce/core';
+import { compileGather, compileScatter } from './kernels/gather.ts';
 import { Scratch } from './kernels/gemm.ts';
 import { compileMatmul, Products } from './kernels/matmul.ts';
 import { compilePointwise } from './kernels/pointwise.ts';
+import { compilePool } from './kernels/pool.ts';
 import { compileReduce } from './kernels/reduce.ts';
+import { compileScan } from './kernels/scan.ts';
+import { compileSort } from './kernels/sort.ts';
 import { type Block, Heap } from './memory/heap.ts';
 
 export interface WasmOptions {
@@ -71,6 +75,16 @@ export class WasmBackend implements Backend {
         return compileReduce(this.heap, kernel);
       case 'matmul':
         return compileMatmul(this.products, kernel);
+      case 'pool':
+        return compilePool(this.heap, kernel);
+      case 'gather':
+        return compileGather(this.heap, kernel);
+      case 'scatter':
+        return compileScatter(this.heap, kernel);
+      case 'sort':
+        return compileSort(this.heap, this.products.scratch, kernel);
+      case 'scan':
+        return compileScan(this.heap, kernel);
       default:
         throw new Error(`wasm: no ${kernel.kind} kernel yet`);
     }

@@ -1,0 +1,177 @@
+/** Gather and scatter: indices are checked first, so that a call that faults writes nothing, then trusted. */
+import { type DType, dtypes, type Executable, type GatherKernel, type ScatterKernel, type View } from '@sconce/core';
+import { type Fn, Module } from '../asm/module.ts';
+import type { Val } from '../asm/val.ts';
+import { load, store } from '../lower/element.ts';
+import { FAULT_INDEX, scalarOp } from '../lower/scalar.ts';
+import { FAULT, type Heap } from '../memory/heap.ts';
+import { type Loop, loopOf, merged, numel, ordered, pointerOf } from '../memory/layout.ts';
+import { checkFault, instantiate } from './engine.ts';
+import { LOOP, odometer, SCALARS, writeLoop } from './odometer.ts';
+
+/** The indexed dim's size and the byte step of one index stand where scalars do. */
+const SIZE = SCALARS;
+const STEP = SCALARS + 8;
+
+const rawLoads: Readonly<Record<number, readonly [number, number, 'i32' | 'i64']>> = {
+  1: [0x2d, 0x3a, 'i32'],
+  2: [0x2f, 0x3b, 'i32'],
+  4: [0x28, 0x36, 'i32'],
+  8: [0x29, 0x37, 'i64'],
+};
+
+/** Copies an element's bits. */
+export function copyElement(fn: Fn, dtype: DType, to: Val, from: Val): void {
+  const [loadOp, storeOp, lane] = rawLoads[dtypes[dtype].bytes]!;
+  fn.store(storeOp, to, fn.load(lane, loadOp, from));
+}
+
+/** Exports `check`: records the first index of the view at LOOP that is not in [0, SIZE). */
+function addCheck(m: Module): void {
+  m.fn('check', [], [], (fn) => {
+    const size = fn.load('i64', 0x29, fn.i32(SIZE)).snapshot();
+    const p = fn.local('i32');
+    const left = fn.local('i32');
+    const value = fn.local('i64');
+    odometer(fn, LOOP, 1, ({ n, pointers, strides }) => {
+      p.set(pointers[0]!);
+      left.set(n);
+      fn.doWhile(
+        () => {
+          value.set(fn.load('i64', 0x29, p));
+          fn.if(value.geU(size), () => {
+            fn.if(fn.loadI32(fn.i32(FAULT)).eq(0), () => {
+              fn.storeI32(fn.i32(FAULT), FAULT_INDEX);
+              fn.store(0x37, fn.i32(FAULT), value, 8);
+            });
+          });
+          p.inc(strides[0]!);
+          left.inc(-1);
+        },
+        () => left.ne(0),
+      );
+    });
+  });
+}
+
+/** Runs the check; the index may be broadcast, and each of its own elements is read once. */
+function checkIndex(heap: Heap, check: () => void, index: View, size: number, dim: number): void {
+  heap.i64[SIZE >> 3] = BigInt(size);
+  const strides = index.strides.map((s) => s * 8);
+  const own = index.shape.map((n, i) => (strides[i] === 0 ? 1 : n));
+  writeLoop(heap, LOOP, [pointerOf(index)], merged({ sizes: own, strides: [strides] }));
+  check();
+  checkFault(heap, dim, size);
+}
+
+/** A view's strides with the indexed dim standing still: the index moves it. */
+const still = (v: View, dim: number): View => ({
+  ...v,
+  memory: v.memory,
+  dtype: v.dtype,
+  shape: v.shape,
+  offset: v.offset,
+  strides: v.strides.map((s, i) => (i === dim ? 0 : s)),
+});
+
+export function compileGather(heap: Heap, { dim, dtype }: GatherKernel): Executable {
+  const m = new Module();
+  const { bytes } = dtypes[dtype];
+  addCheck(m);
+  m.fn('drive', [], [], (fn) => {
+    const step = fn.loadI32(fn.i32(STEP)).snapshot();
+    const left = fn.local('i32');
+    const [to, at, from] = [fn.local('i32'), fn.local('i32'), fn.local('i32')];
+    const offset = (): Val => fn.load('i64', 0x29, at).convert(0xa7, 'i32').mul(step);
+    odometer(fn, LOOP, 3, ({ n, pointers, strides }) => {
+      const [toStep, atStep, fromStep] = strides as [Val, Val, Val];
+      to.set(pointers[0]!);
+      at.set(pointers[1]!);
+      from.set(pointers[2]!);
+      left.set(n);
+      // One index for a dense run: embeddings, index_select of rows.
+      const run = atStep
+        .eq(0)
+        .and(toStep.eq(bytes))
+        .and(fromStep.eq(bytes))
+        .and(n.geU(16));
+      fn.if(
+        run,
+        () => fn.copyMemory(to, from.add(offset()), n.mul(bytes)),
+        () =>
+          fn.doWhile(
+            () => {
+              copyElement(fn, dtype, to, from.add(offset()));
+              to.inc(toStep);
+              at.inc(atStep);
+              from.inc(fromStep);
+              left.inc(-1);
+            },
+            () => left.ne(0),
+          ),
+      );
+    });
+  });
+  const e = instantiate(heap, m);
+  return (outputs, inputs) => {
+    const out = outputs[0]!;
+    const [x, index] = inputs as [View, View];
+    if (numel(out.shape) === 0) return;
+    checkIndex(heap, e.check as () => void, index, x.shape[dim] ?? 1, dim);
+    const views = [out, index, still(x, dim)];
+    heap.i32[STEP >> 2] = (x.strides[dim] ?? 0) * bytes;
+    writeLoop(heap, LOOP, views.map(pointerOf), merged(ordered(loopOf(views, out.shape))));
+    e.drive!();
+  };
+}
+
+const combineOps = { sum: 'add', prod: 'mul', min: 'min', max: 'max' } as const;
+const boolOps = { sum: 'or', prod: 'and', min: 'and', max: 'or' } as const;
+
+export function compileScatter(heap: Heap, { dim, dtype, combine }: ScatterKernel): Executable {
+  const m = new Module();
+  const { bytes } = dtypes[dtype];
+  addCheck(m);
+  m.fn('drive', [], [], (fn) => {
+    const step = fn.loadI32(fn.i32(STEP)).snapshot();
+    const left = fn.local('i32');
+    const target = fn.local('i32');
+    const [from, at, to] = [fn.local('i32'), fn.local('i32'), fn.local('i32')];
+    odometer(fn, LOOP, 3, ({ n, pointers, strides }) => {
+      from.set(pointers[0]!);
+      at.set(pointers[1]!);
+      to.set(pointers[2]!);
+      left.set(n);
+      fn.doWhile(
+        () => {
+          target.set(to.add(fn.load('i64', 0x29, at).convert(0xa7, 'i32').mul(step)));
+          if (combine === 'set') copyElement(fn, dtype, target, from);
+          else {
+            const op = dtype === 'bool' ? boolOps[combine] : combineOps[combine];
+            const type = dtype === 'bool' ? 'bool' : dtypes[dtype].isFloat ? 'float32' : 'int32';
+            const sum = scalarOp(op, [load(fn, dtype, target).keep(), load(fn, dtype, from).keep()], type);
+            store(fn, dtype, target, sum);
+          }
+          from.inc(strides[0]!);
+          at.inc(strides[1]!);
+          to.inc(strides[2]!);
+          left.inc(-1);
+        },
+        () => left.ne(0),
+      );
+    });
+  });
+  const e = instantiate(heap, m);
+  return (outputs, inputs) => {
+    const out = outputs[0]!;
+    const [x, index] = inputs as [View, View];
+    if (numel(x.shape) === 0) return;
+    checkIndex(heap, e.check as () => void, index, out.shape[dim] ?? 1, dim);
+    const views = [x, index, still(out, dim)];
+    heap.i32[STEP >> 2] = (out.strides[dim] ?? 0) * bytes;
+    // In the order of the source, so that the last of equal indices wins.
+    const loop: Loop = loopOf(views, x.shape);
+    writeLoop(heap, LOOP, views.map(pointerOf), merged(loop));
+    e.drive!();
+  };
+}

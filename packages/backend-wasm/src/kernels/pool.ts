@@ -1,0 +1,165 @@
+/** Pool kernels: a window per output, clipped to the input once per dim. */
+import { type DType, dtypes, type Executable, type PoolKernel } from '@sconce/core';
+import { type Fn, Module } from '../asm/module.ts';
+import type { Val } from '../asm/val.ts';
+import { cast } from '../lower/cast.ts';
+import { laneOf, load, store } from '../lower/element.ts';
+import { scalarOp } from '../lower/scalar.ts';
+import { type Heap, PARAMS } from '../memory/heap.ts';
+import { loopOf, merged, numel, ordered, pointerOf } from '../memory/layout.ts';
+import { identity } from './combine.ts';
+import { instantiate } from './engine.ts';
+import { LOOP, odometer, writeLoop } from './odometer.ts';
+
+/** Per window dim: input size, output size, then a byte stride of each operand. */
+const GEOMETRY = PARAMS + 24 * 1024;
+
+/** (a pointer per operand: output, indices if any, x): one plane. */
+function plane(m: Module, kernel: PoolKernel, hasIndices: boolean): Fn {
+  const { dims, reduce, window, stride, padding, dilation, dtype } = kernel;
+  const { isFloat } = dtypes[dtype];
+  const inner: DType =
+    reduce === 'sum' && isFloat
+      ? 'float64'
+      : dtype === 'int64' || dtype === 'float64' || dtype === 'bool'
+        ? dtype
+        : isFloat
+          ? 'float32'
+          : 'int32';
+  const operands = hasIndices ? 3 : 2;
+  return m.fn(undefined, Array(operands).fill('i32'), [], (fn) => {
+    const word = (d: number, w: number): Val => {
+      const v = fn.local('i32');
+      v.set(fn.loadI32(fn.i32(GEOMETRY), 4 * (d * (2 + operands) + w)));
+      return v;
+    };
+    const geometry = Array.from({ length: dims }, (_, d) => ({
+      size: word(d, 0),
+      outSize: word(d, 1),
+      steps: Array.from({ length: operands }, (_, i) => word(d, 2 + i)),
+      o: fn.local('i32'),
+      out: Array.from({ length: operands - 1 }, () => fn.local('i32')),
+      first: fn.local('i32'),
+      end: fn.local('i32'),
+      start: fn.local('i32'),
+      k: fn.local('i32'),
+      at: fn.local('i32'),
+      position: fn.local('i32'),
+    }));
+    const best = fn.local(laneOf(inner, 1));
+    const bestAt = fn.local('i32');
+    const start = fn.const(best.lane, reduce === 'sum' ? 0 : identity('max', dtype));
+    const x = fn.param(operands - 1);
+
+    const tap = (at: Val, position: Val): void => {
+      const v = cast(load(fn, dtype, at).keep(), dtype, inner, 1).keep();
+      if (reduce === 'sum') {
+        best.set(dtype === 'bool' ? best.or(v) : scalarOp('add', [best, v], 'int32'));
+        return;
+      }
+      const better = isFloat ? v.gt(best).or(v.ne(v)).and(best.eq(best)) : v.gt(best);
+      fn.if(better.or(bestAt.lt(0)), () => {
+        best.set(v);
+        bestAt.set(position);
+      });
+    };
+    const taps = (d: number, at: Val, position: Val): void => {
+      const g = geometry[d]!;
+      g.k.set(g.first);
+      // Where this dim's taps are in memory, and in the flattened plane.
+      g.at.set(at.add(g.start.add(g.first.mul(dilation[d]!)).mul(g.steps[operands - 1]!)));
+      g.position.set(position.mul(g.size).add(g.start.add(g.first.mul(dilation[d]!))));
+      fn.while(
+        () => g.k.lt(g.end),
+        () => {
+          if (d === dims - 1) tap(g.at, g.position);
+          else taps(d + 1, g.at, g.position);
+          g.at.inc(g.steps[operands - 1]!.mul(dilation[d]!));
+          g.position.inc(dilation[d]!);
+          g.k.inc(1);
+        },
+      );
+    };
+    const outputs = (d: number, pointers: readonly Val[]): void => {
+      const g = geometry[d]!;
+      g.o.set(0);
+      g.out.forEach((p, i) => {
+        p.set(pointers[i]!);
+      });
+      fn.doWhile(
+        () => {
+          g.start.set(g.o.mul(stride[d]!).sub(padding[d]!));
+          const skipped = fn.i32(dilation[d]! - 1).sub(g.start).div(dilation[d]!);
+          g.first.set(fn.select(g.start.lt(0), skipped, fn.i32(0)));
+          const room = g.size.sub(g.start).keep();
+          const fits = room.add(dilation[d]! - 1).div(dilation[d]!).keep();
+          const most = fn.select(fits.lt(window[d]!), fits, fn.i32(window[d]!));
+          g.end.set(fn.select(room.gt(0), most, fn.i32(0)));
+          if (d < dims - 1) outputs(d + 1, g.out);
+          else {
+            best.set(start);
+            bestAt.set(-1);
+            taps(0, x, fn.i32(0));
+            store(fn, dtype, g.out[0]!, cast(best, inner, dtype, 1));
+            if (hasIndices) fn.store(0x37, g.out[1]!, bestAt.convert(0xac, 'i64'));
+          }
+          g.out.forEach((p, i) => {
+            p.inc(g.steps[i]!);
+          });
+          g.o.inc(1);
+        },
+        () => g.o.ltU(g.outSize),
+      );
+    };
+    outputs(
+      0,
+      Array.from({ length: operands - 1 }, (_, i) => fn.param(i)),
+    );
+  });
+}
+
+export function compilePool(heap: Heap, kernel: PoolKernel): Executable {
+  const build = (hasIndices: boolean): (() => void) => {
+    const m = new Module();
+    const one = plane(m, kernel, hasIndices);
+    const operands = hasIndices ? 3 : 2;
+    m.fn('drive', [], [], (fn) => {
+      const left = fn.local('i32');
+      const p = Array.from({ length: operands }, () => fn.local('i32'));
+      odometer(fn, LOOP, operands, ({ n, pointers, strides }) => {
+        left.set(n);
+        p.forEach((q, i) => {
+          q.set(pointers[i]!);
+        });
+        fn.doWhile(
+          () => {
+            fn.call(one, p).put();
+            p.forEach((q, i) => {
+              q.inc(strides[i]!);
+            });
+            left.inc(-1);
+          },
+          () => left.ne(0),
+        );
+      });
+    });
+    return instantiate(heap, m).drive as () => void;
+  };
+  const variants: (() => void)[] = [];
+  return (outputs, inputs) => {
+    const views = [...outputs, inputs[0]!];
+    const x = inputs[0]!;
+    const out = outputs[0]!;
+    if (numel(out.shape) === 0) return;
+    const drive = (variants[outputs.length] ??= build(outputs.length > 1));
+    const lead = x.shape.length - kernel.dims;
+    let w = GEOMETRY >> 2;
+    for (let d = 0; d < kernel.dims; d++) {
+      heap.i32[w++] = x.shape[lead + d]!;
+      heap.i32[w++] = out.shape[lead + d]!;
+      for (const v of views) heap.i32[w++] = v.strides[lead + d]! * dtypes[v.dtype].bytes;
+    }
+    writeLoop(heap, LOOP, views.map(pointerOf), merged(ordered(loopOf(views, out.shape, 0, lead))));
+    drive();
+  };
+}
