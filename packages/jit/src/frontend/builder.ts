@@ -129,6 +129,12 @@ export class GraphBuilder {
         return this.pack(node, schema.returnNames, name);
       }
     }
+    const out = kwargs.find((kwarg) => kwarg.name === 'out');
+    if (out) {
+      // Core has no out= overloads: they are the plain operator and a copy.
+      const rest = kwargs.filter((kwarg) => kwarg !== out);
+      return this.builtin('aten::copy_', [out.value, this.callBuiltin(name, args, rest, self, range)], range);
+    }
     const swapped = this.swappedNumber(name, args, kwargs, self, range);
     if (swapped) return swapped;
     const what =

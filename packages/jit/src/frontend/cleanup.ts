@@ -67,6 +67,7 @@ function removeDeadCode(block: Block): void {
   for (let i = block.nodes.length - 1; i >= 0; i--) {
     const node = block.nodes[i];
     if (node.kind === 'prim::If') removeUnusedBranchOutputs(node);
+    if (node.kind === 'prim::Loop') removeUnusedCarried(node);
     for (const inner of node.blocks) removeDeadCode(inner);
     if (node.outputs.every((output) => output.uses.length === 0) && !hasEffect(node)) node.destroy();
   }
@@ -79,6 +80,26 @@ function removeUnusedBranchOutputs(node: Node): void {
     output.setDebugName('');
     node.outputs.splice(i, 1);
     for (const block of node.blocks) block.returnNode.removeInput(i);
+  }
+  node.outputs.forEach((output, i) => {
+    output.offset = i;
+  });
+}
+
+/** Drops carried values that nothing reads, within the loop or after it. */
+function removeUnusedCarried(node: Node): void {
+  const [body] = node.blocks;
+  for (let i = node.outputs.length - 1; i >= 0; i--) {
+    const output = node.outputs[i];
+    const param = body.paramNode.outputs[i + 1];
+    const onlyItself = param.uses.every(({ user, index }) => user === body.returnNode && index === i + 1);
+    if (output.uses.length > 0 || !onlyItself) continue;
+    body.returnNode.removeInput(i + 1);
+    node.removeInput(i + 2);
+    output.setDebugName('');
+    param.setDebugName('');
+    node.outputs.splice(i, 1);
+    body.paramNode.outputs.splice(i + 1, 1);
   }
   node.outputs.forEach((output, i) => {
     output.offset = i;

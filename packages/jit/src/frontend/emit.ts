@@ -495,7 +495,7 @@ export class Emitter {
       case 'tuple': {
         const wanted = hint?.kind === 'Optional' ? hint.element : hint;
         const hints = wanted?.kind === 'Tuple' && wanted.elements.length === expr.items.length ? wanted.elements : [];
-        return builder.tuple(this.items(expr.items, (i) => hints[i]), undefined, range);
+        return builder.tuple(this.items(expr.items, (i) => hints[i]));
       }
       case 'dict':
         return this.dict(expr.keys, expr.values, hint, range);
@@ -550,10 +550,10 @@ export class Emitter {
     const element = wanted?.kind === 'List' ? wanted.element : undefined;
     const values = this.items(exprs, () => element);
     if (values.length === 0)
-      return element ? builder.list(element, [], range) : builder.node('prim::EmptyListLiteral', [], [listOf(TensorT)], range).output;
+      return element ? builder.list(element, []) : builder.node('prim::EmptyListLiteral', [], [listOf(TensorT)], range).output;
     if (element) {
       const converted = values.map((value) => convertTo(builder, range, element, value, true));
-      if (converted.every((value) => isSubtype(value.type, element))) return builder.list(element, converted, range);
+      if (converted.every((value) => isSubtype(value.type, element))) return builder.list(element, converted);
       if (hint?.kind !== 'Union')
         throw new CompileError(
           `List type annotation \`${annotation(wanted!)}\` did not match the types of the given list elements`,
@@ -562,7 +562,7 @@ export class Emitter {
     }
     let type: JitType | undefined = values[0].type;
     for (const value of values) type = type && unify(type, value.type, true);
-    return builder.list(type!, values, range);
+    return builder.list(type!, values);
   }
 
   private dict(keyExprs: readonly Expr[], valueExprs: readonly Expr[], hint: JitType | undefined, range: Range): Value {
@@ -839,6 +839,8 @@ export class Emitter {
     const { builder } = this;
     const target = this.sugared(callee);
     if (target.kind === 'special') return this.special(target.form, args, range);
+    if (target.kind === 'create')
+      return { kind: 'value', value: builder.node('prim::CreateObject', [], [target.type], range).output };
     if (target.kind === 'builtin' && target.name === 'prim::tolist')
       return { kind: 'value', value: this.toList(target.self!, hint, range) };
     const values = this.arguments(args);
@@ -862,8 +864,6 @@ export class Emitter {
       }
       case 'method':
         return result(this.invoke(target.self, target.name, values, kwargs, range));
-      case 'create':
-        return result(builder.node('prim::CreateObject', [], [target.type], range).output);
       case 'type':
         return result(this.construct(target.type, values, kwargs, range));
       case 'value':
@@ -959,7 +959,7 @@ export class Emitter {
     }
     if (isSubtype(value.type, type)) return value;
     // torch::jit's cast makes a zero that only containers need; its id shows in every later name.
-    builder.number(0, false, range);
+    builder.constant(0, IntT, range);
     return builder.builtin(operator, [value], range);
   }
 
@@ -1021,9 +1021,14 @@ export class Emitter {
       }
       case 'range': {
         const values = args.map((arg) => convertTo(builder, range, IntT, this.expression(arg), true));
-        if (values.length === 1) return { kind: 'range', end: values[0] };
+        // torch::jit makes a start and a step even where it does not need them.
+        if (values.length === 1) {
+          builder.constant(0, IntT, range);
+          builder.constant(1, IntT, range);
+          return { kind: 'range', end: values[0] };
+        }
         const [start, end, step] = values;
-        return { kind: 'range', start, end, step: step ?? builder.number(1, false, range) };
+        return { kind: 'range', start, end, step: step ?? builder.constant(1, IntT, range) };
       }
       case 'tuple': {
         need(1);

@@ -95,7 +95,9 @@ class ControlFlow {
       initial.owner = node.owner;
       node.owner!.nodes.splice(node.owner!.nodes.indexOf(node), 0, initial);
       node.addInput(initial.output);
-      body.prepend(this.store(name, body.paramNode.addOutput(type)));
+      const param = body.paramNode.addOutput(type);
+      if (isMeaningful(name)) param.setDebugName(name);
+      body.prepend(this.store(name, param));
       this.blockOutput(body, type, name);
       this.nodeOutput(node, type, name);
     }

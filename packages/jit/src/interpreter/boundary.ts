@@ -56,7 +56,7 @@ function accept(value: unknown, type: JitType, unwrap: Unwrap): unknown {
     case 'Optional':
       return value === null || value === undefined ? null : accept(value, type.element, unwrap);
     case 'Union':
-      for (const member of type.members) {
+      for (const member of preferred(value, type.members)) {
         const accepted = accept(value, member, unwrap);
         if (accepted !== REFUSED) return member.kind === 'float' ? new PyFloat(accepted as number) : accepted;
       }
@@ -93,6 +93,10 @@ function accept(value: unknown, type: JitType, unwrap: Unwrap): unknown {
       return unwrap.object(value) ?? untyped(value);
   }
 }
+
+/** A whole number is an int where the union has int, any other a float. */
+const preferred = (value: unknown, members: readonly JitType[]): readonly JitType[] =>
+  typeof value === 'number' && Number.isInteger(value) ? members.toSorted((a, b) => Number(b.kind === 'int') - Number(a.kind === 'int')) : members;
 
 const labelNumber = (value: unknown): unknown => (typeof value === 'number' && !Number.isInteger(value) ? new PyFloat(value) : value);
 

@@ -19,10 +19,8 @@ const normal = (index: Int, length: number): number => {
 
 const getItem = (list: List, index: Int): unknown => list[normal(index, list.length)];
 
-const keyText = (key: unknown): string => (typeof key === 'string' ? `'${key}'` : String(key));
-
 function getKey(dict: Dict, key: unknown): unknown {
-  if (!dict.has(key)) throw new JitError('KeyError', `KeyError: ${keyText(key)}`);
+  if (!dict.has(key)) throw new JitError('KeyError', `KeyError: ${String(key)}`);
   return dict.get(key);
 }
 

@@ -39,7 +39,7 @@ export function mulInt(a: Int, b: Int): Int {
 export const negInt = (a: Int): Int => (isSmall(a) ? 0 - a : int64(-a));
 
 function checkDivisor(b: Int): void {
-  if (b === 0) throw new JitError('ZeroDivisionError', 'division by zero');
+  if (b === 0) throw new JitError('ZeroDivisionError', 'division by 0');
 }
 
 /** `//`: rounds towards minus infinity. */
@@ -99,10 +99,10 @@ export const shiftRight = (a: Int, b: Int): Int => int64(BigInt(a) >> (BigInt(b)
 
 /** A float cut to an int, as C's cast does for values in range. */
 export function truncToInt(value: number): Int {
-  if (Number.isNaN(value) || !Number.isFinite(value))
-    throw new JitError('ValueError', `cannot convert float ${Number.isNaN(value) ? 'NaN' : 'infinity'} to integer`);
   const whole = Math.trunc(value) + 0;
-  return Number.isSafeInteger(whole) ? whole : int64(BigInt(whole));
+  if (Number.isSafeInteger(whole)) return whole;
+  // Not a number, infinite or out of range: what x86's conversion gives.
+  return Math.abs(whole) < 2 ** 63 ? BigInt(whole) : -(2n ** 63n);
 }
 
 /** An int as an array index or count. */

@@ -25,7 +25,7 @@ export const remainderFloat = (a: number, b: number): number => {
   return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest;
 };
 const divide = (a: number, b: number): number => {
-  if (b === 0) throw new JitError('ZeroDivisionError', 'division by zero');
+  if (b === 0) throw new JitError('ZeroDivisionError', 'division by 0');
   return a / b;
 };
 

@@ -1,6 +1,6 @@
 /** How the jit sees operators: core's tensor operators and its own scalar ones under one roof, with the IR's types. */
 import { type Argument, parseSchema, type Schema } from '@sconce/core';
-import { fromSchemaType, type JitType, NoneT } from '../ir/types.ts';
+import { BoolT, FloatT, fromSchemaType, IntT, type JitType, NoneT } from '../ir/types.ts';
 
 /** An operator on numbers, strings, lists, dicts or whole tensors' properties, which needs no kernel. */
 export interface ScalarOperator {
@@ -79,5 +79,9 @@ export const scalarOperators = (entries: readonly ScalarEntry[]): ScalarOperator
   entries.map(([text, run]) => ({ schema: parseSchema(text), run }));
 
 /** The type of a default value that stands in for an argument of this type. */
-export const typeOfDefault = (value: unknown, type: JitType): JitType =>
-  value === null ? NoneT : type.kind === 'Optional' ? type.element : type;
+export function typeOfDefault(value: unknown, type: JitType): JitType {
+  if (value === null) return NoneT;
+  const inner = type.kind === 'Optional' ? type.element : type;
+  if (inner.kind !== 'number') return inner;
+  return typeof value === 'boolean' ? BoolT : Number.isInteger(value) ? IntT : FloatT;
+}

@@ -3,7 +3,8 @@ import { JitError } from '../errors.ts';
 import { canReadNow, Device, dtypeOfCode, dtypes, is_grad_enabled, PyFloat, set_grad_enabled, type Tensor } from './core.ts';
 import { type Int, truncToInt } from './int.ts';
 import type { ScalarEntry } from './operator.ts';
-import { item, itemNow, tensor, tolist, tolistNow } from './core-values.ts';
+import { typeTagOf } from './value.ts';
+import { get_default_dtype, item, itemNow, tensor, tolist, tolistNow } from './core-values.ts';
 
 type HostNumber = number | bigint | boolean;
 
@@ -60,15 +61,36 @@ export function toList(t: Tensor, dims: Int, element: Int): unknown {
   return canReadNow(t) ? tolistNow(t) : tolist(t);
 }
 
+/** Whether a list's static type says float: `[2.0]` is no list of ints. */
+function holdsFloats(data: unknown): boolean {
+  let type = Array.isArray(data) ? typeTagOf(data) : undefined;
+  while (type?.kind === 'List') type = type.element;
+  return type?.kind === 'float';
+}
+
 function newTensor(data: unknown, dtype: Int | null, device: Device | null, requiresGrad: boolean): Tensor {
   return tensor(data as never, {
-    dtype: dtype === null ? null : dtypeOfCode(Number(dtype)),
+    dtype: dtype !== null ? dtypeOfCode(Number(dtype)) : holdsFloats(data) ? get_default_dtype() : null,
     device,
     requires_grad: requiresGrad,
   });
 }
 
 const tensorOptions = '*, ScalarType? dtype=None, Device? device=None, bool requires_grad=False';
+
+/** A dim counted from the front. */
+function dimension(t: Tensor, dim: Int): number {
+  const d = Number(dim);
+  const rank = t.shape.length;
+  if (d < -rank || d >= rank)
+    throw new JitError(
+      'IndexError',
+      rank === 0
+        ? `Dimension specified as ${d} but tensor has no dimensions`
+        : `Dimension out of range (expected to be in range of [${-rank}, ${rank - 1}], but got ${d})`,
+    );
+  return d < 0 ? d + rank : d;
+}
 
 /** Text that a program prints or warns, for whoever wants it; the console unless told otherwise. */
 export const output: { print: (text: string) => void; warn: (text: string) => void } = {
@@ -88,6 +110,8 @@ export const tensorOperators: readonly ScalarEntry[] = [
   ['aten::item(Tensor self) -> Scalar', toScalar],
   ['aten::len.Tensor(Tensor t) -> int', (t: Tensor) => { if (t.shape.length === 0) throw new JitError('TypeError', 'len() of a 0-d tensor'); return t.shape[0]; }],
   ['aten::size(Tensor self) -> int[]', (t: Tensor) => [...t.shape]],
+  ['aten::size.int(Tensor self, int dim) -> int', (t: Tensor, dim: Int) => t.shape[dimension(t, dim)]],
+  ['aten::stride.int(Tensor self, int dim) -> int', (t: Tensor, dim: Int) => t.strides[dimension(t, dim)]],
   ['aten::dim(Tensor self) -> int', (t: Tensor) => t.shape.length],
   ['aten::numel(Tensor self) -> int', (t: Tensor) => t.shape.reduce((a, b) => a * b, 1)],
   ['aten::stride(Tensor self) -> int[]', (t: Tensor) => [...t.strides]],

@@ -42,13 +42,13 @@ export const escapeText = (text: string): string =>
   })}"`;
 
 /** A value as `format`, `str` and `print` show it. Ints and floats are told apart by the static type's text, where known. */
-export function valueText(value: unknown, isFloat = false, nested = false): string {
+export function valueText(value: unknown, isFloat = false): string {
   if (value === null || value === undefined) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   if (value instanceof PyFloat) return plainFloat(value.value);
   if (typeof value === 'number') return isFloat || !Number.isInteger(value) ? plainFloat(value) : String(value);
   if (typeof value === 'bigint') return String(value);
-  if (typeof value === 'string') return nested ? `'${value}'` : value;
+  if (typeof value === 'string') return value;
   if (value instanceof EnumValue) return `${value.type.name.slice(value.type.name.lastIndexOf('.') + 1)}.${value.name}`;
   if (value instanceof Tensor) return String(value);
   if (value instanceof Device) return String(value);
@@ -56,13 +56,13 @@ export function valueText(value: unknown, isFloat = false, nested = false): stri
   if (value instanceof Map) {
     const tag = typeTagOf(value);
     const floats = tag?.kind === 'Dict' && tag.value.kind === 'float';
-    return `{${[...value].map(([k, v]) => `${valueText(k, false, true)}: ${valueText(v, floats, true)}`).join(', ')}}`;
+    return `{${[...value].map(([k, v]) => `${valueText(k)}: ${valueText(v, floats)}`).join(', ')}}`;
   }
   if (Array.isArray(value)) {
     const tag = typeTagOf(value);
     const floatAt = (i: number) =>
       (tag?.kind === 'List' && tag.element.kind === 'float') || (tag?.kind === 'Tuple' && tag.elements[i]?.kind === 'float');
-    const parts = value.map((v, i) => valueText(v, floatAt(i), true));
+    const parts = value.map((v, i) => valueText(v, floatAt(i)));
     if (!isTuple(value)) return `[${parts.join(', ')}]`;
     return parts.length === 1 ? `(${parts[0]},)` : `(${parts.join(', ')})`;
   }
@@ -81,7 +81,8 @@ function format(template: string, ...values: unknown[]): string {
   return parts.map((part, i) => part + (i < parts.length - 1 ? valueText(values[i]) : '')).join('');
 }
 
-function percentFormat(template: string, ...values: unknown[]): string {
+function percentFormat(template: string, ...given: unknown[]): string {
+  const values = given.length === 1 && isTuple(given[0]) ? [...given[0]] : given;
   let next = 0;
   const take = (): unknown => {
     if (next >= values.length) throw new JitError('RuntimeError', 'Too few arguments for format string');
