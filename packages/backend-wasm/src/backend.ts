@@ -10,6 +10,7 @@ import {
   scalarOps,
   type TypedArray,
 } from '@sconce/core';
+import { compileConv } from './kernels/conv.ts';
 import { compileGather, compileScatter } from './kernels/gather.ts';
 import { Scratch } from './kernels/gemm.ts';
 import { compileMatmul, Products } from './kernels/matmul.ts';
@@ -85,8 +86,8 @@ export class WasmBackend implements Backend {
         return compileSort(this.heap, this.products.scratch, kernel);
       case 'scan':
         return compileScan(this.heap, kernel);
-      default:
-        throw new Error(`wasm: no ${kernel.kind} kernel yet`);
+      case 'conv':
+        return compileConv(this.products, kernel);
     }
   }
 }

@@ -1,5 +1,12 @@
 /** Gather and scatter: indices are checked first, so that a call that faults writes nothing, then trusted. */
-import { type DType, dtypes, type Executable, type GatherKernel, type ScatterKernel, type View } from '@sconce/core';
+import {
+  type DType,
+  dtypes,
+  type Executable,
+  type GatherKernel,
+  type ScatterKernel,
+  type View,
+} from '@sconce/core';
 import { type Fn, Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { load, store } from '../lower/element.ts';
@@ -90,11 +97,7 @@ export function compileGather(heap: Heap, { dim, dtype }: GatherKernel): Executa
       from.set(pointers[2]!);
       left.set(n);
       // One index for a dense run: embeddings, index_select of rows.
-      const run = atStep
-        .eq(0)
-        .and(toStep.eq(bytes))
-        .and(fromStep.eq(bytes))
-        .and(n.geU(16));
+      const run = atStep.eq(0).and(toStep.eq(bytes)).and(fromStep.eq(bytes)).and(n.geU(16));
       fn.if(
         run,
         () => fn.copyMemory(to, from.add(offset()), n.mul(bytes)),

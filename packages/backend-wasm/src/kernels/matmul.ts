@@ -102,7 +102,7 @@ export function compileMatmul(products: Products, kernel: MatmulKernel): Executa
   const accumulate = kernel.accumulate;
   if (!isAccumulate(accumulate)) throw new Error(`wasm: matmul does not accumulate in ${accumulate}`);
   const outDtype = finish ? finish.dtype : dtype;
-  const last = finish ?? (outDtype === accumulate ? undefined : castExpr(accumulate, outDtype));
+  const last = finish ?? (outDtype === accumulate ? undefined : castTo(accumulate, outDtype));
   const epilogue = last ? pointwise(heap, [last], 3) : undefined;
   const inBytes = dtypes[dtype].bytes;
   const bytes = dtypes[accumulate].bytes;
@@ -232,4 +232,4 @@ export function compileMatmul(products: Products, kernel: MatmulKernel): Executa
   };
 }
 
-const castExpr = (from: DType, to: DType): Expr => ({ op: 'cast', args: [input(0, from)], dtype: to });
+export const castTo = (from: DType, to: DType): Expr => ({ op: 'cast', args: [input(0, from)], dtype: to });

@@ -89,10 +89,16 @@ function plane(m: Module, kernel: PoolKernel, hasIndices: boolean): Fn {
       fn.doWhile(
         () => {
           g.start.set(g.o.mul(stride[d]!).sub(padding[d]!));
-          const skipped = fn.i32(dilation[d]! - 1).sub(g.start).div(dilation[d]!);
+          const skipped = fn
+            .i32(dilation[d]! - 1)
+            .sub(g.start)
+            .div(dilation[d]!);
           g.first.set(fn.select(g.start.lt(0), skipped, fn.i32(0)));
           const room = g.size.sub(g.start).keep();
-          const fits = room.add(dilation[d]! - 1).div(dilation[d]!).keep();
+          const fits = room
+            .add(dilation[d]! - 1)
+            .div(dilation[d]!)
+            .keep();
           const most = fn.select(fits.lt(window[d]!), fits, fn.i32(window[d]!));
           g.end.set(fn.select(room.gt(0), most, fn.i32(0)));
           if (d < dims - 1) outputs(d + 1, g.out);

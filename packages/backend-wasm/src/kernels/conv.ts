@@ -1,0 +1,405 @@
+/**
+ * Convolution kernels: a product of the weights, read as rows, with the columns that windows of the input make. The
+ * columns are gathered straight into the panels of the product, a block at a time, through two tables of offsets: of
+ * the taps and of the output positions. Padding, the holes of a transposed convolution, and other dtypes are resolved
+ * first, by a copy of the input into zeros. Depthwise convolutions have a loop of their own (depthwise.ts).
+ */
+import { type ConvKernel, dtypes, type Executable, type View } from '@sconce/core';
+import { Module } from '../asm/module.ts';
+import type { Val } from '../asm/val.ts';
+import { contiguousStrides, isContiguous, numel, pointerOf } from '../memory/layout.ts';
+import { Depthwise } from './depthwise.ts';
+import { type Exports, instantiate } from './engine.ts';
+import { type Accumulate, type Gemm, isAccumulate, KC, NC } from './gemm.ts';
+import { castTo, copier, type Products, scratchView } from './matmul.ts';
+import { pointwise } from './pointwise.ts';
+
+/** Bytes of padded input, and columns of many small images, taken at a time. */
+const INPUT_BYTES = 1 << 23;
+const FEW_POSITIONS = 256;
+
+type Three = readonly [number, number, number];
+
+/** Everything as three window dims; the first ones may have size 1. */
+interface Geometry {
+  readonly batch: number;
+  readonly groups: number;
+  /** Channels of the input and of the output in a group. */
+  readonly channels: number;
+  readonly filters: number;
+  readonly input: Three;
+  readonly output: Three;
+  readonly window: Three;
+  readonly stride: Three;
+  readonly dilation: Three;
+  /** The padded input: input element i stands at i * holes + before, the whole has `padded` elements. */
+  readonly before: Three;
+  readonly holes: Three;
+  readonly padded: Three;
+}
+
+const toThree = (list: readonly number[], filling: number): Three =>
+  [...new Array<number>(3 - list.length).fill(filling), ...list] as unknown as Three;
+const map3 = (f: (d: 0 | 1 | 2) => number): Three => [f(0), f(1), f(2)];
+
+function geometryOf(kernel: ConvKernel, x: View, w: View, out: View): Geometry {
+  const { transposed, groups } = kernel;
+  const window = toThree(w.shape.slice(2), 1);
+  const dilation = toThree(kernel.dilation, 1);
+  const padding = toThree(kernel.padding, 0);
+  const step = toThree(kernel.stride, 1);
+  const output = toThree(out.shape.slice(2), 1);
+  const stride = transposed ? map3(() => 1) : step;
+  return {
+    batch: out.shape[0]!,
+    groups,
+    channels: x.shape[1]! / groups,
+    filters: out.shape[1]! / groups,
+    input: toThree(x.shape.slice(2), 1),
+    output,
+    window,
+    stride,
+    dilation,
+    // The adjoint is the convolution of the spread input with the turned window.
+    before: transposed ? map3((d) => dilation[d] * (window[d] - 1) - padding[d]) : padding,
+    holes: transposed ? step : map3(() => 1),
+    padded: map3((d) => (output[d] - 1) * stride[d] + dilation[d] * (window[d] - 1) + 1),
+  };
+}
+
+/** Strides in elements: batch, channel, three dims. */
+const stridesOf = (v: View): readonly number[] => [
+  v.strides[0]!,
+  v.strides[1]!,
+  ...toThree(v.strides.slice(2), 0),
+];
+
+/** (bases, taps, k, target, panels, x): gathers x[base + tap] for a panel's columns and k taps. */
+function buildGather(products: Products, columns: number, bytes: number): Exports[string] {
+  const m = new Module();
+  m.fn('gather', Array(6).fill('i32'), [], (fn) => {
+    const [bases, taps, k, target, panels, x] = Array.from({ length: 6 }, (_, i) => fn.param(i)) as [
+      Val, Val, Val, Val, Val, Val,
+    ]; // biome-ignore format: six parameters
+    const at = Array.from({ length: columns }, () => fn.local('i32'));
+    const tap = fn.local('i32');
+    const left = fn.local('i32');
+    const offset = fn.local('i32');
+    const [lane, loadOp, storeOp] =
+      bytes === 4 ? (['f32', 0x2a, 0x38] as const) : (['f64', 0x2b, 0x39] as const);
+    const run = (body: () => void): void => {
+      tap.set(taps);
+      left.set(k);
+      fn.doWhile(
+        () => {
+          offset.set(fn.loadI32(tap));
+          body();
+          tap.inc(4);
+          target.inc(columns * bytes);
+          left.inc(-1);
+        },
+        () => left.ne(0),
+      );
+    };
+    const byOne = (): void =>
+      run(() =>
+        at.forEach((p, j) => {
+          fn.store(storeOp, target, fn.load(lane, loadOp, p.add(offset)), j * bytes);
+        }),
+      );
+    const vector = (j: number): void =>
+      fn.store(0x10b, target, fn.load('f32x4', 0x100, at[j]!.add(offset)), j * bytes);
+    fn.doWhile(
+      () => {
+        at.forEach((p, j) => {
+          p.set(fn.loadI32(bases, 4 * j).add(x));
+        });
+        if (bytes !== 4) byOne();
+        else {
+          // Positions in one row of a dense input are neighbours.
+          const dense = (from: number): Val => {
+            let all = at[from + 1]!.sub(at[from]!).eq(4);
+            for (let j = from + 2; j < from + 4; j++) all = all.and(at[j]!.sub(at[j - 1]!).eq(4));
+            return all;
+          };
+          fn.if(
+            dense(0).and(dense(4)),
+            () =>
+              run(() => {
+                vector(0);
+                vector(4);
+              }),
+            () =>
+              fn.if(
+                dense(0),
+                () =>
+                  run(() => {
+                    vector(0);
+                    for (let j = 4; j < 8; j++)
+                      fn.store(storeOp, target, fn.load(lane, loadOp, at[j]!.add(offset)), j * bytes);
+                  }),
+                byOne,
+              ),
+          );
+        }
+        bases.inc(4 * columns);
+        panels.inc(-1);
+      },
+      () => panels.ne(0),
+    );
+  });
+  return instantiate(products.heap, m).gather!;
+}
+
+/** Offsets of all taps and of all positions of one image, in bytes. */
+interface Tables {
+  readonly key: string;
+  readonly taps: Int32Array;
+  readonly bases: Int32Array;
+}
+
+function buildTables(g: Geometry, strides: readonly number[], bytes: number, images: number): Tables {
+  const { window, dilation, stride, output, channels } = g;
+  const taps = new Int32Array(channels * numel(window));
+  let t = 0;
+  for (let c = 0; c < channels; c++)
+    for (let i = 0; i < window[0]; i++)
+      for (let j = 0; j < window[1]; j++)
+        for (let l = 0; l < window[2]; l++)
+          taps[t++] =
+            bytes *
+            (c * strides[1]! +
+              i * dilation[0] * strides[2]! +
+              j * dilation[1] * strides[3]! +
+              l * dilation[2] * strides[4]!);
+  // Whole panels: what is behind the last position repeats it.
+  const count = images * numel(output);
+  const bases = new Int32Array(Math.ceil(count / 8) * 8);
+  let b = 0;
+  for (let n = 0; n < images; n++)
+    for (let i = 0; i < output[0]; i++)
+      for (let j = 0; j < output[1]; j++)
+        for (let l = 0; l < output[2]; l++)
+          bases[b++] =
+            bytes *
+            (n * strides[0]! +
+              i * stride[0] * strides[2]! +
+              j * stride[1] * strides[3]! +
+              l * stride[2] * strides[4]!);
+  bases.fill(bases[count - 1]!, count);
+  return { key: '', taps, bases };
+}
+
+export function compileConv(products: Products, kernel: ConvKernel): Executable {
+  const { heap, scratch } = products;
+  const { dtype, transposed, dims, finish } = kernel;
+  const accumulate = kernel.accumulate;
+  if (!isAccumulate(accumulate)) throw new Error(`wasm: conv does not accumulate in ${accumulate}`);
+  const { bytes } = dtypes[accumulate];
+  const outDtype = finish ? finish.dtype : dtype;
+  const last = finish ?? (outDtype === accumulate ? undefined : castTo(accumulate, outDtype));
+  const epilogue = last ? pointwise(heap, [last], dims + 2) : undefined;
+  const plain = copier(heap, accumulate, accumulate, dims + 2);
+  const spread = copier(heap, dtype, accumulate, 5);
+  const turn = copier(heap, dtype, accumulate, 6);
+  const depthwise = accumulate === 'float32' ? new Depthwise(heap) : undefined;
+  let gather: Exports[string] | undefined;
+  let tables: Tables | undefined;
+
+  /** Weights as dense rows [group, filter, channel and tap]. */
+  const weights = (w: View, g: Geometry): number => {
+    if (!transposed && dtype === accumulate && isContiguous(w)) return pointerOf(w);
+    const s = stridesOf(w);
+    const shape = [g.groups, g.filters, g.channels, ...g.window];
+    const target = scratch.get('weights', numel(shape) * bytes);
+    const to = scratchView(target, accumulate, shape, contiguousStrides(shape));
+    const strides = transposed
+      ? [g.channels * s[0]!, s[1]!, s[0]!, -s[2]!, -s[3]!, -s[4]!]
+      : [g.filters * s[0]!, s[0]!, s[1]!, s[2]!, s[3]!, s[4]!];
+    const end = transposed
+      ? (g.window[0] - 1) * s[2]! + (g.window[1] - 1) * s[3]! + (g.window[2] - 1) * s[4]!
+      : 0;
+    turn([to], [{ memory: w.memory, dtype: w.dtype, shape, strides, offset: w.offset + end }]);
+    return target;
+  };
+
+  /** Channels `from` on of some images in a padded copy: [image, channel, …]. */
+  const pad = (x: View, g: Geometry, image: number, images: number, from: number, count: number): number => {
+    const { padded, before, holes, input } = g;
+    const shape = [images, count, ...padded];
+    const strides = contiguousStrides(shape);
+    const target = scratch.get('input', numel(shape) * bytes);
+    heap.u8.fill(0, target, target + numel(shape) * bytes);
+    const first = map3((d) => (before[d] < 0 ? Math.ceil(-before[d] / holes[d]) : 0));
+    const size = map3(
+      (d) => Math.min(input[d] - 1, Math.floor((padded[d] - 1 - before[d]) / holes[d])) - first[d] + 1,
+    );
+    if (size.some((n) => n <= 0)) return target;
+    const s = stridesOf(x);
+    let start = 0;
+    let offset = x.offset + image * s[0]! + from * s[1]!;
+    for (let d = 0; d < 3; d++) {
+      start += (first[d]! * holes[d]! + before[d]!) * strides[2 + d]!;
+      offset += first[d]! * s[2 + d]!;
+    }
+    const block = [images, count, ...size];
+    const spaced = strides.map((v, i) => (i < 2 ? v : v * holes[i - 2]!));
+    spread(
+      [scratchView(target + start * bytes, accumulate, block, spaced)],
+      [{ memory: x.memory, dtype: x.dtype, shape: block, strides: s, offset }],
+    );
+    return target;
+  };
+
+  /** A view's images `image` on and channels `channel` on. */
+  const part = (v: View, image: number, images: number, channel: number, channels: number): View => ({
+    memory: v.memory,
+    dtype: v.dtype,
+    shape: [images, channels, ...v.shape.slice(2)],
+    strides: v.strides,
+    offset: v.offset + image * v.strides[0]! + channel * v.strides[1]!,
+  });
+
+  return (outputs, inputs, scalars) => {
+    const out = outputs[0]!;
+    const [x, w] = inputs as [View, View];
+    if (numel(out.shape) === 0) return;
+    const g = geometryOf(kernel, x, w, out);
+    const { groups, channels, filters, batch } = g;
+    const positions = numel(g.output);
+    const taps = channels * numel(g.window);
+    const isDense = out.strides.slice(2).every((s, d) => {
+      const n = out.shape[2 + d]!;
+      return n === 1 || s === numel(out.shape.slice(3 + d));
+    });
+    const direct = outDtype === accumulate && isDense && !inputs.some((v) => v.memory === out.memory);
+    const needsCopy =
+      dtype !== accumulate ||
+      g.before.some((n) => n !== 0) ||
+      g.holes.some((n) => n !== 1) ||
+      g.padded.some((n, d) => n > g.input[d]!);
+    const rows = weights(w, g);
+
+    if (direct && depthwise && channels === 1 && taps > 0 && depthwise.accepts(g)) {
+      const planeBytes = numel(needsCopy ? g.padded : g.input) * bytes;
+      const some = Math.max(1, Math.min(groups, Math.floor((1 << 19) / planeBytes)));
+      for (let n = 0; n < batch; n++)
+        for (let c = 0; c < groups; c += some) {
+          const count = Math.min(some, groups - c);
+          const s = needsCopy ? contiguousStrides([count, ...g.padded]) : stridesOf(x).slice(1);
+          if (s[3] !== 1) break;
+          const from = needsCopy ? pad(x, g, n, 1, c, count) : pointerOf(part(x, n, 1, c, count));
+          const to = pointerOf(part(out, n, 1, c * filters, 1));
+          depthwise.run(g, count, from, s, to, out.strides[1]! * bytes, rows + c * filters * taps * bytes);
+        }
+      if (needsCopy || stridesOf(x)[4] === 1) {
+        epilogue?.([out], [out, ...inputs.slice(2)], scalars);
+        return;
+      }
+    }
+
+    const gemm: Gemm = products.gemm(accumulate as Accumulate);
+    const imageBytes = groups * channels * numel(g.padded) * bytes;
+    let images = needsCopy ? Math.max(1, Math.min(batch, Math.floor(INPUT_BYTES / imageBytes))) : batch;
+    // Images of few positions share their panels; else one after the other, written where they belong.
+    if (positions >= FEW_POSITIONS && direct) images = 1;
+    else images = Math.max(1, Math.min(images, Math.ceil((4 * NC) / positions)));
+    const panelBytes = gemm.columns * bytes;
+    const panels = scratch.get('b', (NC / gemm.columns) * panelBytes * KC);
+    const tableAt = scratch.get('tables', 4 * (taps + images * positions + 16));
+    const merges = images > 1 || !direct;
+    for (let n = 0; n < batch; n += images) {
+      const some = Math.min(images, batch - n);
+      const total = some * positions;
+      const strides = needsCopy ? contiguousStrides([some, groups * channels, ...g.padded]) : stridesOf(x);
+      const from = needsCopy
+        ? pad(x, g, n, some, 0, groups * channels)
+        : pointerOf(x) + n * strides[0]! * bytes;
+      const rowsOfInput =
+        numel(g.window) === 1 && g.stride.every((s) => s === 1) && some === 1 && isFlat(g, strides);
+      if (!rowsOfInput && taps > 0) {
+        const key = `${strides}|${g.output}|${g.window}|${g.stride}|${g.dilation}|${channels}|${some}`;
+        if (tables?.key !== key) tables = { ...buildTables(g, strides, bytes, some), key };
+        heap.i32.set(tables.taps, tableAt >> 2);
+        heap.i32.set(tables.bases, (tableAt >> 2) + taps);
+        gather ??= buildGather(products, gemm.columns, bytes);
+      }
+      for (let group = 0; group < groups; group++) {
+        const source = from + group * channels * strides[1]! * bytes;
+        const a = {
+          pointer: rows + group * filters * taps * bytes,
+          row: taps * bytes,
+          column: bytes,
+        };
+        const c = merges
+          ? { pointer: scratch.get('c', filters * total * bytes), row: total * bytes, column: bytes }
+          : {
+              pointer: pointerOf(part(out, n, 1, group * filters, 1)),
+              row: out.strides[1]! * bytes,
+              column: bytes,
+            };
+        if (taps === 0) zero(c.pointer, c.row, filters, total * bytes);
+        for (let j = 0; j < total && taps > 0; j += NC) {
+          const columns = Math.min(NC, total - j);
+          for (let l = 0; l < taps; l += KC) {
+            const depth = Math.min(KC, taps - l);
+            if (rowsOfInput)
+              gemm.pack(
+                {
+                  pointer: source + (l * strides[1]! + j) * bytes,
+                  row: strides[1]! * bytes,
+                  column: bytes,
+                },
+                depth,
+                columns,
+                panels,
+              );
+            else
+              gather!(
+                tableAt + 4 * (taps + j),
+                tableAt + 4 * l,
+                depth,
+                panels,
+                Math.ceil(columns / gemm.columns),
+                source,
+              );
+            gemm.packed(
+              filters,
+              columns,
+              depth,
+              { ...a, pointer: a.pointer + l * bytes },
+              panels,
+              depth * panelBytes,
+              { ...c, pointer: c.pointer + j * bytes },
+              l > 0,
+            );
+          }
+        }
+        if (!merges) continue;
+        const to = part(out, n, some, group * filters, filters);
+        const sums = scratchView(c.pointer, accumulate, to.shape, [
+          positions,
+          total,
+          ...contiguousStrides(out.shape.slice(2)),
+        ]);
+        const others = inputs.slice(2).map((v) => part(v, n, some, group * filters, filters));
+        if (epilogue) epilogue([to], [sums, ...others], scalars);
+        else plain([to], [sums]);
+      }
+    }
+    if (!merges) epilogue?.([out], [out, ...inputs.slice(2)], scalars);
+    for (const role of ['input', 'c', 'weights']) scratch.trim(role);
+  };
+
+  function zero(pointer: number, row: number, count: number, length: number): void {
+    for (let i = 0; i < count; i++) heap.u8.fill(0, pointer + i * row, pointer + i * row + length);
+  }
+}
+
+/** Whether a channel's positions are one dense run. */
+const isFlat = (g: Geometry, strides: readonly number[]): boolean =>
+  strides[4] === 1 &&
+  (g.output[1] === 1 || strides[3] === g.output[2]) &&
+  (g.output[0] === 1 || strides[2] === g.output[1] * g.output[2]);
+
+export type { Geometry };

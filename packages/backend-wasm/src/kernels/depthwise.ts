@@ -1,0 +1,127 @@
+/** Depthwise convolution of float32: each channel by its own window, four outputs of a row at a time. */
+import { Module } from '../asm/module.ts';
+import type { Val } from '../asm/val.ts';
+import type { Heap } from '../memory/heap.ts';
+import type { Geometry } from './conv.ts';
+import { type Exports, instantiate } from './engine.ts';
+
+/** A row of outputs: (x, row step of x, out, weights, outputs): `outputs` is at least 4. */
+function build(heap: Heap, height: number, width: number, stride: number, dilation: number): Exports[string] {
+  const m = new Module();
+  const row = m.fn(undefined, Array(5).fill('i32'), [], (fn) => {
+    const [x, step, out, weights, outputs] = Array.from({ length: 5 }, (_, i) => fn.param(i)) as [
+      Val, Val, Val, Val, Val,
+    ]; // biome-ignore format: five parameters
+    const rows = Array.from({ length: height }, (_, i) => (i === 0 ? x : fn.local('i32')));
+    for (let i = 1; i < height; i++) rows[i]!.set(rows[i - 1]!.add(step));
+    const left = fn.local('i32');
+    left.set(outputs);
+    const back = fn.local('i32');
+    fn.doWhile(
+      () => {
+        const acc = fn.local('f32x4');
+        fn.zero(acc);
+        for (let i = 0; i < height; i++)
+          for (let j = 0; j < width; j++) {
+            const at = 4 * j * dilation;
+            const first = fn.load('f32x4', 0x100, rows[i]!, at);
+            // Every second of eight.
+            const v =
+              stride === 1
+                ? first
+                : first.shuffle32(fn.load('f32x4', 0x100, rows[i]!, at + 12), [0, 2, 5, 7]);
+            acc.set(acc.add(v.mul(fn.load('f32x4', 0x109, weights, 4 * (i * width + j)))));
+          }
+        fn.store(0x10b, out, acc);
+        left.inc(-4);
+        // The last four may overlap those before: back by what is too much.
+        back.set(fn.select(left.lt(4), left.sub(4), fn.i32(0)));
+        fn.if(left.le(0), () => back.set(0));
+        for (const r of rows) r.inc(back.add(4).mul(4 * stride));
+        out.inc(back.add(4).mul(4));
+        left.set(fn.select(left.gt(0).and(left.lt(4)), fn.i32(4), left));
+      },
+      () => left.gt(0),
+    );
+  });
+  m.fn('planes', Array(10).fill('i32'), [], (fn) => {
+    const [x, plane, lineStep, tapStep, out, outPlane, weights, planes, lines, outputs] = Array.from(
+      { length: 10 },
+      (_, i) => fn.param(i),
+    ) as [Val, Val, Val, Val, Val, Val, Val, Val, Val, Val];
+    const p = fn.local('i32');
+    const q = fn.local('i32');
+    const left = fn.local('i32');
+    fn.doWhile(
+      () => {
+        p.set(x);
+        q.set(out);
+        left.set(lines);
+        fn.doWhile(
+          () => {
+            fn.call(row, [p, tapStep, q, weights, outputs]).put();
+            p.inc(lineStep);
+            q.inc(outputs.mul(4));
+            left.inc(-1);
+          },
+          () => left.ne(0),
+        );
+        x.inc(plane);
+        out.inc(outPlane);
+        weights.inc(4 * height * width);
+        planes.inc(-1);
+      },
+      () => planes.ne(0),
+    );
+  });
+  return instantiate(heap, m).planes!;
+}
+
+export class Depthwise {
+  private readonly variants = new Map<string, Exports[string]>();
+  constructor(private readonly heap: Heap) {}
+
+  /** Two window dims (or one), steps of 1 or 2 along the row, rows of four or more, windows that are not huge. */
+  accepts({ filters, output, window, stride, padded }: Geometry): boolean {
+    return (
+      filters === 1 &&
+      window[0] === 1 &&
+      output[0] === 1 &&
+      padded[0] === 1 &&
+      output[2] >= 4 &&
+      (stride[2] === 1 || stride[2] === 2) &&
+      window[1] * window[2] <= 64
+    );
+  }
+
+  /** `count` channels; strides are those of x per channel and dim, in elements. */
+  run(
+    { window, stride, dilation, output }: Geometry,
+    count: number,
+    x: number,
+    strides: readonly number[],
+    out: number,
+    outPlane: number,
+    weights: number,
+  ): void {
+    const key = `${window[1]},${window[2]},${stride[2]},${dilation[2]}`;
+    let planes = this.variants.get(key);
+    if (!planes) {
+      planes = build(this.heap, window[1], window[2], stride[2], dilation[2]);
+      this.variants.set(key, planes);
+    }
+    const line = strides[2]! * 4;
+    planes(
+      x,
+      strides[0]! * 4,
+      line * stride[1],
+      line * dilation[1],
+      out,
+      outPlane,
+      weights,
+      count,
+      output[1],
+      output[2],
+    );
+  }
+}
