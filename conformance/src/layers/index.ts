@@ -2,9 +2,7 @@
 import type { Layer } from '../case.ts';
 import { autogradLayer } from './autograd.ts';
 import { jit } from './jit.ts';
-import { jit } from './jit.ts';
 import { kernels } from './kernels/index.ts';
-import { models } from './models.ts';
 import { models } from './models.ts';
 import { opsLayer } from './ops.ts';
 import { aliasingLayer } from './programs.ts';
