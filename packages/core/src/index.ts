@@ -27,6 +27,10 @@ export * from './errors.ts';
 export { X } from './expr/build.ts';
 export { differentiate } from './expr/differentiate.ts';
 export { type ComputeType, computeType, type Expr, type ScalarOp, scalarOps } from './expr/expr.ts';
+export { type Callable, callable } from './module/callable.ts';
+export { type IncompatibleKeys, isModule, Module } from './module/module.ts';
+export { isParameter, Parameter } from './module/parameter.ts';
+export { readSource, type Source, setPathReader } from './module/source.ts';
 export * from './random/index.ts';
 export * from './schema/index.ts';
 export * from './serialization/index.ts';
@@ -53,7 +57,9 @@ export {
 } from './tensor/device.ts';
 export * from './tensor/dtype.ts';
 export * from './tensor/float16.ts';
+export * from './tensor/format.ts';
 export * from './tensor/host.ts';
+export type { Index, Slice } from './tensor/indexing.ts';
 export * from './tensor/layout.ts';
 export {
   type Category,

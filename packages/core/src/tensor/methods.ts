@@ -8,8 +8,11 @@ import { fromTypedArray } from './create.ts';
 import { backendOf, Device } from './device.ts';
 import type { DType, TypedArray } from './dtype.ts';
 import { dtypes } from './dtype.ts';
-import { data, type HostNumber, item, type NestedNumbers, readRaw, tolist } from './host.ts';
+import { canReadNow, data, dataNow, type HostNumber, item, type NestedNumbers, readRaw, tolist } from './host.ts';
+import { formatTensor } from './format.ts';
+import { at, type Index, setAt } from './indexing.ts';
 import { sameShape } from './layout.ts';
+import { get_default_dtype, type Scalar } from './promotion.ts';
 import { Tensor } from './tensor.ts';
 
 export interface TensorExtras {
@@ -31,8 +34,29 @@ export interface TensorExtras {
   equal(other: Tensor): Promise<boolean>;
   /** Whether all elements agree within `atol + rtol * |other|`; waits for the values. */
   allclose(other: Tensor, rtol?: number, atol?: number, equal_nan?: boolean): Promise<boolean>;
+  /** `x[index]`: integers, `'1:5:2'`, `'...'`, null, index tensors; a promise where a mask is among them. */
+  at(...index: Index[]): Tensor;
+  /** `x[index] = value`, and returns x. */
+  set_at(index: Index[], value: Tensor | Scalar | readonly unknown[]): Tensor;
+  /** As PyTorch prints it: the values where the host can read them. */
+  toString(): string;
+  /** In another dtype (the tensor itself where it has it), or in that of `other`. */
+  to(target: DType | Tensor, ...rest: unknown[]): Tensor;
+  to(options: { dtype?: DType | null; copy?: boolean; memory_format?: string | null }): Tensor;
   /** On another device, as a promise, since leaving one is a read. */
-  to(device: Device | Backend): Promise<Tensor>;
+  to(device: Device | Backend | string): Promise<Tensor>;
+}
+
+const inspect = Symbol.for('nodejs.util.inspect.custom');
+
+function describe(t: Tensor): string {
+  const readable = canReadNow(t) && t.backend.name !== 'meta' && !t.storage.isFreed;
+  return formatTensor(readable ? dataNow(t.detach()) : null, t.shape, t.dtype, {
+    ...(t.backend.deviceType !== 'cpu' && { device: t.backend.deviceType }),
+    grad_fn: t.grad_fn?.name ?? null,
+    requires_grad: t.requires_grad,
+    default_dtype: get_default_dtype(),
+  });
 }
 
 const isDevice = (value: unknown): boolean =>
@@ -83,12 +107,28 @@ export function installExtras(): void {
     async allclose(other: Tensor, rtol = 1e-5, atol = 1e-8, equal_nan = false) {
       return (await item(this.isclose(other, rtol, atol, equal_nan).all())) as boolean;
     },
+    at(...index: Index[]) {
+      return at(this, index);
+    },
+    set_at(index: Index[], value: Tensor) {
+      return setAt(this, index, value);
+    },
+    toString() {
+      return describe(this);
+    },
+    [inspect]() {
+      return describe(this);
+    },
     to(...args: unknown[]) {
       if (args.length === 1 && isDevice(args[0])) return move(this, args[0] as Device);
       return convert.apply(this, args as never);
     },
   };
-  for (const [name, value] of Object.entries(extras))
-    Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true });
+  for (const name of Reflect.ownKeys(extras))
+    Object.defineProperty(Tensor.prototype, name, {
+      value: extras[name as string],
+      writable: true,
+      configurable: true,
+    });
 }
 installExtras();

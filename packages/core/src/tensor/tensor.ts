@@ -4,6 +4,7 @@ import type { Node } from '../autograd/node.ts';
 import type { Backend, Memory, View } from '../backend/backend.ts';
 import { TorchError } from '../errors.ts';
 import type { Methods } from '../generated/methods.ts';
+import type { TensorExtras } from './methods.ts';
 import { type Device, deviceOf } from './device.ts';
 import { type DType, isFloat } from './dtype.ts';
 import { numelOf, type Shape } from './layout.ts';
@@ -119,4 +120,4 @@ export class Tensor implements View {
 }
 
 /** The operators as methods, generated from their schemas. */
-export interface Tensor extends Methods {}
+export interface Tensor extends Methods, TensorExtras {}

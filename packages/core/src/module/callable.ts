@@ -1,0 +1,11 @@
+/** Classes that may be called without `new`, as Python's are. */
+
+// biome-ignore lint/suspicious/noExplicitAny: any constructor
+type Constructor = new (...args: any[]) => any;
+
+/** A class that makes an instance with and without `new`. */
+export type Callable<C extends Constructor> = C & ((...args: ConstructorParameters<C>) => InstanceType<C>);
+
+/** Lets a class be called without `new`; only the class is wrapped, not its instances. */
+export const callable = <C extends Constructor>(cls: C): Callable<C> =>
+  new Proxy(cls, { apply: (target, _, args) => new target(...args) }) as Callable<C>;
