@@ -1,12 +1,12 @@
 // Gets the LibTorch addon ready: builds it over the LibTorch that is here, or over Debian's, fetched when allowed.
 import { existsSync } from 'node:fs';
-import { run, say, seconds, sources } from './shell.mjs';
+import { run, say, sources } from './shell.mjs';
 
 const packages = ['libtorch-dev', 'libopenblas0-pthread', 'g++', 'cmake', 'make'];
 
 /** The addon's own builder: does nothing when the cache holds it, and says in its last line what is missing. */
-const build = (show, ...args) =>
-  run(process.execPath, [...sources, 'scripts/build-libtorch.ts', ...args], { show });
+const build = () =>
+  run(process.execPath, [...sources, 'scripts/build-libtorch.ts'], { show: 'prefixed', name: 'setup' });
 
 const lastLine = (text) => text.trim().split('\n').pop();
 
@@ -23,12 +23,8 @@ const whyNoApt = () =>
  * `fetch` allows `apt-get install`: the tests want every backend, `npm start` makes do with what is here.
  */
 export async function prepareLibTorch({ fetch }) {
-  const began = Date.now();
-  const first = await build('quiet', '--quiet');
-  if (first.code === 0) {
-    say(`setup: ${lastLine(first.output)} (${seconds(began)})`);
-    return undefined;
-  }
+  const first = await build();
+  if (first.code === 0) return undefined;
   const reason = lastLine(first.output);
   if (!fetch) return reason;
   const refusal = whyNoApt();
@@ -40,8 +36,6 @@ export async function prepareLibTorch({ fetch }) {
   await apt('update', '-q');
   const { code } = await apt('install', '-q', '-y', '--no-install-recommends', ...packages);
   if (code !== 0) return `${reason} (and apt-get could not install LibTorch: above)`;
-  const second = await build('failure');
-  if (second.code !== 0) return lastLine(second.output);
-  say(`setup: LibTorch installed and its addon built in ${seconds(began)}`);
-  return undefined;
+  const second = await build();
+  return second.code === 0 ? undefined : lastLine(second.output);
 }

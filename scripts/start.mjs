@@ -7,7 +7,7 @@ import { root, say, sources } from './shell.mjs';
 
 await install();
 const withoutLibTorch = await prepareLibTorch({ fetch: false });
-if (withoutLibTorch) say(`setup: without the libtorch backend: ${withoutLibTorch}`);
+if (withoutLibTorch) say('setup: going on without the libtorch backend');
 
 const job = [...sources, 'examples/digits/src/main.ts', ...process.argv.slice(2)];
 const child = spawn(process.execPath, job, { cwd: root, stdio: 'inherit' });
