@@ -12,8 +12,9 @@ import type { Val } from '../asm/val.ts';
 import { load, store } from '../lower/element.ts';
 import { FAULT_INDEX, scalarOp } from '../lower/scalar.ts';
 import { FAULT, type Heap } from '../memory/heap.ts';
-import { type Loop, loopOf, merged, numel, ordered, pointerOf } from '../memory/layout.ts';
+import { contiguousStrides, type Loop, loopOf, merged, numel, ordered, pointerOf } from '../memory/layout.ts';
 import { checkFault, instantiate } from './engine.ts';
+import { copier } from './matmul.ts';
 import { LOOP, odometer, SCALARS, writeLoop } from './odometer.ts';
 
 /** The indexed dim's size and the byte step of one index stand where scalars do. */
@@ -131,14 +132,42 @@ export function compileGather(heap: Heap, { dim, dtype }: GatherKernel): Executa
 const combineOps = { sum: 'add', prod: 'mul', min: 'min', max: 'max' } as const;
 const boolOps = { sum: 'or', prod: 'and', min: 'and', max: 'or' } as const;
 
-export function compileScatter(heap: Heap, { dim, dtype, combine }: ScatterKernel): Executable {
+/** 16-bit floats add up in float32 and are rounded once. */
+export function compileScatter(heap: Heap, kernel: ScatterKernel): Executable {
+  const { dtype, combine, rank } = kernel;
+  const is16 = dtype === 'float16' || dtype === 'bfloat16';
+  if (!is16 || (combine !== 'sum' && combine !== 'prod')) return scatterInto(heap, kernel, dtype);
+  const into = scatterInto(heap, kernel, 'float32');
+  const widen = copier(heap, dtype, 'float32', rank);
+  const round = copier(heap, 'float32', dtype, rank);
+  return (outputs, inputs) => {
+    const out = outputs[0]!;
+    const block = heap.allocate('float32', numel(out.shape));
+    const wide: View = {
+      memory: block,
+      dtype: 'float32',
+      shape: out.shape,
+      strides: contiguousStrides(out.shape),
+      offset: 0,
+    };
+    try {
+      widen([wide], [out]);
+      into([wide], inputs);
+      round([out], [wide]);
+    } finally {
+      heap.free(block);
+    }
+  };
+}
+
+function scatterInto(heap: Heap, { dim, dtype, combine }: ScatterKernel, target: DType): Executable {
   const m = new Module();
-  const { bytes } = dtypes[dtype];
+  const { bytes } = dtypes[target];
   addCheck(m);
   m.fn('drive', [], [], (fn) => {
     const step = fn.loadI32(fn.i32(STEP)).snapshot();
     const left = fn.local('i32');
-    const target = fn.local('i32');
+    const place = fn.local('i32');
     const [from, at, to] = [fn.local('i32'), fn.local('i32'), fn.local('i32')];
     odometer(fn, LOOP, 3, ({ n, pointers, strides }) => {
       from.set(pointers[0]!);
@@ -147,13 +176,13 @@ export function compileScatter(heap: Heap, { dim, dtype, combine }: ScatterKerne
       left.set(n);
       fn.doWhile(
         () => {
-          target.set(to.add(fn.load('i64', 0x29, at).convert(0xa7, 'i32').mul(step)));
-          if (combine === 'set') copyElement(fn, dtype, target, from);
+          place.set(to.add(fn.load('i64', 0x29, at).convert(0xa7, 'i32').mul(step)));
+          if (combine === 'set') copyElement(fn, dtype, place, from);
           else {
             const op = dtype === 'bool' ? boolOps[combine] : combineOps[combine];
             const type = dtype === 'bool' ? 'bool' : dtypes[dtype].isFloat ? 'float32' : 'int32';
-            const sum = scalarOp(op, [load(fn, dtype, target).keep(), load(fn, dtype, from).keep()], type);
-            store(fn, dtype, target, sum);
+            const sum = scalarOp(op, [load(fn, target, place).keep(), load(fn, dtype, from).keep()], type);
+            store(fn, target, place, sum);
           }
           from.inc(strides[0]!);
           at.inc(strides[1]!);
