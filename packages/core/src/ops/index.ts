@@ -13,10 +13,13 @@ import { products } from './matmul.ts';
 import { norms } from './norm.ts';
 import { losses } from './loss.ts';
 import { pools } from './pool.ts';
+import { queries } from './query.ts';
 import { randoms } from './random.ts';
 import { reductions } from './reduce.ts';
 import { orders } from './sort.ts';
+import { synonymsOfKnown } from './synonyms.ts';
 import { unary } from './unary.ts';
+import { upsamples } from './upsample.ts';
 import { views } from './view.ts';
 
 for (const family of [
@@ -37,6 +40,9 @@ for (const family of [
   losses,
   orders,
   randoms,
+  queries,
+  upsamples,
 ])
   register(family);
+register(synonymsOfKnown());
 install();

@@ -1,0 +1,58 @@
+/** Second names: operators that PyTorch has under two names, made from the schemas of the first. */
+import { callOperator } from '../dispatch/call.ts';
+import { findOperator, op, type Operator } from '../dispatch/operator.ts';
+import { TorchError } from '../errors.ts';
+
+/** By the second name, overload included; what it stands for. `x_` beside `x` follows where both exist. */
+const synonyms: Record<string, string> = {
+  absolute: 'abs', absolute_: 'abs_', negative: 'neg', negative_: 'neg_', fix: 'trunc', fix_: 'trunc_',
+  arccos: 'acos', arccos_: 'acos_', arcsin: 'asin', arcsin_: 'asin_', arctan: 'atan', arctan_: 'atan_',
+  arccosh: 'acosh', arccosh_: 'acosh_', arcsinh: 'asinh', arcsinh_: 'asinh_', arctanh: 'atanh', arctanh_: 'atanh_',
+  arctan2: 'atan2', arctan2_: 'atan2_',
+  'true_divide.Tensor': 'div.Tensor', 'true_divide.Scalar': 'div.Scalar',
+  'true_divide_.Tensor': 'div_.Tensor', 'true_divide_.Scalar': 'div_.Scalar',
+  'divide.Tensor': 'div.Tensor', 'divide.Scalar': 'div.Scalar', 'divide.Tensor_mode': 'div.Tensor_mode',
+  'divide.Scalar_mode': 'div.Scalar_mode', 'divide_.Tensor': 'div_.Tensor', 'divide_.Scalar': 'div_.Scalar',
+  'divide_.Tensor_mode': 'div_.Tensor_mode', 'divide_.Scalar_mode': 'div_.Scalar_mode',
+  'multiply.Tensor': 'mul.Tensor', 'multiply.Scalar': 'mul.Scalar', 'multiply_.Tensor': 'mul_.Tensor',
+  'multiply_.Scalar': 'mul_.Scalar',
+  'subtract.Tensor': 'sub.Tensor', 'subtract.Scalar': 'sub.Scalar', 'subtract_.Tensor': 'sub_.Tensor',
+  'subtract_.Scalar': 'sub_.Scalar',
+  'greater.Tensor': 'gt.Tensor', 'greater.Scalar': 'gt.Scalar', 'greater_.Tensor': 'gt_.Tensor', 'greater_.Scalar': 'gt_.Scalar',
+  'greater_equal.Tensor': 'ge.Tensor', 'greater_equal.Scalar': 'ge.Scalar',
+  'greater_equal_.Tensor': 'ge_.Tensor', 'greater_equal_.Scalar': 'ge_.Scalar',
+  'less.Tensor': 'lt.Tensor', 'less.Scalar': 'lt.Scalar', 'less_.Tensor': 'lt_.Tensor', 'less_.Scalar': 'lt_.Scalar',
+  'less_equal.Tensor': 'le.Tensor', 'less_equal.Scalar': 'le.Scalar',
+  'less_equal_.Tensor': 'le_.Tensor', 'less_equal_.Scalar': 'le_.Scalar',
+  'not_equal.Tensor': 'ne.Tensor', 'not_equal.Scalar': 'ne.Scalar',
+  'not_equal_.Tensor': 'ne_.Tensor', 'not_equal_.Scalar': 'ne_.Scalar',
+  clip_: 'clamp_', 'clip_.Tensor': 'clamp_.Tensor',
+  'moveaxis.intlist': 'movedim.intlist',
+  special_digamma: 'digamma', special_psi: 'digamma', special_erf: 'erf', special_erfc: 'erfc', special_erfinv: 'erfinv',
+  special_exp2: 'exp2', special_expit: 'sigmoid', special_expm1: 'expm1', special_gammaln: 'lgamma', special_log1p: 'log1p',
+  special_logit: 'logit', special_logsumexp: 'logsumexp', special_sinc: 'sinc',
+  'unsafe_split.Tensor': 'split.Tensor', unsafe_split_with_sizes: 'split_with_sizes', unsafe_chunk: 'chunk',
+  'index.Tensor_hacked_twin': 'index.Tensor', '_unsafe_index.Tensor_hacked_twin': 'index.Tensor',
+}; // biome-ignore format: a table
+
+/** The alias' schema is the original's with another name; views that lose their aliasing say so in the text. */
+function textOf(alias: string, original: Operator): string {
+  const text = original.schema.text.replace(/^(\w+::)?\w+(\.\w+)?\(/, `${alias}(`);
+  const isUnsafe = alias.startsWith('unsafe_');
+  if (isUnsafe) return text.replace('Tensor(a -> *) self', 'Tensor self').replace('Tensor(a)[]', 'Tensor[]');
+  return alias.endsWith('hacked_twin') ? text.replace('Tensor?[]', 'Tensor[]') : text;
+}
+
+/** Called when the operators that they stand for are registered. */
+export const synonymsOfKnown = (): Operator[] =>
+  Object.entries(synonyms).flatMap(([alias, name]) => {
+    const original = findOperator(`aten::${name}`);
+    if (!original) throw new TorchError(`${alias} is a synonym of ${name}, which is not registered`);
+    return op(textOf(alias, original) as 'f(Tensor self) -> Tensor', {
+      define: (args) =>
+        callOperator(
+          original,
+          original.argNames.map((n) => (args as Record<string, unknown>)[n]),
+        ),
+    });
+  });
