@@ -250,8 +250,12 @@ function upsample(mode: Mode, self: Tensor, output: Shape, align: boolean, scale
   if (numelOf(self.shape) === 0) return self.new_empty([self.shape[0], self.shape[1], ...output]);
   const work = workingType(mode, self.dtype);
   let x = work === self.dtype ? self : (self.to(work) as Tensor);
-  for (let d = mode.dims - 1; d >= 0; d--) x = resampled(x, d + 2, taps[d]);
-  if (work !== self.dtype) x = isFloat(self.dtype) ? x.to(self.dtype) : x.round().clamp(0, 255).to(self.dtype);
+  for (let d = mode.dims - 1; d >= 0; d--) {
+    x = resampled(x, d + 2, taps[d]);
+    // Bytes are rounded, halves up, after each dim.
+    if (self.dtype === 'uint8' && work !== 'uint8') x = x.add(0.5).floor().clamp(0, 255);
+  }
+  x = x.to(self.dtype);
   const last = isChannelsLast(self.shape, self.strides) && !isContiguous(self.shape, self.strides);
   const out = x.contiguous({
     memory_format: last ? (mode.dims === 3 ? 'channels_last_3d' : 'channels_last') : 'contiguous_format',
