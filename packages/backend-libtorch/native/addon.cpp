@@ -36,7 +36,7 @@ using c10::Warning::set_warning_handler;
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   static Warnings warnings;
   set_warning_handler(&warnings);
-  env.SetInstanceData(new sconce::Instance());
+  env.SetInstanceData(new sconce::Instance(env));
   sconce::defineStorage(env, exports);
   sconce::defineDispatcher(env, exports);
   sconce::defineScriptModule(env, exports);

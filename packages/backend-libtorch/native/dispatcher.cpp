@@ -75,12 +75,11 @@ napi_value call(napi_env env, napi_callback_info) {
         here.wire[0] = -1;
         length = 1;
       } else {
-        Writer writer(here.storages);
-        writer.numbers.reserve(32);
+        Writer writer(here);
         writer.count(stack.size());
         for (const auto& value : stack) writer.value(value);
         TORCH_CHECK(writer.strings.empty(), "an operator returned a string");
-        length = deliver(here, std::move(writer.numbers));
+        length = writer.deliver();
       }
     }
     napi_create_uint32(env, static_cast<uint32_t>(length), &result);

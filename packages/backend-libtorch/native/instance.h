@@ -22,7 +22,10 @@ struct Operator {
  */
 class Storages {
  public:
+  explicit Storages(napi_env env) : env_(env) {}
+
   int64_t keep(c10::Storage storage) {
+    account(storage, 1);
     if (free_.empty()) {
       slots_.push_back(std::move(storage));
       return static_cast<int64_t>(slots_.size()) - 1;
@@ -40,7 +43,7 @@ class Storages {
   }
 
   void free(int64_t slot) {
-    at(slot);
+    account(at(slot), -1);
     slots_[slot] = c10::Storage();
     free_.push_back(slot);
   }
@@ -48,11 +51,21 @@ class Storages {
   int64_t live() const { return static_cast<int64_t>(slots_.size() - free_.size()); }
 
  private:
+  /** Tells V8 of large memories, so that it collects what holds them in time; small ones are not worth the call. */
+  void account(const c10::Storage& storage, int sign) {
+    const auto bytes = static_cast<int64_t>(storage.nbytes());
+    int64_t total;
+    if (bytes >= 1 << 16) napi_adjust_external_memory(env_, sign * bytes, &total);
+  }
+
+  napi_env env_;
   std::vector<c10::Storage> slots_;
   std::vector<int64_t> free_;
 };
 
 struct Instance {
+  explicit Instance(napi_env env) : storages(env) {}
+
   Storages storages;
   std::vector<Operator> operators;
   /** Strings that JavaScript sends by number: names of modes, devices, … */
@@ -62,8 +75,8 @@ struct Instance {
   double* wire = nullptr;
   size_t capacity = 0;
   Napi::Reference<Napi::ArrayBuffer> wireBuffer;
-  /** A result too long for the wire waits here until JavaScript has made a longer one. */
-  std::vector<double> pending;
+  /** Where a result is gathered; one too long for the wire waits here until JavaScript has made a longer one. */
+  std::vector<double> result;
 };
 
 inline Instance& instance(napi_env env) {

@@ -20,12 +20,11 @@ namespace {
 
 /** A result on its way to JavaScript: numbers on the wire, strings beside it. */
 Napi::Value finish(Napi::Env env, const c10::IValue& value, const Napi::Function& decode) {
-  auto& here = instance(env);
-  Writer writer(here.storages);
+  Writer writer(instance(env));
   writer.value(value);
   auto strings = Napi::Array::New(env, writer.strings.size());
   for (size_t i = 0; i < writer.strings.size(); i++) strings.Set(i, Napi::String::New(env, writer.strings[i]));
-  const auto length = deliver(here, std::move(writer.numbers));
+  const auto length = writer.deliver();
   return decode.Call({Napi::Number::New(env, static_cast<double>(length)), strings});
 }
 

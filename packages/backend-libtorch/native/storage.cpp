@@ -79,8 +79,7 @@ void setWire(const Napi::CallbackInfo& info) {
 /** `fetch()`: puts the result that was too long on the wire, which has grown meanwhile. */
 void fetch(const Napi::CallbackInfo& info) {
   auto& here = instance(info.Env());
-  std::memcpy(here.wire, here.pending.data(), std::min(here.capacity, here.pending.size()) * sizeof(double));
-  here.pending = {};
+  std::memcpy(here.wire, here.result.data(), std::min(here.capacity, here.result.size()) * sizeof(double));
 }
 
 }  // namespace

@@ -240,7 +240,7 @@ void Writer::tensor(const at::Tensor& given) {
                    " with layout ", given.layout(), " cannot cross to JavaScript");
   const at::Tensor tensor = given.is_neg() || given.is_conj() ? given.clone() : given;
   tag(Tag::tensor);
-  count(storages_.keep(tensor.storage()));
+  count(instance_.storages.keep(tensor.storage()));
   count(static_cast<int>(tensor.scalar_type()));
   count(tensor.dim());
   count(tensor.storage_offset());
@@ -307,11 +307,10 @@ void Writer::value(const c10::IValue& value) {
   TORCH_CHECK_TYPE(false, "a value of type '", value.type()->repr_str(), "' cannot cross to JavaScript");
 }
 
-size_t deliver(Instance& instance, std::vector<double> numbers) {
-  const size_t n = numbers.size();
-  if (n <= instance.capacity) std::memcpy(instance.wire, numbers.data(), n * sizeof(double));
-  else instance.pending = std::move(numbers);
-  return n;
+size_t Writer::deliver() {
+  if (numbers.size() <= instance_.capacity)
+    std::memcpy(instance_.wire, numbers.data(), numbers.size() * sizeof(double));
+  return numbers.size();
 }
 
 }  // namespace sconce

@@ -60,23 +60,23 @@ class Reader {
 
 class Writer {
  public:
-  explicit Writer(Storages& storages) : storages_(storages) {}
+  explicit Writer(Instance& instance) : numbers(instance.result), instance_(instance) { numbers.clear(); }
 
   void value(const c10::IValue& value);
   void tensor(const at::Tensor& tensor);
   void count(size_t n) { numbers.push_back(static_cast<double>(n)); }
 
-  std::vector<double> numbers;
+  /** Puts what was written on the wire. Its length goes to JavaScript, which grows the wire and fetches if it is too long. */
+  size_t deliver();
+
+  std::vector<double>& numbers;
   std::vector<std::string> strings;
 
  private:
   void tag(Tag tag) { numbers.push_back(static_cast<double>(tag)); }
   void string(const std::string& text);
 
-  Storages& storages_;
+  Instance& instance_;
 };
-
-/** Puts a finished result on the wire; its length goes to JavaScript, which grows the wire and fetches when it is too long. */
-size_t deliver(Instance& instance, std::vector<double> numbers);
 
 }  // namespace sconce

@@ -5,8 +5,8 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { TorchError } from '@sconce/core';
-import { addonFile, type Built, builtIn, cacheFolder, packageRoot } from './cache.ts';
-import { findLibTorch } from './find.ts';
+import { addonFile, type Built, builtIn, cacheFolder, findAddon, packageRoot } from './cache.ts';
+import { findLibTorch, versionOf } from './find.ts';
 
 export interface BuildOptions {
   /** Told what is going on, a line at a time. */
@@ -65,6 +65,14 @@ function reason(output: string): string {
   return (errors.length ? errors : output.trim().split('\n')).slice(0, 3).join('; ');
 }
 
+/** The addon that would be loaded, if its LibTorch is still there as it was; found without asking Python. */
+function readyAddon(): BuildResult | undefined {
+  const path = findAddon();
+  if (path === undefined) return undefined;
+  const { version, config } = builtIn(dirname(path))!;
+  return versionOf(config) === version ? { path, version, compiled: false } : undefined;
+}
+
 /**
  * Makes the addon ready to load, compiling it unless the cache has it for this LibTorch and these sources.
  * Throws `TorchError` with one line that says what is missing: LibTorch, CMake or a compiler.
@@ -73,12 +81,13 @@ export async function buildLibtorch({
   log = () => {},
   force = false,
 }: BuildOptions = {}): Promise<BuildResult> {
+  const ready = force ? undefined : readyAddon();
+  if (ready) return ready;
   const libtorch = findLibTorch();
   if (typeof libtorch === 'string') throw new TorchError(`backend-libtorch cannot be built: ${libtorch}`);
   const { version, root, config, origin } = libtorch;
   const folder = cacheFolder(version);
   const path = join(folder, addonFile);
-  if (!force && builtIn(folder)?.libtorch === root) return { path, version, compiled: false };
 
   log(`building over LibTorch ${version} of ${origin} (${config})`);
   // In a folder of its own, then renamed: several processes may build at once, and none sees half an addon.
@@ -90,7 +99,7 @@ export async function buildLibtorch({
       log,
     );
     if (code !== 0) throw new TorchError(`backend-libtorch cannot be built: ${reason(output)}`);
-    const built: Built = { version, libtorch: root };
+    const built: Built = { version, libtorch: root, config };
     writeFileSync(join(work, 'libtorch.json'), JSON.stringify(built));
     renameSync(join(work, 'build', 'Release', addonFile), join(work, addonFile));
     rmSync(join(work, 'build'), { recursive: true, force: true });

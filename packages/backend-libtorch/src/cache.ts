@@ -16,8 +16,10 @@ const napi = 8;
 /** What stands beside a built addon, in `libtorch.json`. */
 export interface Built {
   readonly version: string;
-  /** The LibTorch it is linked to. */
+  /** The LibTorch it is linked to: `$LIBTORCH`, or its prefix. */
   readonly libtorch: string;
+  /** The folder of its TorchConfig.cmake. */
+  readonly config: string;
 }
 
 const cacheRoot = (): string => join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sconce');

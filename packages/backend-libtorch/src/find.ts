@@ -27,7 +27,7 @@ const configBelow = (prefix: string): string | undefined =>
     .find((folder) => existsSync(join(folder, 'TorchConfig.cmake')));
 
 /** `PACKAGE_VERSION` as CMake reads it, without what follows the numbers (`+cpu`). */
-function versionOf(config: string): string {
+export function versionOf(config: string): string {
   const file = join(config, 'TorchConfigVersion.cmake');
   const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
   return /PACKAGE_VERSION "(\d+\.\d+(\.\d+)?)/.exec(text)?.[1] ?? 'unknown';
@@ -39,20 +39,16 @@ function at(origin: string, prefix: string): LibTorch | undefined {
 }
 
 function ofPython(): LibTorch | undefined {
-  for (const python of ['python3', '/usr/bin/python3']) {
-    try {
-      const prefix = execFileSync(python, ['-c', 'import torch; print(torch.utils.cmake_prefix_path)'], {
-        encoding: 'utf8',
-        stdio: ['ignore', 'pipe', 'ignore'],
-        timeout: 60_000,
-      }).trim();
-      const found = at(`Python's torch (${python})`, prefix);
-      if (found) return found;
-    } catch {
-      // No such Python, or one without torch: the next place may have it.
-    }
+  try {
+    const prefix = execFileSync('python3', ['-c', 'import torch; print(torch.utils.cmake_prefix_path)'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+      timeout: 60_000,
+    }).trim();
+    return at("Python's torch", prefix);
+  } catch {
+    return undefined; // no Python, or one without torch
   }
-  return undefined;
 }
 
 const ofSystem = (): LibTorch | undefined =>
@@ -65,8 +61,7 @@ const places = '$LIBTORCH, a Python torch, or the system (Debian: apt install li
 /** The LibTorch to build over, or the sentence that says why there is none. */
 export function findLibTorch(): LibTorch | string {
   const { LIBTORCH } = process.env;
-  // A Python torch costs seconds to ask, so the system's is looked for before it; $LIBTORCH overrules both.
-  const found = LIBTORCH ? at('$LIBTORCH', LIBTORCH) : (ofSystem() ?? ofPython());
+  const found = LIBTORCH ? at('$LIBTORCH', LIBTORCH) : (ofPython() ?? ofSystem());
   if (!found)
     return LIBTORCH
       ? `LIBTORCH is ${LIBTORCH}, but no TorchConfig.cmake is below it (looked in share/cmake/Torch and lib/cmake/Torch)`

@@ -50,6 +50,9 @@ const refusals: Readonly<Record<string, Refuses>> = {
   // LibTorch 1.13 scales before it subtracts the mean, and misses the zero that is left of one element.
   layer_norm: normalisesOne,
   native_layer_norm: normalisesOne,
+  // Without `sorted` LibTorch 1.13 gives the order of its hash table; PyTorch 2.6 sorts all the same.
+  _unique: ([, sorted]) => sorted !== true,
+  _unique2: ([, sorted]) => sorted !== true,
   // LibTorch 1.13 gives a scalar's `keepdim` a dim.
   aminmax: isZeroDim,
   // What PyTorch 2.6 calls an error, LibTorch 1.13 computes.

@@ -72,6 +72,12 @@ class Everything(nn.Module):
         return self.dropout(x)
 
     @torch.jit.export
+    def busy(self, x: Tensor, rounds: int) -> Tensor:
+        for _ in range(rounds):
+            x = (x @ x).clamp(0, 1)
+        return x
+
+    @torch.jit.export
     def refuse(self, x: Tensor) -> Tensor:
         if x.size(0) > 0:
             raise ValueError("no tensor is good enough")

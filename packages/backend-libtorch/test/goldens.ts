@@ -1,6 +1,7 @@
 /** PyTorch's answers, which generate.py wrote, and views made of its tensors. */
 import { readFileSync } from 'node:fs';
 import { type Backend, type DType, dtypes, type TypedArray, type View } from '@sconce/core';
+import { expect } from 'vitest';
 
 export interface GoldenTensor {
   readonly dtype: DType;
@@ -29,6 +30,18 @@ export function arrayOf({ dtype, data }: GoldenTensor): TypedArray {
   const result = new TypedArray(data.length);
   for (let i = 0; i < data.length; i++) result[i] = (dtype === 'int64' ? BigInt(data[i]) : data[i]) as never;
   return result;
+}
+
+/** Checks values against PyTorch's, within torch.testing's tolerance: another LibTorch or processor rounds otherwise. */
+export function expectValues(got: TypedArray, golden: GoldenTensor): void {
+  const want = arrayOf(golden);
+  expect(got.constructor).toBe(want.constructor);
+  expect(got.length).toBe(want.length);
+  const [rtol, atol] = dtypes[golden.dtype].isFloat ? [1.3e-6, 1e-5] : [0, 0];
+  const wrong = Array.from(got as Float64Array, Number).findIndex(
+    (value, i) => !(Math.abs(value - Number(want[i])) <= atol + rtol * Math.abs(Number(want[i]))),
+  );
+  expect(wrong < 0 || `element ${wrong}: got ${got[wrong]}, want ${want[wrong]}`).toBe(true);
 }
 
 export const stridesOf = (shape: readonly number[]): number[] =>
