@@ -34,8 +34,9 @@ async function unitTests(args) {
   const began = Date.now();
   const raw = rawFile('vitest.json');
   rmSync(raw, { force: true });
+  const env = process.stderr.isTTY ? {} : { NO_COLOR: '1' };
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${raw}`];
-  const { code } = await run(tool('vitest'), ['run', ...reporters, ...args]);
+  const { code } = await run(tool('vitest'), ['run', ...reporters, ...args], { env });
   const entry = { part: 'vitest', passed: 0, failed: 1, note: 'vitest ended without a report' };
   if (existsSync(raw)) {
     const { testResults, numPassedTests, numFailedTests, numPendingTests } = JSON.parse(
