@@ -6,7 +6,7 @@ import { checkCall, loadOn } from './jit.ts';
 const WRITERS = ['1.13', '2.6'] as const;
 
 /** Above this many bytes of weights a model is for the full tier. */
-const QUICK_BYTES = 50e6;
+const QUICK_BYTES = 16e6;
 
 async function* cases({ backend, files, wantsName }: LayerContext): AsyncGenerator<Case> {
   for (const writer of WRITERS)
