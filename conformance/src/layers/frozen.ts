@@ -17,6 +17,8 @@ export interface FrozenTensor {
   readonly a?: number;
   /** Of an output: it is that very tensor. */
   readonly is?: boolean;
+  /** Of an output: its values are not compared, the operator chooses freely among equal elements. */
+  readonly any?: boolean;
 }
 
 /** An argument or a result: JSON integers are ints, `f` floats, `i` ints past 2^53, `t` tensors. */
