@@ -5,7 +5,11 @@ import zlib
 import torch
 from torch.utils._pytree import tree_flatten
 
+from quality import ACCURACY, close, in_double
 from record import Stored
+
+# PyTorch's gradient of as_strided_scatter reaches elements that the call overwrote.
+NO_GRADIENT = {'as_strided_scatter'}
 
 SECOND_ORDER_ELEMENTS = 500
 
@@ -16,7 +20,7 @@ def noise(like, key, i):
 
 
 def differentiable(call):
-    if call.mutable or call.error:
+    if call.mutable or call.error or call.base in NO_GRADIENT:
         return []
     return [i for i, x in enumerate(call.inputs) if x.dtype.is_floating_point]
 
@@ -56,7 +60,8 @@ def gradients(call, key):
         wrt = accepted(call, candidates)
         if not wrt:
             return None
-        second = sum(call.inputs[i].flat.numel() for i in wrt) <= SECOND_ORDER_ELEMENTS
+        wrt = reaching(call, wrt)
+        second = not call.source.endswith('/kinks') and sum(call.inputs[i].flat.numel() for i in wrt) <= SECOND_ORDER_ELEMENTS
         torch.manual_seed(0)
         tensors, out = outputs(call, wrt)
         # What is kept is what a call that records gradients puts out: attention, for one, takes another way then.
@@ -73,12 +78,34 @@ def gradients(call, key):
             results = (grad, None, None)
         grad, cot2, grad2 = results
     store = lambda xs: [None if x is None else Stored(x) for x in xs]  # noqa: E731
-    if all(g is None for g in grad):
+    if all(g is None for g in grad) or not accurate(call, wrt, cot, grad):
         return None
     extra = {'wrt': wrt, 'cot': store(cot), 'grad': store(grad)}
     if grad2 is not None:
         extra['cot2'], extra['grad2'] = store(cot2), store(grad2)
     return extra
+
+
+def reaching(call, wrt):
+    """Without the inputs of a backward operator whose gradient is zero whatever comes: PyTorch fills those with zeros or not."""
+    if '_backward' not in call.base:
+        return wrt
+    tensors, out = outputs(call, wrt)
+    live = [o for o in out if o.requires_grad]
+    grad = torch.autograd.grad(live, [tensors[i] for i in wrt], [torch.ones_like(o) for o in live], allow_unused=True)
+    return [i for i, g in zip(wrt, grad) if g is not None and bool(g.any())] or wrt
+
+
+def accurate(call, wrt, cot, grad):
+    """False where PyTorch's own gradients miss those that it computes in float64."""
+    dtype = call.dtype
+    if dtype not in ACCURACY:
+        return True
+    tensors, result = in_double(call, dtype, wrt)
+    out = [x for x in tree_flatten(result)[0] if isinstance(x, torch.Tensor)]
+    live = [(o, c.detach().to(o.dtype)) for o, c in zip(out, cot) if c is not None]
+    want = torch.autograd.grad([o for o, _ in live], [tensors[i] for i in wrt], [c for _, c in live], allow_unused=True)
+    return all(g is None or w is None or close(g.detach(), w, dtype) for g, w in zip(grad, want))
 
 
 def first_and_second(live, leaves, key):

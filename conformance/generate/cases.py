@@ -69,6 +69,8 @@ class File:
         out['n'] = x.flat.numel()
         if x.group is not None:
             out['g'] = x.group
+        if x.free:
+            out['any'] = True
         return out
 
     def add(self, call, extra=None):

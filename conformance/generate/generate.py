@@ -48,6 +48,8 @@ JSON: `{"format":1,"op":"add","cases":[Case,…]}`
 - `a` (outputs only): the output shares memory with in[a] (view, or the in-place result); then `o`/`st` are relative to in[a]'s storage as stored here, and `b`,`n` are absent for mutated/in-place
   results (values: mutated[a]) and for pure views (values: in[a]'s storage).
 - `sameAs` (outputs only): output IS the very tensor in[a] (`{"a":0,"is":true}`).
+- `any`: true (outputs only): which index is chosen among equal values is free (topk, kthvalue, median, mode at ties): shape and dtype
+  are compared, values are not.
 - Elements of a storage that no index reaches are zeros; outputs are stored over their span only (`o` 0).
 
 ## Value
@@ -68,6 +70,7 @@ import torch
 import extra
 from autograd import gradients
 from cases import NAME, File, write_manifest
+from quality import accurate, keeps_its_shape, mark_ties, moderate
 from record import Recorder, Unrecordable
 from samples import (MAIN, SEED, SIDE, entries, record_edges, record_entry, record_errors, record_failure, seed,
                      spread)
@@ -145,11 +148,14 @@ class Collection:
 
 
 def settled(call):
-    """Runs the call by itself; False where it cannot be, or where its outcome is not a function of its arguments."""
+    """Runs the call by itself; False where it cannot be, or where its outcome is nothing to hold others to."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
-            return call.replay()
+            if not (call.replay() and keeps_its_shape(call) and accurate(call)):
+                return False
+            mark_ties(call)
+            return True
     except (Unrecordable, RuntimeError, NotImplementedError, IndexError):
         return False
 
@@ -199,7 +205,7 @@ def write_autograd(collection, folder):
         cap = AUTOGRAD_CAPS.get(dtype, 0)
         if not cap:
             continue
-        calls = [c for c in collection.groups[name, dtype] if 0 < c.elements <= 1000]
+        calls = [c for c in collection.groups[name, dtype] if 0 < c.elements <= 1000 and moderate(c)]
         small = [c for c in calls if c.elements <= 240]
         calls = small if len(small) > 2 else calls
         distinct = {}

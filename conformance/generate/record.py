@@ -38,14 +38,14 @@ def contiguous_strides(shape):
 class Stored:
     """A copy of one tensor: its storage window as a flat tensor, with the shape, strides and offset into it."""
 
-    __slots__ = ('dtype', 'shape', 'strides', 'offset', 'flat', 'group')
+    __slots__ = ('dtype', 'shape', 'strides', 'offset', 'flat', 'group', 'free')
 
     def __init__(self, tensor, full=False, limit=4096):
         if tensor.layout != torch.strided or tensor.dtype not in DTYPES or tensor.device.type != 'cpu':
             raise Unrecordable(str(tensor.dtype))
         tensor = tensor.detach()
         self.dtype, self.shape, self.strides = tensor.dtype, list(tensor.shape), list(tensor.stride())
-        self.group = None
+        self.group, self.free = None, False
         if full:
             length = tensor.untyped_storage().nbytes() // tensor.element_size()
             self.offset = tensor.storage_offset()
