@@ -45,7 +45,7 @@ export function toleranceOf(id: CaseId, dtype: DType, folded = 1, want: readonly
   for (const exception of compiled) if (exception.matches(id)) factor *= exception.factor;
   const { rtol, atol } = table[dtype];
   const step = steps[dtype];
-  return { rtol: rtol * factor, atol: atol * factor + (step ? (step / 2) * largest(want) : 0) };
+  return { rtol: rtol * factor, atol: factor * (atol + (step ? (step / 2) * largest(want) : 0)) };
 }
 
 /** The largest finite magnitude. */

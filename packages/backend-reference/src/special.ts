@@ -33,7 +33,8 @@ export function erf(x: number): number {
 
 export function erfc(x: number): number {
   if (Number.isNaN(x)) return x;
-  if (x === Infinity) return 0;
+  // Below the least double from 27.3 on.
+  if (x > 28) return 0;
   if (x < -1.5) return 2 - erfc(-x);
   return x < 1.5 ? 1 - erfSeries(x) : erfcFraction(x);
 }
