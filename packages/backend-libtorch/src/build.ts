@@ -1,5 +1,5 @@
 /** Compiles the addon over the LibTorch of this machine into the user's cache; nothing is downloaded. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
@@ -55,14 +55,19 @@ function run(
 
 /** The lines of a failed build that say why, rather than its last ones. */
 function reason(output: string): string {
-  if (
-    /No CMAKE_CXX_COMPILER|CMAKE_CXX_COMPILER not set|could not find (any )?(C\+\+ )?compiler/i.test(output)
-  )
+  if (/toolset is not available|CMAKE_CXX_COMPILER/i.test(output))
     return 'no C++ compiler is on this machine (Debian: apt install g++ make)';
-  if (/CMake executable is not found|spawn cmake ENOENT|not found: cmake/i.test(output))
-    return 'no CMake is on this machine (Debian: apt install cmake)';
-  const errors = output.split('\n').filter((line) => /error/i.test(line) && !/npm/.test(line));
-  return (errors.length ? errors : output.trim().split('\n')).slice(0, 3).join('; ');
+  const errors = output.split('\n').filter((line) => /error/i.test(line));
+  return [...new Set(errors.length ? errors : output.trim().split('\n'))].slice(0, 3).join('; ');
+}
+
+function hasCMake(): boolean {
+  try {
+    execFileSync('cmake', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The addon that would be loaded, if its LibTorch is still there as it was; found without asking Python. */
@@ -85,6 +90,10 @@ export async function buildLibtorch({
   if (ready) return ready;
   const libtorch = findLibTorch();
   if (typeof libtorch === 'string') throw new TorchError(`backend-libtorch cannot be built: ${libtorch}`);
+  if (!hasCMake())
+    throw new TorchError(
+      'backend-libtorch cannot be built: no CMake is on this machine (Debian: apt install cmake)',
+    );
   const { version, root, config, origin } = libtorch;
   const folder = cacheFolder(version);
   const path = join(folder, addonFile);
