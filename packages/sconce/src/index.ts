@@ -1,1 +1,46 @@
-export {};
+/** What users install: `import * as torch from 'sconce'`. PyTorch's names, on the backend that they choose. */
+import { installPathReader } from './files.ts';
+
+installPathReader();
+
+export * from '@sconce/core/functions';
+export {
+  autograd,
+  type Backend,
+  can_cast,
+  default_generator,
+  Device,
+  type Device as device,
+  type DType,
+  enable_grad,
+  Generator,
+  get_default_dtype,
+  get_rng_state,
+  inference_mode,
+  initial_seed,
+  intercept,
+  is_grad_enabled,
+  manual_seed,
+  no_grad,
+  ops,
+  OutOfMemoryError,
+  promote_types,
+  py_float,
+  type Scalar,
+  scope,
+  seed,
+  set_default_dtype,
+  set_grad_enabled,
+  set_printoptions,
+  set_rng_state,
+  Tensor,
+  TorchError,
+  tensor,
+} from '@sconce/core';
+export * as nn from '@sconce/nn';
+export { optim } from '@sconce/nn';
+export * from './backends.ts';
+export * from './checkpoint.ts';
+export * from './dtypes.ts';
+export * as jit from './jit.ts';
+export * from './values.ts';

@@ -8,7 +8,10 @@ import { findOperators, type Operator, packetNames } from './operator.ts';
 
 export type TorchFunction = (...args: unknown[]) => unknown;
 
-/** Binds and calls one of `overloads`; a keyword `out` that no schema has is written after. */
+const takes = (overloads: readonly Operator[], argument: string): boolean =>
+  overloads.some((o) => o.schema.args.some((a) => a.name === argument));
+
+/** Binds and calls one of `overloads`; `out` and `requires_grad`, which Python takes and no schema has, are done after. */
 function callBound(
   name: string,
   overloads: readonly Operator[],
@@ -18,10 +21,16 @@ function callBound(
   if (
     kwargs !== null &&
     kwargs.out !== undefined &&
-    !overloads.some((o) => o.schema.args.some((a) => a.name === 'out'))
+    !takes(overloads, 'out')
   ) {
     const { out, ...rest } = kwargs;
     return writeOut(name, out, callBound(name, overloads, args, rest));
+  }
+  if (kwargs !== null && kwargs.requires_grad !== undefined && !takes(overloads, 'requires_grad')) {
+    const { requires_grad, ...rest } = kwargs;
+    const result = callBound(name, overloads, args, rest) as Tensor;
+    if (requires_grad === true) result.requires_grad = true;
+    return result;
   }
   const bound = bind(name, overloads, args, kwargs);
   return callOperator(bound.operator, bound.args);

@@ -254,7 +254,7 @@ function pad(self: Tensor, amounts: Shape, mode: string, value: number | null): 
   const dims = amounts.length / 2;
   if (mode === 'circular') return self._pad_circular(amounts);
   if ((mode === 'reflect' || mode === 'replicate') && dims >= 1 && dims <= 3)
-    return self[`${mode === 'reflect' ? 'reflection' : 'replication'}_pad${dims}d`](amounts);
+    return self[`${mode === 'reflect' ? 'reflection' : 'replication'}_pad${dims as 1 | 2 | 3}d`](amounts);
   throw new TorchError(
     (modes as readonly string[]).includes(mode)
       ? 'Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now'

@@ -307,7 +307,7 @@ export const pools = [
       }),
       op(named(`max_pool${n}d`, `(Tensor self, ${window}) -> Tensor`), {
         define: ({ self, kernel_size, stride, padding, dilation, ceil_mode }) =>
-          self[`max_pool${n}d_with_indices`](kernel_size, stride, padding, dilation, ceil_mode)[0],
+          self[`max_pool${dims}d_with_indices`](kernel_size, stride, padding, dilation, ceil_mode)[0],
       }),
     ].flat();
   }),
