@@ -18,7 +18,7 @@ function tensor(shape: readonly number[], dtype: DType = 'float32', strides?: re
     backend.write(
       memory,
       0,
-      new BigInt64Array(n).map((_, i) => BigInt((i * 7919) % n)),
+      new BigInt64Array(n).map((_, i) => BigInt((i * 7919) % 1000)),
     );
   const dense = [...shape];
   let step = 1;

@@ -1,4 +1,4 @@
-// Sconce on one backend: `tsx sconce.ts WORKLOAD BUDGET_MS BACKEND`.
+// Sconce on one backend: `node sconce.js WORKLOAD BUDGET_MS BACKEND`.
 import * as torch from 'sconce';
 import { measure, modelFile, numbers, workloads } from '../workloads.ts';
 

@@ -10,12 +10,12 @@ import torch  # noqa: E402
 
 torch.set_num_threads(1)
 workload, budget = sys.argv[1], float(sys.argv[2]) / 1e3
-folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".cache", "bench")
+folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".cache", "bench")
 SHAPES = {"matmul512": [[512, 512]] * 2, "resnet18": [[1, 3, 224, 224]]}
 
 
 def numbers(shape, seed):
-    """The numbers of workloads.mjs."""
+    """The numbers of workloads.ts."""
     count = 1
     for size in shape:
         count *= size

@@ -2,7 +2,7 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const folder = join(dirname(fileURLToPath(import.meta.url)), '..', '.cache', 'bench');
+const folder = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '.cache', 'bench');
 
 /** The model file of a workload, as `setup` wrote it. */
 export const modelFile = (workload: string, extension: 'onnx' | 'pt'): string =>

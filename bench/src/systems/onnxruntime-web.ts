@@ -1,10 +1,10 @@
-// onnxruntime-web on its wasm backend with one thread: `tsx onnxruntime-web.ts WORKLOAD BUDGET_MS`.
+// onnxruntime-web on its wasm backend with one thread: `node onnxruntime-web.js WORKLOAD BUDGET_MS`.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { measure, modelFile, numbers, workloads } from '../workloads.ts';
 
-const peers = createRequire(new URL('../peers/package.json', import.meta.url));
+const peers = createRequire(new URL('../../peers/package.json', import.meta.url));
 
 async function main(workload: string, budget: number): Promise<void> {
   const ort = await import(pathToFileURL(peers.resolve('onnxruntime-web')).href);

@@ -1,7 +1,7 @@
 // One interleaved run: every system of a workload in a process of its own, in turn, round after round, so that the
 // machine's noise hits all alike. Prints a table, or JSON lines with --json.
 //
-//   node bench/setup.mjs && npx tsx bench/run.ts [WORKLOAD …] [--rounds 5] [--budget 1500] [--json]
+//   node bench/setup.mjs, once; then pnpm bench [WORKLOAD …] [--rounds 5] [--budget 1500] [--json]
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,17 +25,16 @@ interface Result {
   error?: string;
 }
 
-const system = (name: string) => join(here, 'systems', name);
-const node = ['--import', 'tsx', '--conditions=sconce-source'];
+const system = (name: string) => join(here, 'systems', `${name}.js`);
 const sconce =
   (backend: string): Command =>
-  (workload, budget) => [process.execPath, [...node, system('sconce.ts'), workload, budget, backend]];
+  (workload, budget) => [process.execPath, [system('sconce'), workload, budget, backend]];
 const onnxruntime: Command = (workload, budget) => [
   process.execPath,
-  [...node, system('onnxruntime-web.ts'), workload, budget],
+  [system('onnxruntime-web'), workload, budget],
 ];
 const python = process.env.BENCH_PYTHON ?? '/usr/bin/python3';
-const pytorch: Command = (workload, budget) => [python, [system('pytorch.py'), workload, budget]];
+const pytorch: Command = (workload, budget) => [python, [join(here, '..', 'pytorch.py'), workload, budget]];
 
 /** The peer that the ratio is taken against comes first. */
 const heavy: Record<string, Command> = {
