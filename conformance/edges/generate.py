@@ -12,6 +12,7 @@ import torch
 
 from aliasing import ALIASING
 from edge_cases import EDGES
+from modules import nn_values
 from programs import freeze
 
 HERE = pathlib.Path(__file__).parent
@@ -95,6 +96,7 @@ def scalar_values():
 FILES = {
     "scalar": scalar_values,
     "aliasing": lambda: {"torch": torch.__version__, "cases": freeze(ALIASING)},
+    "nn": nn_values,
     "edges": lambda: {"torch": torch.__version__, "cases": freeze(EDGES)},
 }
 

@@ -4,7 +4,16 @@ import { autogradLayer } from './autograd.ts';
 import { jit } from './jit.ts';
 import { kernels } from './kernels/index.ts';
 import { models } from './models.ts';
+import { nnLayer } from './nn.ts';
 import { opsLayer } from './ops.ts';
 import { aliasingLayer } from './programs.ts';
 
-export const layers: readonly Layer[] = [kernels, opsLayer, autogradLayer, aliasingLayer, jit, models];
+export const layers: readonly Layer[] = [
+  kernels,
+  opsLayer,
+  autogradLayer,
+  aliasingLayer,
+  nnLayer,
+  jit,
+  models,
+];
