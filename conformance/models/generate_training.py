@@ -18,7 +18,8 @@ import bundle
 import fill
 from bundle import HERE, Blob, Generated
 
-DIGITS = HERE.parent.parent / "examples" / "digits" / "digits.pt"
+EXAMPLE = HERE.parent.parent / "examples" / "digits" / "digits.pt"
+DIGITS = HERE / "programs" / "digits.pt"   # a copy, since the suite is installed without the examples
 STEPS, BATCH = 20, 32
 
 
@@ -96,7 +97,7 @@ def finetune(blob, train):
         labels.append(y)
     return {
         "name": "finetune.train" if train else "finetune.eval",
-        "archive": "../../examples/digits/digits.pt",
+        "archive": "programs/digits.pt",
         "train": train,
         "seed": 191009,
         "inputs": {"uniform": {"name": "finetune.STEP", "shape": [BATCH, 1, 28, 28], "bound": 1.0}},
@@ -145,6 +146,7 @@ def walk():
 
 def main():
     torch.set_num_threads(1)
+    DIGITS.write_bytes(EXAMPLE.read_bytes())
     blob = Blob()
     entries = [seeds(blob), net(blob), finetune(blob, False), finetune(blob, True), walk()]
     blob.write(HERE / "data/training.gz")
