@@ -77,7 +77,7 @@ export class WasmBackend implements Backend {
       case 'matmul':
         return compileMatmul(this.products, kernel);
       case 'pool':
-        return compilePool(this.heap, kernel);
+        return compilePool(this.heap, this.products.scratch, kernel);
       case 'gather':
         return compileGather(this.heap, kernel);
       case 'scatter':

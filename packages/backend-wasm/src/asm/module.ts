@@ -10,6 +10,8 @@ export class Fn {
   private readonly prologue = new Bytes(64);
   private readonly locals: number[] = [];
   private readonly hoisted = new Map<string, number>();
+  /** Off for functions without a loop: there a constant is cheapest where it is used. */
+  hoists = true;
 
   constructor(
     readonly module: Module,
@@ -63,6 +65,12 @@ export class Fn {
   /** A constant of any lane; for vectors the same value in every element, in a local set at entry. */
   const(lane: Lane, value: number | bigint): Val {
     if (isVector(lane)) {
+      if (!this.hoists) {
+        return new Val(this, lane, () => {
+          this.op(0x10c);
+          writeVector(this.body, lane, value);
+        });
+      }
       const key = `${lane}:${Object.is(value, -0) ? '-0' : value}`;
       let slot = this.hoisted.get(key);
       if (slot === undefined) {
@@ -71,8 +79,7 @@ export class Fn {
         const p = this.prologue;
         p.byte(0xfd);
         p.u(0x0c);
-        const wide = lane === 'i64x2' || lane === 'f64x2';
-        for (let i = 0; i < (wide ? 2 : 4); i++) writeElement(p, lane, value);
+        writeVector(p, lane, value);
         p.byte(0x21);
         p.u(slot);
       }
@@ -249,6 +256,11 @@ export class Fn {
   }
 }
 
+function writeVector(b: Bytes, lane: Lane, value: number | bigint): void {
+  const wide = lane === 'i64x2' || lane === 'f64x2';
+  for (let i = 0; i < (wide ? 2 : 4); i++) writeElement(b, lane, value);
+}
+
 function writeElement(b: Bytes, lane: Lane, value: number | bigint): void {
   if (lane === 'f32x4') b.f32(Number(value));
   else if (lane === 'f64x2') b.f64(Number(value));
@@ -285,6 +297,7 @@ export class Module {
     if (!f) {
       f = this.declare(undefined, params, results);
       this.shared.set(key, f);
+      f.hoists = false;
       build(f);
     }
     return f;

@@ -2,17 +2,17 @@
  * Convolution kernels: a product of the weights, read as rows, with the columns that windows of the input make. The
  * columns are gathered straight into the panels of the product, a block at a time, through two tables of offsets: of
  * the taps and of the output positions. Padding, the holes of a transposed convolution, and other dtypes are resolved
- * first, by a copy of the input into zeros. Depthwise convolutions have a loop of their own (depthwise.ts).
+ * first, by a copy of the input into zeros. Depthwise convolutions have a loop of their own (windows.ts).
  */
 import { type ConvKernel, dtypes, type Executable, type View } from '@sconce/core';
 import { Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { contiguousStrides, isContiguous, numel, pointerOf } from '../memory/layout.ts';
-import { Depthwise } from './depthwise.ts';
 import { type Exports, instantiate } from './engine.ts';
 import { type Accumulate, type Gemm, isAccumulate, KC, NC } from './gemm.ts';
 import { castTo, copier, type Products, scratchView } from './matmul.ts';
 import { pointwise } from './pointwise.ts';
+import { fitsRows, WindowRows } from './windows.ts';
 
 /** Bytes of padded input, and columns of many small images, taken at a time. */
 const INPUT_BYTES = 1 << 23;
@@ -202,7 +202,7 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
   const plain = copier(heap, accumulate, accumulate, dims + 2);
   const spread = copier(heap, dtype, accumulate, 5);
   const turn = copier(heap, dtype, accumulate, 6);
-  const depthwise = accumulate === 'float32' ? new Depthwise(heap) : undefined;
+  const depthwise = accumulate === 'float32' ? new WindowRows(heap, 'weights') : undefined;
   let gather: Exports[string] | undefined;
   let tables: Tables | undefined;
 
@@ -280,7 +280,7 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
       g.padded.some((n, d) => n > g.input[d]!);
     const rows = weights(w, g);
 
-    if (direct && depthwise && channels === 1 && taps > 0 && depthwise.accepts(g)) {
+    if (direct && depthwise && channels === 1 && filters === 1 && taps > 0 && fitsRows(g)) {
       const planeBytes = numel(needsCopy ? g.padded : g.input) * bytes;
       const some = Math.max(1, Math.min(groups, Math.floor((1 << 19) / planeBytes)));
       for (let n = 0; n < batch; n++)
@@ -401,5 +401,3 @@ const isFlat = (g: Geometry, strides: readonly number[]): boolean =>
   strides[4] === 1 &&
   (g.output[1] === 1 || strides[3] === g.output[2]) &&
   (g.output[0] === 1 || strides[2] === g.output[1] * g.output[2]);
-
-export type { Geometry };

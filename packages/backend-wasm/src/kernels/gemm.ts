@@ -263,6 +263,53 @@ function dots(m: Module, lane: Lane, bytes: number): void {
   });
 }
 
+/**
+ * One row times dense rows of b, read in order: (a, b, ldb, c, vectors, k), k a multiple of 8; c is added to. Eight
+ * rows are summed before they meet c, so chains of additions stay short.
+ */
+function sweep(m: Module, lane: Lane, bytes: number): void {
+  m.fn('sweep', Array(6).fill('i32'), [], (fn) => {
+    const [a, b, ldb, c, vectors, k] = Array.from({ length: 6 }, (_, i) => fn.param(i)) as [
+      Val, Val, Val, Val, Val, Val,
+    ]; // biome-ignore format: six parameters
+    const depth = 8;
+    const x = Array.from({ length: depth }, () => fn.local(lane));
+    const p = Array.from({ length: depth }, (_, i) => (i === 0 ? b : fn.local('i32')));
+    const next = fn.local('i32');
+    const target = fn.local('i32');
+    const left = fn.local('i32');
+    fn.doWhile(
+      () => {
+        x.forEach((v, i) => {
+          v.set(fn.load(lane, bytes === 4 ? 0x109 : 0x10a, a, i * bytes));
+        });
+        for (let i = 1; i < depth; i++) p[i]!.set(p[i - 1]!.add(ldb));
+        next.set(p[depth - 1]!.add(ldb));
+        target.set(c);
+        left.set(vectors);
+        fn.doWhile(
+          () => {
+            const product = (i: number): Val => x[i]!.mul(fn.load(lane, 0x100, p[i]!));
+            const pair = (i: number): Val => product(i).add(product(i + 1));
+            const sum = pair(0)
+              .add(pair(2))
+              .add(pair(4).add(pair(6)));
+            fn.store(0x10b, target, fn.load(lane, 0x100, target).add(sum));
+            for (const q of p) q.inc(16);
+            target.inc(16);
+            left.inc(-1);
+          },
+          () => left.ne(0),
+        );
+        b.set(next);
+        a.inc(depth * bytes);
+        k.inc(-depth);
+      },
+      () => k.ne(0),
+    );
+  });
+}
+
 /** The last columns, from a padded tile to their place: (source, source step, target, ldc, m, columns). */
 function copyEdge(m: Module, bytes: number): void {
   m.fn('copyEdge', Array(6).fill('i32'), [], (fn) => {
@@ -344,8 +391,7 @@ export class Gemm {
     const m = new Module();
     const tiles = Array.from({ length: ROWS }, (_, r) => tile(m, r + 1, VECTORS, lane, bytes));
     block(m, tiles, VECTORS);
-    // One row: wide tiles, so that enough sums are under way.
-    block(m, [tile(m, 1, 8, lane, bytes)], 8);
+    sweep(m, lane, bytes);
     packRows(m, lane);
     if (bytes === 4) packColumns(m);
     dots(m, lane, bytes);
@@ -431,27 +477,16 @@ export class Gemm {
       return true;
     }
     if (b.column !== bytes || n % columns !== 0) return false;
-    let done = 0;
-    const wide = 4 * columns;
-    if (m === 1 && n >= wide) {
-      const panels = Math.floor(n / wide);
-      e.block8!(a.pointer, a.row, b.pointer, wide * bytes, b.row, c.pointer, c.row, 1, panels, k, 0);
-      done = panels * wide;
+    if (m > 1 || k < 8) {
+      e.block!(a.pointer, a.row, b.pointer, columns * bytes, b.row, c.pointer, c.row, m, n / columns, k, 0);
+      return true;
     }
-    if (done < n)
-      e.block!(
-        a.pointer,
-        a.row,
-        b.pointer + done * bytes,
-        columns * bytes,
-        b.row,
-        c.pointer + done * bytes,
-        c.row,
-        m,
-        (n - done) / columns,
-        k,
-        0,
-      );
+    const first = k % 8;
+    if (first)
+      e.block!(a.pointer, 0, b.pointer, columns * bytes, b.row, c.pointer, c.row, 1, n / columns, first, 0);
+    else this.heap.u8.fill(0, c.pointer, c.pointer + n * bytes);
+    const from = b.pointer + first * b.row;
+    e.sweep!(a.pointer + first * bytes, from, b.row, c.pointer, n / (columns / VECTORS), k - first);
     return true;
   }
 }

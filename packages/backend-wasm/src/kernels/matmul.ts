@@ -31,7 +31,9 @@ export function naive(heap: Heap, dtype: DType, accumulate: DType): Exports[stri
     const j = fn.local('i32');
     const l = fn.local('i32');
     const [pa, pb, qb, pc] = [fn.local('i32'), fn.local('i32'), fn.local('i32'), fn.local('i32')];
-    const zero = cast(fn.i32(0), 'int32', accumulate, 1);
+    // In double where that is free: a float32 product of two is exact there.
+    const inner: DType = accumulate === 'float32' ? 'float64' : accumulate;
+    const zero = cast(fn.i32(0), 'int32', inner, 1);
     const sum = fn.local(zero.lane);
     fn.doWhile(
       () => {
@@ -47,15 +49,15 @@ export function naive(heap: Heap, dtype: DType, accumulate: DType): Exports[stri
             fn.while(
               () => l.ne(0),
               () => {
-                const x = cast(load(fn, dtype, pa).keep(), dtype, accumulate, 1).keep();
-                const y = cast(load(fn, dtype, pb).keep(), dtype, accumulate, 1).keep();
+                const x = cast(load(fn, dtype, pa).keep(), dtype, inner, 1).keep();
+                const y = cast(load(fn, dtype, pb).keep(), dtype, inner, 1).keep();
                 sum.set(sum.add(x.mul(y)));
                 pa.inc(ak!);
                 pb.inc(bk!);
                 l.inc(-1);
               },
             );
-            store(fn, accumulate, pc, sum);
+            store(fn, accumulate, pc, cast(sum, inner, accumulate, 1));
             qb.inc(bn!);
             pc.inc(cn!);
             j.inc(-1);

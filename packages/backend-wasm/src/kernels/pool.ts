@@ -1,15 +1,18 @@
 /** Pool kernels: a window per output, clipped to the input once per dim. */
-import { type DType, dtypes, type Executable, type PoolKernel } from '@sconce/core';
+import { type DType, dtypes, type Executable, type PoolKernel, type View } from '@sconce/core';
 import { type Fn, Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { cast } from '../lower/cast.ts';
 import { laneOf, load, store } from '../lower/element.ts';
 import { scalarOp } from '../lower/scalar.ts';
 import { type Heap, PARAMS } from '../memory/heap.ts';
-import { loopOf, merged, numel, ordered, pointerOf } from '../memory/layout.ts';
+import { contiguousStrides, loopOf, merged, numel, ordered, pointerOf } from '../memory/layout.ts';
 import { identity } from './combine.ts';
 import { instantiate } from './engine.ts';
+import type { Scratch } from './gemm.ts';
+import { copier, scratchView } from './matmul.ts';
 import { LOOP, odometer, writeLoop } from './odometer.ts';
+import { fitsRows, WindowRows, type Windows } from './windows.ts';
 
 /** Per window dim: input size, output size, then a byte stride of each operand. */
 const GEOMETRY = PARAMS + 24 * 1024;
@@ -124,7 +127,62 @@ function plane(m: Module, kernel: PoolKernel, hasIndices: boolean): Fn {
   });
 }
 
-export function compilePool(heap: Heap, kernel: PoolKernel): Executable {
+const toThree = (list: readonly number[], filling: number) =>
+  [...new Array<number>(3 - list.length).fill(filling), ...list] as unknown as Windows['window'];
+
+/** float32 without indices, row by row; false where the layout or the window is not for that. */
+function byRows(heap: Heap, scratch: Scratch, kernel: PoolKernel): (out: View, x: View) => boolean {
+  const { dims, reduce } = kernel;
+  const rows = new WindowRows(heap, reduce);
+  const copy = copier(heap, 'float32', 'float32', 5);
+  return (out, x) => {
+    const planesShape = x.shape.slice(0, -dims);
+    if (planesShape.length !== 2) return false;
+    const outer = out.strides.slice(2);
+    const dense = contiguousStrides(out.shape.slice(2));
+    if (!outer.every((s, d) => s === dense[d] || out.shape[2 + d] === 1)) return false;
+    const window = toThree(kernel.window, 1);
+    const stride = toThree(kernel.stride, 1);
+    const dilation = toThree(kernel.dilation, 1);
+    const padding = toThree(kernel.padding, 0);
+    const input = toThree(x.shape.slice(2), 1);
+    const output = toThree(out.shape.slice(2), 1);
+    const padded = [0, 1, 2].map(
+      (d) => (output[d]! - 1) * stride[d]! + dilation[d]! * (window[d]! - 1) + 1,
+    ) as unknown as Windows['padded'];
+    const windows: Windows = { window, stride, dilation, output, padded };
+    if (!fitsRows(windows)) return false;
+    const strides = [x.strides[0]!, x.strides[1]!, ...toThree(x.strides.slice(2), 0)];
+    const [batch, channels] = planesShape as [number, number];
+    const isInside = padding.every((p) => p === 0) && padded.every((n, d) => n <= input[d]!);
+    const size = padded.map((n, d) => Math.min(input[d]!, n - padding[d]!));
+    if (size.some((n) => n <= 0)) return false;
+    const whole = numel(padded);
+    const some = Math.max(1, Math.min(channels, Math.floor((1 << 17) / whole)));
+    for (let n = 0; n < batch; n++)
+      for (let c = 0; c < channels; c += some) {
+        const count = Math.min(some, channels - c);
+        const offset = x.offset + n * strides[0]! + c * strides[1]!;
+        let from = pointerOf({ ...x, memory: x.memory, dtype: x.dtype, offset });
+        let steps = strides.slice(1);
+        if (!isInside || strides[4] !== 1) {
+          from = scratch.get('input', count * whole * 4);
+          steps = contiguousStrides([count, ...padded]);
+          heap.f32.fill(reduce === 'max' ? -Infinity : 0, from >> 2, (from >> 2) + count * whole);
+          const start = padding[1]! * steps[2]! + padding[2]!;
+          copy(
+            [scratchView(from + 4 * start, 'float32', [1, count, ...size], [0, ...steps])],
+            [{ memory: x.memory, dtype: x.dtype, shape: [1, count, ...size], strides, offset }],
+          );
+        }
+        const to = pointerOf(out) + 4 * (n * out.strides[0]! + c * out.strides[1]!);
+        rows.run(windows, count, from, steps, to, out.strides[1]! * 4);
+      }
+    return true;
+  };
+}
+
+export function compilePool(heap: Heap, scratch: Scratch, kernel: PoolKernel): Executable {
   const build = (hasIndices: boolean): (() => void) => {
     const m = new Module();
     const one = plane(m, kernel, hasIndices);
@@ -152,11 +210,13 @@ export function compilePool(heap: Heap, kernel: PoolKernel): Executable {
     return instantiate(heap, m).drive as () => void;
   };
   const variants: (() => void)[] = [];
+  const fast = kernel.dtype === 'float32' && kernel.dims < 3 ? byRows(heap, scratch, kernel) : undefined;
   return (outputs, inputs) => {
     const views = [...outputs, inputs[0]!];
     const x = inputs[0]!;
     const out = outputs[0]!;
     if (numel(out.shape) === 0) return;
+    if (outputs.length === 1 && x.memory !== out.memory && fast?.(out, x)) return;
     const drive = (variants[outputs.length] ??= build(outputs.length > 1));
     const lead = x.shape.length - kernel.dims;
     let w = GEOMETRY >> 2;

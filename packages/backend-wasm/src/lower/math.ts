@@ -42,6 +42,8 @@ interface Algorithm {
   readonly single?: (x: Val) => Val;
   readonly double: (x: Val, y: Val) => Val;
   readonly scalar?: true;
+  /** Branch-free, and in double exact enough for float32 arguments. */
+  readonly widened?: (x: Val, y: Val) => Val;
 }
 
 const algorithms: Readonly<Record<MathOp, Algorithm>> = {
@@ -68,19 +70,19 @@ const algorithms: Readonly<Record<MathOp, Algorithm>> = {
   erfinv: { double: s.erfinv },
   lgamma: { double: s.lgamma, scalar: true },
   digamma: { double: s.digamma, scalar: true },
-  pow: { double: s.pow, scalar: true },
+  pow: { double: s.pow, scalar: true, widened: s.powSingle },
   atan2: { double: t.atan2 },
   rem: { double: s.fmod, scalar: true },
 };
 
 /** Calls the module's own copy of a double function. */
-function called(op: MathOp, lane: Lane, args: readonly Val[]): Val {
+function called(op: MathOp, lane: Lane, args: readonly Val[], algorithm = algorithms[op].double): Val {
   const { module } = args[0]!.fn;
   const f = module.library(
-    `${op}:${lane}`,
+    `${op}:${lane}:${algorithm.name}`,
     args.map(() => lane),
     [lane],
-    (fn) => algorithms[op].double(fn.param(0), args.length > 1 ? fn.param(1) : fn.param(0)).put(),
+    (fn) => algorithm(fn.param(0), args.length > 1 ? fn.param(1) : fn.param(0)).put(),
   );
   return args[0]!.fn.call(f, args).keep();
 }
@@ -101,7 +103,7 @@ function perElement(op: MathOp, args: readonly Val[], count: number): Val {
 export function math(op: MathOp, values: readonly Val[]): Val {
   const args = values.map((v) => v.keep());
   const x = args[0]!;
-  const { single, scalar } = algorithms[op];
+  const { single, scalar, double, widened = double } = algorithms[op];
   if (single && (x.lane === 'f32' || x.lane === 'f32x4')) return single(x).keep();
   switch (x.lane) {
     case 'f32':
@@ -109,14 +111,16 @@ export function math(op: MathOp, values: readonly Val[]): Val {
         op,
         'f64',
         args.map((a) => a.convert(0xbb, 'f64')),
+        widened,
       ).convert(0xb6, 'f32');
     case 'f32x4': {
-      if (scalar) return perElement(op, args, 4);
+      if (scalar && widened === double) return perElement(op, args, 4);
       const half = (pick: readonly number[]) =>
         called(
           op,
           'f64x2',
           args.map((a) => a.shuffle32(a, pick).convert(0x15f, 'f64x2')),
+          widened,
         ).convert(0x15e, 'f32x4');
       const low = half([0, 1, 0, 1]).keep();
       return low.shuffle32(half([2, 3, 2, 3]).keep(), [0, 1, 4, 5]);

@@ -211,6 +211,34 @@ export function pow(x: Val, y: Val): Val {
   return result;
 }
 
+/** For float32 operands held as doubles, without branches: exp(y log |x|) is exact enough there. */
+export function powSingle(x: Val, y: Val): Val {
+  const { fn } = x;
+  const a = x.abs().keep();
+  const whole = y.trunc().eq(y).keep();
+  const isOdd = whole.and(y.mul(0.5).trunc().mul(2).ne(y)).keep();
+  const size = exp(y.mul(log(a).keep()).keep()).keep();
+  // A negative base: odd powers are negative, those of fractions are not real (but for -inf and -0).
+  const negative = x.bits().lt(x.bits().k(0)).keep();
+  const signed = fn.select(negative.and(isOdd), size.neg(), size).keep();
+  const finite = x
+    .lt(0)
+    .and(x.ne(x.k(-Infinity)))
+    .and(whole.not());
+  const real = fn.select(finite, x.k(Number.NaN), signed).keep();
+  const one = x
+    .eq(1)
+    .or(y.eq(0))
+    .or(a.eq(1).and(y.abs().eq(Infinity)));
+  const nan = x.add(y).keep();
+  // 1 to any power and any number to 0 are 1, NaN or not.
+  return fn.select(
+    one,
+    x.k(1),
+    fn.select(nan.eq(nan).or(a.eq(Infinity)).and(x.eq(x)).and(y.eq(y)), real, nan),
+  );
+}
+
 /** f64 only; exact, by subtracting the divisor's doublings from the largest down. */
 export function fmod(x: Val, y: Val): Val {
   const { fn } = x;

@@ -1,12 +1,20 @@
-/** Depthwise convolution of float32: each channel by its own window, four outputs of a row at a time. */
+/** Sliding windows of float32 over planes, four outputs of a row at a time: depthwise convolution and pooling. */
 import { Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import type { Heap } from '../memory/heap.ts';
-import type { Geometry } from './conv.ts';
 import { type Exports, instantiate } from './engine.ts';
 
-/** A row of outputs: (x, row step of x, out, weights, outputs): `outputs` is at least 4. */
-function build(heap: Heap, height: number, width: number, stride: number, dilation: number): Exports[string] {
+export type WindowMode = 'weights' | 'max' | 'sum';
+
+/** (x, plane step, line step, tap line step, out, out plane step, weights, planes, lines, outputs of a line, at least 4). */
+function build(
+  heap: Heap,
+  mode: WindowMode,
+  height: number,
+  width: number,
+  stride: number,
+  dilation: number,
+): Exports[string] {
   const m = new Module();
   const row = m.fn(undefined, Array(5).fill('i32'), [], (fn) => {
     const [x, step, out, weights, outputs] = Array.from({ length: 5 }, (_, i) => fn.param(i)) as [
@@ -20,7 +28,8 @@ function build(heap: Heap, height: number, width: number, stride: number, dilati
     fn.doWhile(
       () => {
         const acc = fn.local('f32x4');
-        fn.zero(acc);
+        if (mode === 'max') acc.set(Number.NEGATIVE_INFINITY);
+        else fn.zero(acc);
         for (let i = 0; i < height; i++)
           for (let j = 0; j < width; j++) {
             const at = 4 * j * dilation;
@@ -30,7 +39,9 @@ function build(heap: Heap, height: number, width: number, stride: number, dilati
               stride === 1
                 ? first
                 : first.shuffle32(fn.load('f32x4', 0x100, rows[i]!, at + 12), [0, 2, 5, 7]);
-            acc.set(acc.add(v.mul(fn.load('f32x4', 0x109, weights, 4 * (i * width + j)))));
+            if (mode === 'max') acc.set(acc.max(v));
+            else if (mode === 'sum') acc.set(acc.add(v));
+            else acc.set(acc.add(v.mul(fn.load('f32x4', 0x109, weights, 4 * (i * width + j)))));
           }
         fn.store(0x10b, out, acc);
         left.inc(-4);
@@ -77,37 +88,47 @@ function build(heap: Heap, height: number, width: number, stride: number, dilati
   return instantiate(heap, m).planes!;
 }
 
-export class Depthwise {
+/** The part of a convolution's geometry that windows over planes need; everything counts elements. */
+export interface Windows {
+  readonly window: readonly [number, number, number];
+  readonly stride: readonly [number, number, number];
+  readonly dilation: readonly [number, number, number];
+  readonly output: readonly [number, number, number];
+  /** Size of the input that the windows cover, padding included. */
+  readonly padded: readonly [number, number, number];
+}
+
+/** Two window dims (or one), steps of 1 or 2 along the row, rows of four or more, windows that are not huge. */
+export const fitsRows = ({ output, window, stride, padded }: Windows): boolean =>
+  window[0] === 1 &&
+  output[0] === 1 &&
+  padded[0] === 1 &&
+  output[2] >= 4 &&
+  (stride[2] === 1 || stride[2] === 2) &&
+  window[1] * window[2] <= 64;
+
+/** Runs windows over planes; compiled per window. */
+export class WindowRows {
   private readonly variants = new Map<string, Exports[string]>();
-  constructor(private readonly heap: Heap) {}
+  constructor(
+    private readonly heap: Heap,
+    private readonly mode: WindowMode,
+  ) {}
 
-  /** Two window dims (or one), steps of 1 or 2 along the row, rows of four or more, windows that are not huge. */
-  accepts({ filters, output, window, stride, padded }: Geometry): boolean {
-    return (
-      filters === 1 &&
-      window[0] === 1 &&
-      output[0] === 1 &&
-      padded[0] === 1 &&
-      output[2] >= 4 &&
-      (stride[2] === 1 || stride[2] === 2) &&
-      window[1] * window[2] <= 64
-    );
-  }
-
-  /** `count` channels; strides are those of x per channel and dim, in elements. */
+  /** `count` planes; strides are those of x per plane and dim, in elements, the last of them 1. */
   run(
-    { window, stride, dilation, output }: Geometry,
+    { window, stride, dilation, output }: Windows,
     count: number,
     x: number,
     strides: readonly number[],
     out: number,
     outPlane: number,
-    weights: number,
+    weights = 0,
   ): void {
     const key = `${window[1]},${window[2]},${stride[2]},${dilation[2]}`;
     let planes = this.variants.get(key);
     if (!planes) {
-      planes = build(this.heap, window[1], window[2], stride[2], dilation[2]);
+      planes = build(this.heap, this.mode, window[1], window[2], stride[2], dilation[2]);
       this.variants.set(key, planes);
     }
     const line = strides[2]! * 4;
