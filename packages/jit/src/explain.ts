@@ -19,6 +19,9 @@ export interface Explanation {
   readonly runs: boolean;
 }
 
+/** Forms of the language that look like operators. */
+const forms = new Set(['prim::tolist', 'prim::EnumName', 'prim::EnumValue', 'prim::Uninitialized']);
+
 /** Follows all methods of the object and of those inside it. */
 export function explainModule(root: ScriptObject, on?: unknown): Explanation {
   const backend: Backend = on === undefined ? currentBackend() : backendOf(on as never);
@@ -36,7 +39,8 @@ export function explainModule(root: ScriptObject, on?: unknown): Explanation {
   const method = (func: Func): void => {
     if (seen.has(func)) return;
     seen.add(func);
-    for (const name of func.called()) if (operatorsNamed(name).length === 0) unknown.add(name);
+    for (const name of func.called())
+      if (operatorsNamed(name).length === 0 && !forms.has(name)) unknown.add(name);
     let nodes: Iterable<Node>;
     try {
       nodes = allNodes(func.graph.block);
@@ -48,7 +52,8 @@ export function explainModule(root: ScriptObject, on?: unknown): Explanation {
     for (const node of nodes) {
       if (node.func) method(node.func);
       if (node.constant) tensor(node.constant.value);
-      if (node.operator && !('run' in node.operator)) used.set(node.operator.schema.name, backend.op?.(node.operator.schema) !== undefined);
+      if (node.operator && !('run' in node.operator))
+        used.set(node.operator.schema.name, backend.op?.(node.operator.schema) !== undefined);
     }
   };
   const object = (value: ScriptObject): void => {
@@ -62,7 +67,9 @@ export function explainModule(root: ScriptObject, on?: unknown): Explanation {
     backend: backend.name,
     unknownOperators: [...unknown].sort(),
     missingDTypes: [...missing].sort(),
-    operators: [...used].map(([name, native]) => ({ name, native })).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    operators: [...used]
+      .map(([name, native]) => ({ name, native }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
     runs: unknown.size === 0 && missing.size === 0,
   };
 }

@@ -1,11 +1,12 @@
 /** `torch.jit.load`: an archive's bytes to a module that runs. */
 import { type Backend, backendOf, deviceOf, StorageLoader, TorchError } from '@sconce/core';
 import { Archive } from './archive/archive.ts';
+import { originalPlaces } from './archive/debug.ts';
 import { readPickle, typed, typeOfConstant } from './archive/unpickle.ts';
-import { CompilationUnit } from './frontend/unit.ts';
 import { Source } from './frontend/source.ts';
-import type { Device } from './ops/core.ts';
+import { CompilationUnit } from './frontend/unit.ts';
 import { type ScriptModule, wrapModule } from './module.ts';
+import type { Device } from './ops/core.ts';
 import { ScriptObject } from './ops/value.ts';
 
 export interface JitLoadOptions {
@@ -31,7 +32,8 @@ async function bytesOf(source: ArchiveSource): Promise<Uint8Array> {
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (typeof source?.arrayBuffer !== 'function')
     throw new TorchError('torch.jit.load takes bytes, an ArrayBuffer, a Blob or a Response here');
-  if (source.ok === false) throw new TorchError(`torch.jit.load: ${source.url || 'the response'} answered ${source.status}`);
+  if (source.ok === false)
+    throw new TorchError(`torch.jit.load: ${source.url || 'the response'} answered ${source.status}`);
   return new Uint8Array(await source.arrayBuffer());
 }
 
@@ -49,7 +51,9 @@ export async function load(source: ArchiveSource, options: JitLoadOptions = {}):
   const unit: CompilationUnit = new CompilationUnit({
     source(path) {
       const record = `code/${path.replaceAll('.', '/')}.py`;
-      return archive.has(record) ? new Source(archive.text(record), record) : undefined;
+      return archive.has(record)
+        ? new Source(archive.text(record), record, originalPlaces(archive, record))
+        : undefined;
     },
     constant(name) {
       constants ??= readConstants();
@@ -69,7 +73,8 @@ export async function load(source: ArchiveSource, options: JitLoadOptions = {}):
   const root = readPickle({ archive, name: 'data', unit, loader, device, pending });
   await Promise.all(pending);
   loader.finish();
-  if (!(root instanceof ScriptObject)) throw new TorchError('the archive is damaged: data.pkl holds no module');
+  if (!(root instanceof ScriptObject))
+    throw new TorchError('the archive is damaged: data.pkl holds no module');
   for (const name of Object.keys(options._extra_files ?? {})) {
     if (!archive.has(`extra/${name}`)) continue;
     options._extra_files![name] = archive.text(`extra/${name}`);

@@ -1,9 +1,9 @@
 /** ScriptModule: a loaded TorchScript module as users hold it: callable, with its methods, attributes and submodules as properties. */
 import { ArgumentError, type DType, dtypes, isFloat, no_grad, OrderedDict, TorchError } from '@sconce/core';
+import { type Explanation, explainModule } from './explain.ts';
 import type { CompilationUnit } from './frontend/unit.ts';
 import { bindArguments, toCaller } from './interpreter/boundary.ts';
 import { execute } from './interpreter/run.ts';
-import { explainModule, type Explanation } from './explain.ts';
 import type { Func } from './ir/function.ts';
 import { allNodes } from './ir/graph.ts';
 import { graphToString } from './ir/print.ts';
@@ -40,11 +40,12 @@ export interface ScriptModule {
 /** A TorchScript module. Calls always return a promise; `forward` and the other methods take what Python's take. */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a callable class needs both
 export class ScriptModule {
-  private declare readonly [OBJECT]: ScriptObject;
-  private declare readonly [PROGRAM]: Program;
+  declare private readonly [OBJECT]: ScriptObject;
+  declare private readonly [PROGRAM]: Program;
 
   constructor(object: ScriptObject, program: Program) {
-    const call = (...args: unknown[]): Promise<unknown> => runMethod(call as unknown as ScriptModule, 'forward', args);
+    const call = (...args: unknown[]): Promise<unknown> =>
+      runMethod(call as unknown as ScriptModule, 'forward', args);
     Object.setPrototypeOf(call, ScriptModule.prototype);
     // So that a module may have attributes of these names.
     Reflect.deleteProperty(call, 'name');
@@ -118,7 +119,8 @@ export class ScriptModule {
     const { type, slots } = this[OBJECT];
     for (const [slot, { name }] of type.attributes.entries()) {
       const value = slots[slot];
-      if (value instanceof ScriptObject && value.type.isModule) yield [name, wrapModule(value, this[PROGRAM])];
+      if (value instanceof ScriptObject && value.type.isModule)
+        yield [name, wrapModule(value, this[PROGRAM])];
     }
   }
 
@@ -131,14 +133,18 @@ export class ScriptModule {
     if (seen.has(this[OBJECT])) return;
     seen.add(this[OBJECT]);
     yield [prefix, this];
-    for (const [name, child] of this.named_children()) yield* child.named_modules(prefix ? `${prefix}.${name}` : name, seen);
+    for (const [name, child] of this.named_children())
+      yield* child.named_modules(prefix ? `${prefix}.${name}` : name, seen);
   }
 
   *modules(): Generator<ScriptModule> {
     for (const [, module] of this.named_modules()) yield module;
   }
 
-  private *tensors(role: Attribute['role'], prefix: string): Generator<[string, Tensor, ScriptObject, number]> {
+  private *tensors(
+    role: Attribute['role'],
+    prefix: string,
+  ): Generator<[string, Tensor, ScriptObject, number]> {
     for (const [path, module] of this.named_modules(prefix)) {
       const object = module[OBJECT];
       for (const [slot, attribute] of object.type.attributes.entries()) {
@@ -200,8 +206,10 @@ export class ScriptModule {
     const missing_keys = [...own.keys()].filter((key) => !given.has(key));
     const unexpected_keys = [...given.keys()].filter((key) => !own.has(key));
     const problems: string[] = [];
-    if (strict && unexpected_keys.length) problems.push(`Unexpected key(s) in state_dict: ${unexpected_keys.map((k) => `"${k}"`).join(', ')}. `);
-    if (strict && missing_keys.length) problems.push(`Missing key(s) in state_dict: ${missing_keys.map((k) => `"${k}"`).join(', ')}. `);
+    if (strict && unexpected_keys.length)
+      problems.push(`Unexpected key(s) in state_dict: ${unexpected_keys.map((k) => `"${k}"`).join(', ')}. `);
+    if (strict && missing_keys.length)
+      problems.push(`Missing key(s) in state_dict: ${missing_keys.map((k) => `"${k}"`).join(', ')}. `);
     for (const [key, tensor] of own) {
       const source = given.get(key);
       if (source && String(source.shape) !== String(tensor.shape))
@@ -210,7 +218,9 @@ export class ScriptModule {
         );
     }
     if (problems.length)
-      throw new TorchError(`Error(s) in loading state_dict for ${this.original_name}:\n\t${problems.join('\n\t')}`);
+      throw new TorchError(
+        `Error(s) in loading state_dict for ${this.original_name}:\n\t${problems.join('\n\t')}`,
+      );
     no_grad(() => {
       for (const [key, tensor] of own) {
         const source = given.get(key);
@@ -245,7 +255,9 @@ export class ScriptModule {
   async to(target: Device | string): Promise<this> {
     const isDType = typeof target === 'string' && Object.hasOwn(dtypes, target);
     if (isDType && !isFloat(target as DType))
-      throw new ArgumentError(`nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=${target}`);
+      throw new ArgumentError(
+        `nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=${target}`,
+      );
     const moved = new Map<Tensor, Tensor>();
     let device: Device | undefined;
     for (const role of ['parameter', 'buffer', 'attribute'] as const)
@@ -293,14 +305,21 @@ function attributeValue(attribute: Attribute, value: unknown): unknown {
     throw new ArgumentError(`Could not cast attribute '${attribute.name}' to type Tensor`);
   if (attribute.type.kind === 'bool' && typeof value !== 'boolean')
     throw new ArgumentError(`Could not cast attribute '${attribute.name}' to type bool`);
-  return value instanceof Function && OBJECT in value ? (value as unknown as ScriptModule)[OBJECT as never] : value;
+  return value instanceof Function && OBJECT in value
+    ? (value as unknown as ScriptModule)[OBJECT as never]
+    : value;
 }
 
 /** As PyTorch's `.code`: a method outside of its class, `self` without its type. */
 function methodCode(text: string): string {
   const lines = text.split('\n');
-  const body = lines.map((line, i) => (i > 0 && line.startsWith('  ') && !/^ {4}\w+: .*[,:]$/.test(line) ? line.slice(2) : line));
-  return `${body.join('\n').replace(/^(def \w+\(self): __torch__[\w.]*/, '$1').trimEnd()}\n`;
+  const body = lines.map((line, i) =>
+    i > 0 && line.startsWith('  ') && !/^ {4}\w+: .*[,:]$/.test(line) ? line.slice(2) : line,
+  );
+  return `${body
+    .join('\n')
+    .replace(/^(def \w+\(self): __torch__[\w.]*/, '$1')
+    .trimEnd()}\n`;
 }
 
 /** Whether a program stores into attributes: then its calls must not overlap. */
@@ -312,7 +331,12 @@ function writesAttributes(func: Func): boolean {
   writers.set(func, false);
   let writes = false;
   for (const node of allNodes(func.graph.block))
-    if (node.kind === 'prim::SetAttr' || (node.func && writesAttributes(node.func)) || (node.kind === 'prim::CallMethod' && !node.func)) writes = true;
+    if (
+      node.kind === 'prim::SetAttr' ||
+      (node.func && writesAttributes(node.func)) ||
+      (node.kind === 'prim::CallMethod' && !node.func)
+    )
+      writes = true;
   writers.set(func, writes);
   return writes;
 }
@@ -326,7 +350,10 @@ async function runMethod(module: ScriptModule, name: string, args: readonly unkn
   const func = object.type.methods.get(name);
   if (!func) throw new TorchError(`Module '${object.type.leafName}' has no method '${name}'`);
   const [, ...params] = func.signature.params;
-  const unwrap = { object: (value: unknown) => (typeof value === 'function' && OBJECT in value ? (value as never)[OBJECT] : undefined) };
+  const unwrap = {
+    object: (value: unknown) =>
+      typeof value === 'function' && OBJECT in value ? (value as never)[OBJECT] : undefined,
+  };
   const bound = bindArguments(name, func, params, args, unwrap);
   const start = () => execute(func, [object, ...bound], program.device);
   let result: unknown;

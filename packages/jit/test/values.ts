@@ -4,7 +4,8 @@ import { Device, type DType, fromTypedArray, PyFloat, Tensor, toTypedArray } fro
 // biome-ignore lint/suspicious/noExplicitAny: JSON
 export type Json = any;
 
-const number = (value: number | string): number => (typeof value === 'string' ? Number(value.replace('inf', 'Infinity')) : value);
+const number = (value: number | string): number =>
+  typeof value === 'string' ? Number(value.replace('inf', 'Infinity')) : value;
 
 /** An argument to call a module with. */
 export function decode(json: Json): unknown {
@@ -12,7 +13,11 @@ export function decode(json: Json): unknown {
   if ('int' in json) return typeof json.int === 'string' ? BigInt(json.int) : json.int;
   if ('float' in json) return new PyFloat(number(json.float));
   if ('tensor' in json)
-    return fromTypedArray(toTypedArray(json.tensor.map(number), json.dtype as DType), json.shape, json.dtype as DType);
+    return fromTypedArray(
+      toTypedArray(json.tensor.map(number), json.dtype as DType),
+      json.shape,
+      json.dtype as DType,
+    );
   if ('tuple' in json) return json.tuple.map(decode);
   if ('list' in json) return json.list.map(decode);
   if ('dict' in json) return new Map(json.dict.map(([k, v]: [Json, Json]) => [plain(decode(k)), decode(v)]));
@@ -42,7 +47,10 @@ export async function differences(got: unknown, want: Json, path = 'result'): Pr
       return [`${path}: got ${got.dtype}[${got.shape}], want ${want.dtype}[${want.shape}]`];
     const data = await got.data();
     for (let i = 0; i < data.length; i++) {
-      const [a, b] = [Number(data[i]), typeof want.tensor[i] === 'boolean' ? Number(want.tensor[i]) : number(want.tensor[i])];
+      const [a, b] = [
+        Number(data[i]),
+        typeof want.tensor[i] === 'boolean' ? Number(want.tensor[i]) : number(want.tensor[i]),
+      ];
       if (!(Object.is(a, b) || a === b || Math.abs(a - b) <= 1e-6 + 1e-5 * Math.abs(b)))
         return [`${path}[${i}]: got ${a}, want ${b}`];
     }
@@ -50,8 +58,13 @@ export async function differences(got: unknown, want: Json, path = 'result'): Pr
   }
   const items = want.tuple ?? want.list;
   if (items) {
-    if (!Array.isArray(got) || got.length !== items.length) return wrong(Array.isArray(got) ? JSON.stringify(got, (_, v) => (typeof v === 'bigint' ? `${v}n` : v)) : got);
-    return (await Promise.all(items.map((item: Json, i: number) => differences(got[i], item, `${path}.${i}`)))).flat();
+    if (!Array.isArray(got) || got.length !== items.length)
+      return wrong(
+        Array.isArray(got) ? JSON.stringify(got, (_, v) => (typeof v === 'bigint' ? `${v}n` : v)) : got,
+      );
+    return (
+      await Promise.all(items.map((item: Json, i: number) => differences(got[i], item, `${path}.${i}`)))
+    ).flat();
   }
   if ('dict' in want) {
     if (!(got instanceof Map) || got.size !== want.dict.length) return wrong(got);
@@ -67,4 +80,3 @@ export async function differences(got: unknown, want: Json, path = 'result'): Pr
   }
   return wrong(got);
 }
-

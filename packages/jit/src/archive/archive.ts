@@ -10,7 +10,9 @@ export class Archive {
 
   constructor(bytes: Uint8Array) {
     if (bytes.length >= 8 && String.fromCharCode(...bytes.subarray(4, 8)) === 'PTMF')
-      throw new NotSupportedError('this is a flatbuffer module for the mobile interpreter: save it with torch.jit.save instead');
+      throw new NotSupportedError(
+        'this is a flatbuffer module for the mobile interpreter: save it with torch.jit.save instead',
+      );
     if (!isZip(bytes) && bytes.length > 2 && bytes[0] === 0x80 && bytes[1] === 2)
       throw new TorchError(
         '`torch.jit.load` was given a file that torch.save wrote in its old format: it holds no TorchScript; read it with torch.load',
@@ -19,7 +21,9 @@ export class Archive {
     const first = this.zip.names[0] ?? '';
     const slash = first.indexOf('/');
     if (slash < 0)
-      throw new TorchError("PytorchStreamReader failed reading zip archive: the archive has no folder, so PyTorch did not write it");
+      throw new TorchError(
+        'PytorchStreamReader failed reading zip archive: the archive has no folder, so PyTorch did not write it',
+      );
     this.root = first.slice(0, slash + 1);
     if (!this.has('constants.pkl')) throw new TorchError(this.stranger());
     this.version = this.readVersion();
@@ -40,7 +44,9 @@ export class Archive {
   /** Names of the records below a folder, without it. */
   under(folder: string): string[] {
     const prefix = this.root + folder;
-    return this.zip.names.filter((name) => name.startsWith(prefix) && name.length > prefix.length).map((name) => name.slice(prefix.length));
+    return this.zip.names
+      .filter((name) => name.startsWith(prefix) && name.length > prefix.length)
+      .map((name) => name.slice(prefix.length));
   }
 
   private readVersion(): number {
@@ -60,7 +66,8 @@ export class Archive {
     const { names } = this.zip;
     if (names.some((name) => name.includes('/.data/ts_code/') || name.endsWith('/.data/extern_modules')))
       return 'this is a torch.package archive, not one of torch.jit.save';
-    if (this.has('model.json')) return 'this archive is from before PyTorch 1.3 (model.json): save it again with a newer PyTorch';
+    if (this.has('model.json'))
+      return 'this archive is from before PyTorch 1.3 (model.json): save it again with a newer PyTorch';
     if (this.has('data.pkl'))
       return 'PytorchStreamReader failed locating file constants.pkl: file not found. This is a checkpoint of torch.save: read it with torch.load';
     return 'PytorchStreamReader failed locating file constants.pkl: file not found';

@@ -6,10 +6,10 @@ import {
   PickleGlobal,
   PickleTuple,
   type StorageLoader,
-  storageOfId,
   type StoredStorage,
-  tensorGlobals,
+  storageOfId,
   TorchError,
+  tensorGlobals,
   unpickle,
 } from '@sconce/core';
 import type { CompilationUnit } from '../frontend/unit.ts';
@@ -40,7 +40,9 @@ export function readPickle({ archive, name, unit, loader, device, pending }: Rea
     const bytes = archive.read(record);
     const wanted = length * dtypes[dtype].bytes;
     if (bytes.length < wanted)
-      throw bad(`${record} has ${bytes.length} bytes, but ${wanted} are needed for ${length} elements of ${dtype}`);
+      throw bad(
+        `${record} has ${bytes.length} bytes, but ${wanted} are needed for ${length} elements of ${dtype}`,
+      );
     const order = archive.has('byteorder') ? archive.text('byteorder').trim() : 'little';
     return arrayFromBytes(bytes.subarray(0, wanted), dtype, order === 'big');
   };
@@ -129,7 +131,8 @@ function listGlobals(unit: CompilationUnit): ReadonlyMap<string, PickleGlobal> {
     new PickleGlobal(module, 'restore_type_tag', {
       call(args) {
         const [value, tag] = args instanceof PickleTuple ? args : [];
-        if (typeof tag !== 'string' || typeof value !== 'object' || value === null) throw bad('a type tag is malformed');
+        if (typeof tag !== 'string' || typeof value !== 'object' || value === null)
+          throw bad('a type tag is malformed');
         return tagType(value, unit.type(tag));
       },
     }),
@@ -155,7 +158,9 @@ class Typer {
   constructor(private readonly what: string) {}
 
   private wrong(value: unknown, type: JitType): never {
-    throw bad(`${this.what} should be ${annotation(type)}, but is ${value === null ? 'None' : (value as object).constructor?.name ?? typeof value}`);
+    throw bad(
+      `${this.what} should be ${annotation(type)}, but is ${value === null ? 'None' : ((value as object).constructor?.name ?? typeof value)}`,
+    );
   }
 
   convert(value: unknown, type: JitType, depth: number): unknown {
@@ -174,7 +179,11 @@ class Typer {
         if (typeof value === 'number' || typeof value === 'bigint') return Number(value);
         return this.wrong(value, type);
       case 'int':
-        if (value instanceof PyFloat || (typeof value !== 'number' && typeof value !== 'bigint' && typeof value !== 'boolean')) this.wrong(value, type);
+        if (
+          value instanceof PyFloat ||
+          (typeof value !== 'number' && typeof value !== 'bigint' && typeof value !== 'boolean')
+        )
+          this.wrong(value, type);
         return typeof value === 'boolean' ? Number(value) : value;
       case 'bool':
         if (typeof value !== 'boolean' && typeof value !== 'number') this.wrong(value, type);
@@ -252,11 +261,17 @@ export function typeOfConstant(value: unknown, unit: CompilationUnit): JitType {
   if (value === null) return { kind: 'None' };
   if (value instanceof ScriptObject) return value.type;
   if (value instanceof Device) return { kind: 'Device' };
-  if (value instanceof PickleTuple) return { kind: 'Tuple', elements: value.map((item) => typeOfConstant(item, unit)) };
-  if (Array.isArray(value)) return { kind: 'List', element: value.length ? typeOfConstant(value[0], unit) : { kind: 'Tensor' } };
+  if (value instanceof PickleTuple)
+    return { kind: 'Tuple', elements: value.map((item) => typeOfConstant(item, unit)) };
+  if (Array.isArray(value))
+    return { kind: 'List', element: value.length ? typeOfConstant(value[0], unit) : { kind: 'Tensor' } };
   if (value instanceof Map) {
     const [first] = value;
-    return { kind: 'Dict', key: first ? typeOfConstant(first[0], unit) : { kind: 'str' }, value: first ? typeOfConstant(first[1], unit) : { kind: 'Tensor' } };
+    return {
+      kind: 'Dict',
+      key: first ? typeOfConstant(first[0], unit) : { kind: 'str' },
+      value: first ? typeOfConstant(first[1], unit) : { kind: 'Tensor' },
+    };
   }
   throw bad('a constant is of a kind that no program can use');
 }

@@ -10,7 +10,12 @@ export type Expr = { readonly range: Range } & (
   | { readonly kind: 'constant'; readonly value: true | false | null }
   | { readonly kind: 'ellipsis' }
   | { readonly kind: 'attribute'; readonly object: Expr; readonly name: string }
-  | { readonly kind: 'call'; readonly callee: Expr; readonly args: readonly Expr[]; readonly kwargs: readonly Keyword[] }
+  | {
+      readonly kind: 'call';
+      readonly callee: Expr;
+      readonly args: readonly Expr[];
+      readonly kwargs: readonly Keyword[];
+    }
   | { readonly kind: 'subscript'; readonly object: Expr; readonly items: readonly Expr[] }
   | { readonly kind: 'slice'; readonly start?: Expr; readonly end?: Expr; readonly step?: Expr }
   | { readonly kind: 'list'; readonly items: readonly Expr[] }
@@ -37,7 +42,11 @@ export type Statement = { readonly range: Range } & (
   | { readonly kind: 'if'; readonly test: Expr; readonly body: Block; readonly orElse: Block }
   | { readonly kind: 'while'; readonly test: Expr; readonly body: Block }
   | { readonly kind: 'for'; readonly target: Expr; readonly iterable: Expr; readonly body: Block }
-  | { readonly kind: 'with'; readonly items: readonly { readonly value: Expr; readonly as?: Expr }[]; readonly body: Block }
+  | {
+      readonly kind: 'with';
+      readonly items: readonly { readonly value: Expr; readonly as?: Expr }[];
+      readonly body: Block;
+    }
   | { readonly kind: 'return'; readonly value?: Expr }
   | { readonly kind: 'raise'; readonly value?: Expr }
   | { readonly kind: 'assert'; readonly test: Expr; readonly message?: Expr }

@@ -13,6 +13,7 @@ import {
   type TupleType,
   tupleOf,
 } from '../ir/types.ts';
+import { absentOperators } from '../ops/absent.ts';
 import { type JitArgument, jitSchemaOf, typeOfDefault } from '../ops/operator.ts';
 import { operatorsNamed } from '../ops/registry.ts';
 import { describeSchema, type NamedValue, tryMatch } from './match.ts';
@@ -83,7 +84,11 @@ export class GraphBuilder {
     return this.node('prim::ListConstruct', items, [listOf(element)], range).output;
   }
 
-  tuple(items: readonly Value[], type: TupleType = tupleOf(items.map((item) => item.type)), range?: Range): Value {
+  tuple(
+    items: readonly Value[],
+    type: TupleType = tupleOf(items.map((item) => item.type)),
+    range?: Range,
+  ): Value {
     return this.node('prim::TupleConstruct', items, [type], range).output;
   }
 
@@ -111,7 +116,8 @@ export class GraphBuilder {
     self: NamedValue | undefined,
     range: Range,
   ): Value {
-    const candidates = operatorsNamed(name);
+    const known = operatorsNamed(name);
+    const candidates = known.length > 0 ? known : absentOperators(name);
     if (candidates.length === 0) throw new UnknownOperatorError(name);
     const problems: string[] = [];
     for (const allowConversions of candidates.length === 1 ? [true] : [false, true]) {
@@ -138,7 +144,9 @@ export class GraphBuilder {
     const swapped = this.swappedNumber(name, args, kwargs, self, range);
     if (swapped) return swapped;
     const what =
-      problems.length === 1 ? problems[0] : `Arguments for call are not valid.\nThe following variants are available:\n\n${problems.join('\n\n')}`;
+      problems.length === 1
+        ? problems[0]
+        : `Arguments for call are not valid.\nThe following variants are available:\n\n${problems.join('\n\n')}`;
     throw new CompileError(what, range);
   }
 
@@ -165,7 +173,8 @@ export class GraphBuilder {
     if (!isNumber || right.type.kind !== 'Tensor') return undefined;
     const swapped = mirrored[name];
     if (swapped) return this.builtin(swapped, [right, left], range);
-    if (name === 'aten::sub') return this.builtin('aten::add', [this.builtin('aten::neg', [right], range), left], range);
+    if (name === 'aten::sub')
+      return this.builtin('aten::add', [this.builtin('aten::neg', [right], range), left], range);
     if (name === 'aten::div')
       return this.builtin('aten::mul', [this.builtin('aten::reciprocal', [right], range), left], range);
     return undefined;

@@ -1,11 +1,15 @@
 /** What torch::jit does to every freshly compiled graph: simple tuples lowered, dead values dropped, constants pooled at the top. */
 import { Tensor } from '@sconce/core';
 import { allNodes, type Block, type Graph, type Node, type Value } from '../ir/graph.ts';
-import { EnumValue, graphText } from '../ir/types.ts';
+import { EnumValue, graphText, type JitType, type TupleType } from '../ir/types.ts';
+import type { ScalarOperator } from '../ops/operator.ts';
+import { makeTuple } from '../ops/value.ts';
 
 export function cleanUp(graph: Graph): void {
   eraseListLiterals(graph.block);
   lowerSimpleTuples(graph.block);
+  removeDeadCode(graph.block);
+  propagateConstants(graph.block);
   removeDeadCode(graph.block);
   poolConstants(graph);
   canonicalizeOutputs(graph.block);
@@ -35,14 +39,74 @@ function lowerSimpleTuples(block: Block): void {
     } else if (node.kind === 'prim::TupleIndex' && node.inputs[0].node.kind === 'prim::TupleConstruct') {
       const index = node.inputs[1].node.constant?.value;
       const parts = node.inputs[0].node.inputs;
-      if (typeof index === 'number') node.output.replaceAllUsesWith(parts[index < 0 ? index + parts.length : index]);
+      if (typeof index === 'number')
+        node.output.replaceAllUsesWith(parts[index < 0 ? index + parts.length : index]);
     }
   }
 }
 
+const immutable = (type: JitType): boolean =>
+  ['int', 'float', 'bool', 'str', 'None', 'Device', 'Enum'].includes(type.kind) ||
+  (type.kind === 'Tuple' && type.elements.every(immutable));
+
+/** Runs what has only constant inputs and gives an immutable value. What would raise is left to raise when it is run. */
+function propagateConstants(block: Block): void {
+  for (const node of allNodes(block)) {
+    if (
+      node.kind === 'prim::Constant' ||
+      node.outputs.length !== 1 ||
+      node.blocks.length > 0 ||
+      hasEffect(node)
+    )
+      continue;
+    if (!immutable(node.output.type) || !node.inputs.every((input) => input.node.constant)) continue;
+    const values = node.inputs.map((input) => input.node.constant!.value);
+    let value: unknown;
+    if (node.kind === 'prim::TupleConstruct') value = makeTuple(values, node.output.type as TupleType);
+    else if (foldable(node)) {
+      try {
+        value = (node.operator as ScalarOperator).run(...(values as never[]));
+      } catch {
+        continue;
+      }
+    } else continue;
+    const constant = node.graph.create('prim::Constant', [], [node.output.type]);
+    constant.constant = { value };
+    if (node.kind !== 'prim::TupleConstruct' && node.kind !== 'aten::device') constant.range = node.range;
+    constant.owner = node.owner;
+    node.owner!.nodes.splice(node.owner!.nodes.indexOf(node), 0, constant);
+    node.output.replaceAllUsesWith(constant.output);
+    node.destroy();
+  }
+}
+
+/** Arithmetic on values whose static types are known exactly, so that no float needs its box. */
+function foldable(node: Node): boolean {
+  if (!node.operator || !('run' in node.operator) || node.operator.absent) return false;
+  const exact = ['int', 'float', 'bool', 'str'];
+  return (
+    node.operator.schema.args.length === node.inputs.length &&
+    node.inputs.length > 0 &&
+    node.operator.schema.args.every(
+      (arg, i) => exact.includes(arg.type.kind) && arg.type.kind === node.inputs[i].type.kind,
+    )
+  );
+}
+
 const effects = new Set([
-  'prim::SetAttr', 'prim::RaiseException', 'prim::Print', 'prim::CallMethod', 'prim::CallFunction', 'prim::Enter', 'prim::Exit',
-  'prim::fork', 'aten::warn', 'aten::wait', 'aten::manual_seed', 'aten::set_grad_enabled', 'aten::save',
+  'prim::SetAttr',
+  'prim::RaiseException',
+  'prim::Print',
+  'prim::CallMethod',
+  'prim::CallFunction',
+  'prim::Enter',
+  'prim::Exit',
+  'prim::fork',
+  'aten::warn',
+  'aten::wait',
+  'aten::manual_seed',
+  'aten::set_grad_enabled',
+  'aten::save',
 ]); // prettier-ignore
 
 /** Whether running the node can be seen other than through its outputs. */
@@ -112,7 +176,12 @@ let nextObjectId = 0;
 function constantKey(node: Node): string | undefined {
   if (node.func) return `function ${node.func.name}`;
   const text = (value: unknown): string => {
-    if (value instanceof Tensor || value instanceof EnumValue || value instanceof Map || (typeof value === 'object' && value !== null && !Array.isArray(value))) {
+    if (
+      value instanceof Tensor ||
+      value instanceof EnumValue ||
+      value instanceof Map ||
+      (typeof value === 'object' && value !== null && !Array.isArray(value))
+    ) {
       let id = objectIds.get(value as object);
       if (id === undefined) objectIds.set(value as object, (id = nextObjectId++));
       return `object ${id}`;
@@ -170,7 +239,10 @@ function canonicalizeOutputs(block: Block): void {
     const order = node.outputs.map((value, i) => ({ i, use: firstUse(value) }));
     order.sort((a, b) => a.use[0] - b.use[0] || a.use[1] - b.use[1] || a.i - b.i);
     if (order.every(({ i }, at) => i === at)) continue;
-    const permute = <T>(list: readonly T[], skip: number): T[] => [...list.slice(0, skip), ...order.map(({ i }) => list[skip + i])];
+    const permute = <T>(list: readonly T[], skip: number): T[] => [
+      ...list.slice(0, skip),
+      ...order.map(({ i }) => list[skip + i]),
+    ];
     const reinput = (target: Node, skip: number) => {
       const inputs = permute(target.inputs, skip);
       while (target.inputs.length) target.removeInput(target.inputs.length - 1);

@@ -2,11 +2,12 @@
 import type { Func, Signature } from '../ir/function.ts';
 import type { Block, Graph, Value } from '../ir/graph.ts';
 import {
-  annotation,
   AnyT,
+  annotation,
   BoolT,
   type ClassType,
   dictOf,
+  FloatT,
   FunctionT,
   futureOf,
   IntT,
@@ -18,7 +19,6 @@ import {
   StrT,
   TensorT,
   type TupleType,
-  typesEqual,
   unify,
 } from '../ir/types.ts';
 import type { JitArgument } from '../ops/operator.ts';
@@ -42,27 +42,66 @@ const tensorProperties = new Set(
 );
 /** Tensor attributes that are `aten::` operators called without arguments. */
 const tensorViews: Readonly<Record<string, string>> = {
-  shape: 'aten::size', ndim: 'aten::dim', T: 'aten::numpy_T', H: 'aten::matrix_H', mT: 'aten::mT', mH: 'aten::mH',
-  real: 'aten::real', imag: 'aten::imag',
+  shape: 'aten::size',
+  ndim: 'aten::dim',
+  T: 'aten::numpy_T',
+  H: 'aten::matrix_H',
+  mT: 'aten::mT',
+  mH: 'aten::mH',
+  real: 'aten::real',
+  imag: 'aten::imag',
 }; // prettier-ignore
 
 const infix: Readonly<Record<string, string>> = {
-  '+': 'add', '-': 'sub', '*': 'mul', '/': 'div', '//': 'floordiv', '%': 'remainder', '**': 'pow', '@': 'matmul',
-  '==': 'eq', '!=': 'ne', '<': 'lt', '<=': 'le', '>': 'gt', '>=': 'ge', '&': '__and__', '|': '__or__', '^': '__xor__',
-  '<<': '__lshift__', '>>': '__rshift__', is: '__is__', 'is not': '__isnot__', in: '__contains__',
+  '+': 'add',
+  '-': 'sub',
+  '*': 'mul',
+  '/': 'div',
+  '//': 'floordiv',
+  '%': 'remainder',
+  '**': 'pow',
+  '@': 'matmul',
+  '==': 'eq',
+  '!=': 'ne',
+  '<': 'lt',
+  '<=': 'le',
+  '>': 'gt',
+  '>=': 'ge',
+  '&': '__and__',
+  '|': '__or__',
+  '^': '__xor__',
+  '<<': '__lshift__',
+  '>>': '__rshift__',
+  is: '__is__',
+  'is not': '__isnot__',
+  in: '__contains__',
 }; // prettier-ignore
 const inPlace: Readonly<Record<string, string>> = { '+': 'add_', '-': 'sub_', '*': 'mul_', '/': 'div_' };
 const magic: Readonly<Record<string, string>> = {
-  '+': '__add__', '-': '__sub__', '*': '__mul__', '/': '__truediv__', '//': '__floordiv__', '%': '__mod__', '**': '__pow__',
-  '@': '__matmul__', '==': '__eq__', '!=': '__ne__', '<': '__lt__', '<=': '__le__', '>': '__gt__', '>=': '__ge__',
-  '&': '__and__', '|': '__or__', '^': '__xor__', '<<': '__lshift__', '>>': '__rshift__',
+  '+': '__add__',
+  '-': '__sub__',
+  '*': '__mul__',
+  '/': '__truediv__',
+  '//': '__floordiv__',
+  '%': '__mod__',
+  '**': '__pow__',
+  '@': '__matmul__',
+  '==': '__eq__',
+  '!=': '__ne__',
+  '<': '__lt__',
+  '<=': '__le__',
+  '>': '__gt__',
+  '>=': '__ge__',
+  '&': '__and__',
+  '|': '__or__',
+  '^': '__xor__',
+  '<<': '__lshift__',
+  '>>': '__rshift__',
 }; // prettier-ignore
 
 const callable = (signature: Signature, skip: number) => ({
   name: signature.name,
-  args: signature.params.slice(skip).map(
-    (param): JitArgument => ({ ...param, default: param.default }),
-  ),
+  args: signature.params.slice(skip).map((param): JitArgument => ({ ...param, default: param.default })),
   returns: [signature.returns],
   isVararg: false,
 });
@@ -193,7 +232,10 @@ export class Emitter {
         return;
       case 'break':
       case 'continue':
-        throw new CompileError(`${statement.kind} is not supported: archives have it lowered to flags`, statement.range);
+        throw new CompileError(
+          `${statement.kind} is not supported: archives have it lowered to flags`,
+          statement.range,
+        );
     }
   }
 
@@ -215,6 +257,11 @@ export class Emitter {
     const [first, ...more] = targets;
     if (more.length === 0 && first.kind === 'name') {
       this.variables.set(first.name, this.sugared(value, annotated), first.range, annotated);
+      return;
+    }
+    if (more.length === 0 && first.kind === 'attribute') {
+      const object = this.expression(first.object);
+      this.setAttribute(object, first.name, this.expression(value), first.range);
       return;
     }
     const result = this.sugared(value, annotated);
@@ -277,7 +324,10 @@ export class Emitter {
     const type = object.type.kind === 'Class' ? object.type : undefined;
     const slot = type?.slotOf(name);
     if (!type || slot === undefined)
-      throw new CompileError(`Tried to set nonexistent attribute: ${name}. Did you forget to initialize it in __init__()?`, range);
+      throw new CompileError(
+        `Tried to set nonexistent attribute: ${name}. Did you forget to initialize it in __init__()?`,
+        range,
+      );
     const wanted = type.attributes[slot].type;
     const converted = convertTo(this.builder, range, wanted, value, true);
     if (!isSubtype(converted.type, wanted))
@@ -285,7 +335,7 @@ export class Emitter {
         `Wrong type for attribute assignment. Expected ${annotation(wanted)} but got ${annotation(converted.type)}`,
         range,
       );
-    this.builder.node('prim::SetAttr', [object, converted], [], range).name = name;
+    this.builder.node('prim::SetAttr', [object, converted], []).name = name;
   }
 
   private unpack(sugared: Sugared, count: number | undefined, range: Range): readonly Value[] {
@@ -295,7 +345,7 @@ export class Emitter {
       if (count === undefined)
         throw new CompileError('cannot statically infer the expected size of a list in this context', range);
       const { element } = value.type;
-      return this.builder.node('prim::ListUnpack', [value], new Array(count).fill(element), range).outputs;
+      return this.builder.node('prim::ListUnpack', [value], new Array(count).fill(element)).outputs;
     }
     throw new CompileError(`'${annotation(value.type)}' object cannot be used as a tuple`, range);
   }
@@ -305,7 +355,9 @@ export class Emitter {
     const right = this.expression(expr);
     const isMutable = left.type.kind === 'Tensor' || left.type.kind === 'List';
     const value =
-      isMutable && inPlace[op] ? this.builder.builtin(`aten::${inPlace[op]}`, [left, right], range) : this.binary(op, left, right, range);
+      isMutable && inPlace[op]
+        ? this.builder.builtin(`aten::${inPlace[op]}`, [left, right], range)
+        : this.binary(op, left, right, range);
     this.store(target, { kind: 'value', value }, range);
   }
 
@@ -316,7 +368,6 @@ export class Emitter {
   }
 
   private toBool(value: Value, range: Range): Value {
-    if (value.type.kind === 'bool') return value;
     return this.cast(BoolT, 'aten::Bool', value, range);
   }
 
@@ -334,12 +385,18 @@ export class Emitter {
       variables.push(block);
       this.within(block, () => this.body(statements));
       const defined = variables.pop();
-      return { block, exits: this.exits.has(block), typeOf: (name: string) => defined.get(name) ?? variables.typeOf(name), defined };
+      return {
+        block,
+        exits: this.exits.has(block),
+        typeOf: (name: string) => defined.get(name) ?? variables.typeOf(name),
+        defined,
+      };
     });
     const [whenTrue, whenFalse] = branches;
     if (whenTrue.exits && whenFalse.exits) this.exits.add(builder.block);
     const names = new Set<string>();
-    for (const name of whenTrue.defined.keys()) if (whenFalse.exits || whenFalse.typeOf(name)) names.add(name);
+    for (const name of whenTrue.defined.keys())
+      if (whenFalse.exits || whenFalse.typeOf(name)) names.add(name);
     for (const name of whenFalse.defined.keys()) if (whenTrue.exits || whenTrue.typeOf(name)) names.add(name);
     for (const name of [...names].sort()) {
       const yes = whenTrue.exits ? undefined : whenTrue.typeOf(name);
@@ -347,7 +404,15 @@ export class Emitter {
       if (whenTrue.exits && no) this.placeholder(whenTrue.block, name, no, range);
       if (whenFalse.exits && yes) this.placeholder(whenFalse.block, name, yes, range);
       const type = yes && no ? unify(yes, no, true) : (yes ?? no);
-      if (type) variables.setType(name, type);
+      if (!type) continue;
+      const looked =
+        Number(whenTrue.defined.has(name) && whenFalse.typeOf(name) !== undefined) +
+        Number(whenFalse.defined.has(name) && whenTrue.typeOf(name) !== undefined) +
+        Number(!whenTrue.exits) +
+        Number(!whenFalse.exits) +
+        Number(variables.typeOf(name) !== undefined);
+      variables.setType(name, type);
+      variables.touch(name, type, looked, range);
     }
   }
 
@@ -367,7 +432,13 @@ export class Emitter {
     return result;
   }
 
-  private loop(iterable: Expr | undefined, target: Expr | undefined, test: Expr | undefined, body: Body, range: Range): void {
+  private loop(
+    iterable: Expr | undefined,
+    target: Expr | undefined,
+    test: Expr | undefined,
+    body: Body,
+    range: Range,
+  ): void {
     const { builder, variables } = this;
     const over = iterable && this.iterable(iterable);
     const trips = over ? over.length : builder.number(maxTripCount, false, range);
@@ -376,7 +447,9 @@ export class Emitter {
     const bodyBlock = node.addBlock();
     const conditionBlock = node.addBlock();
     variables.push(conditionBlock);
-    const condition = test ? this.within(conditionBlock, () => this.condition(test)) : builder.bool(true, range);
+    const condition = test
+      ? this.within(conditionBlock, () => this.condition(test))
+      : builder.bool(true, range);
     conditionBlock.returnNode.addInput(condition);
     variables.pop();
     node.addInput(trips);
@@ -427,15 +500,18 @@ export class Emitter {
         throw new CompileError('With item expression must return an object', item.value.range);
       const enter = object.type.methods.get('__enter__');
       if (!enter || !object.type.methods.has('__exit__'))
-        throw new CompileError('Object returned by with item expression does not define __enter__ and __exit__ methods', range);
-      const node = this.builder.node('prim::Enter', [object], [enter.signature.returns], range);
+        throw new CompileError(
+          'Object returned by with item expression does not define __enter__ and __exit__ methods',
+          range,
+        );
+      const node = this.builder.node('prim::Enter', [object], [enter.signature.returns]);
       node.func = enter;
       entered.push(object);
       if (item.as) this.store(item.as, { kind: 'value', value: node.output }, range);
     }
     this.body(body);
     for (const object of entered.reverse()) {
-      const exit = this.builder.node('prim::Exit', [object], [NoneT], range);
+      const exit = this.builder.node('prim::Exit', [object], [TensorT]);
       exit.func = (object.type as ClassType).methods.get('__exit__')!;
     }
   }
@@ -478,7 +554,10 @@ export class Emitter {
     }
   }
 
-  private simpleExpression(expr: Exclude<Expr, { kind: 'name' | 'attribute' | 'call' }>, hint?: JitType): Value {
+  private simpleExpression(
+    expr: Exclude<Expr, { kind: 'name' | 'attribute' | 'call' }>,
+    hint?: JitType,
+  ): Value {
     const { builder } = this;
     const { range } = expr;
     switch (expr.kind) {
@@ -494,7 +573,8 @@ export class Emitter {
         return this.list(expr.items, hint, range);
       case 'tuple': {
         const wanted = hint?.kind === 'Optional' ? hint.element : hint;
-        const hints = wanted?.kind === 'Tuple' && wanted.elements.length === expr.items.length ? wanted.elements : [];
+        const hints =
+          wanted?.kind === 'Tuple' && wanted.elements.length === expr.items.length ? wanted.elements : [];
         return builder.tuple(this.items(expr.items, (i) => hints[i]));
       }
       case 'dict':
@@ -507,13 +587,22 @@ export class Emitter {
         return builder.builtin(expr.op === '-' ? 'aten::neg' : 'aten::bitwise_not', [operand], range);
       }
       case 'binary': {
-        if (expr.op === 'and' || expr.op === 'or') return this.shortCircuit(expr.op, expr.left, expr.right, range);
+        if (expr.op === 'and' || expr.op === 'or')
+          return this.shortCircuit(expr.op, expr.left, expr.right, range);
         return this.binary(expr.op, this.expression(expr.left), this.expression(expr.right), range);
       }
       case 'conditional':
-        return this.choose(this.condition(expr.test), () => this.expression(expr.body, hint), () => this.expression(expr.orElse, hint), range);
+        return this.choose(
+          this.condition(expr.test),
+          () => this.expression(expr.body, hint),
+          () => this.expression(expr.orElse, hint),
+          range,
+        );
       case 'comprehension':
-        throw new CompileError('list comprehensions are not supported: archives have them lowered to loops', range);
+        throw new CompileError(
+          'list comprehensions are not supported: archives have them lowered to loops',
+          range,
+        );
       case 'imaginary':
         throw new CompileError('complex numbers are not supported yet', range);
       case 'starred':
@@ -529,7 +618,7 @@ export class Emitter {
     const known = globals.get(name);
     if (known) return known;
     if (name === 'inf' || name === 'nan')
-      return { kind: 'value', value: this.builder.number(name === 'inf' ? Infinity : NaN, true, range) };
+      return { kind: 'value', value: this.builder.constant(name === 'inf' ? Infinity : NaN, FloatT, range) };
     const found = this.resolver.resolve(name);
     if (found) return found;
     throw new CompileError(`undefined value ${name}`, range);
@@ -538,7 +627,8 @@ export class Emitter {
   private items(exprs: readonly Expr[], hint?: (i: number) => JitType | undefined): Value[] {
     const values: Value[] = [];
     exprs.forEach((item, i) => {
-      if (item.kind === 'starred') values.push(...this.unpack(this.sugared(item.value), undefined, item.range));
+      if (item.kind === 'starred')
+        values.push(...this.unpack(this.sugared(item.value), undefined, item.range));
       else values.push(this.expression(item, hint?.(i)));
     });
     return values;
@@ -550,7 +640,9 @@ export class Emitter {
     const element = wanted?.kind === 'List' ? wanted.element : undefined;
     const values = this.items(exprs, () => element);
     if (values.length === 0)
-      return element ? builder.list(element, []) : builder.node('prim::EmptyListLiteral', [], [listOf(TensorT)], range).output;
+      return element
+        ? builder.list(element, [])
+        : builder.node('prim::EmptyListLiteral', [], [listOf(TensorT)], range).output;
     if (element) {
       const converted = values.map((value) => convertTo(builder, range, element, value, true));
       if (converted.every((value) => isSubtype(value.type, element))) return builder.list(element, converted);
@@ -565,7 +657,12 @@ export class Emitter {
     return builder.list(type!, values);
   }
 
-  private dict(keyExprs: readonly Expr[], valueExprs: readonly Expr[], hint: JitType | undefined, range: Range): Value {
+  private dict(
+    keyExprs: readonly Expr[],
+    valueExprs: readonly Expr[],
+    hint: JitType | undefined,
+    range: Range,
+  ): Value {
     const wanted = hint?.kind === 'Optional' ? hint.element : hint;
     const type = wanted?.kind === 'Dict' ? wanted : undefined;
     const inputs: Value[] = [];
@@ -591,7 +688,7 @@ export class Emitter {
           range,
         );
     }
-    return this.builder.node('prim::DictConstruct', inputs, [dictOf(key, value)], range).output;
+    return this.builder.node('prim::DictConstruct', inputs, [dictOf(key, value)]).output;
   }
 
   private choose(condition: Value, whenTrue: () => Value, whenFalse: () => Value, range: Range): Value {
@@ -607,7 +704,8 @@ export class Emitter {
       return value.type;
     });
     const type = unify(types[0], types[1], true);
-    if (!type) throw new CompileError(`Type mismatch: ${annotation(types[0])} and ${annotation(types[1])}`, range);
+    if (!type)
+      throw new CompileError(`Type mismatch: ${annotation(types[0])} and ${annotation(types[1])}`, range);
     return node.addOutput(type);
   }
 
@@ -615,12 +713,15 @@ export class Emitter {
     const first = this.condition(left);
     const second = () => this.condition(right);
     const constant = () => this.builder.bool(op === 'or', range);
-    return op === 'and' ? this.choose(first, second, constant, range) : this.choose(first, constant, second, range);
+    return op === 'and'
+      ? this.choose(first, second, constant, range)
+      : this.choose(first, constant, second, range);
   }
 
   private binary(op: string, left: Value, right: Value, range: Range): Value {
     const { builder } = this;
-    if (op === 'not in') return builder.builtin('aten::__not__', [this.binary('in', left, right, range)], range);
+    if (op === 'not in')
+      return builder.builtin('aten::__not__', [this.binary('in', left, right, range)], range);
     if (op === 'in') {
       if (right.type.kind === 'Class') return this.callMethod(right, '__contains__', [left], range);
       return builder.builtin('aten::__contains__', [right, left], range);
@@ -642,7 +743,8 @@ export class Emitter {
     const { type } = object;
     const [item] = items;
     if (items.length === 1 && item.kind === 'slice') {
-      const bound = (expr: Expr | undefined, absent: () => Value) => (expr ? this.expression(expr) : absent());
+      const bound = (expr: Expr | undefined, absent: () => Value) =>
+        expr ? this.expression(expr) : absent();
       if (type.kind === 'Tuple') return this.tupleSlice(object, type, item, range);
       const start = bound(item.start, () => builder.none(range));
       const end = bound(item.end, () => builder.none(range));
@@ -650,7 +752,11 @@ export class Emitter {
       if (type.kind === 'List' || type.kind === 'str')
         return builder.builtin('aten::slice', [object, start, end, step], range);
       if (type.kind === 'Tensor')
-        return builder.builtin('aten::slice', [object, builder.number(0, false, range), start, end, step], range);
+        return builder.builtin(
+          'aten::slice',
+          [object, builder.number(0, false, range), start, end, step],
+          range,
+        );
     }
     if (type.kind === 'Tensor') return this.indexTensor(object, items, range);
     if (items.length !== 1) throw new CompileError('Only one index is allowed here', range);
@@ -682,10 +788,15 @@ export class Emitter {
           range,
         );
     }
-    return this.builder.node('prim::TupleIndex', [object, index], [result], range).output;
+    return this.builder.node('prim::TupleIndex', [object, index], [result]).output;
   }
 
-  private tupleSlice(object: Value, type: TupleType, item: Extract<Expr, { kind: 'slice' }>, range: Range): Value {
+  private tupleSlice(
+    object: Value,
+    type: TupleType,
+    item: Extract<Expr, { kind: 'slice' }>,
+    range: Range,
+  ): Value {
     const bound = (expr: Expr | undefined, absent: number): number => {
       if (!expr) return absent;
       if (expr.kind !== 'int') throw new CompileError('the bounds of a tuple slice must be literals', range);
@@ -724,11 +835,16 @@ export class Emitter {
       if (index.type.kind === 'None') {
         value = builder.builtin('aten::unsqueeze', [value, int(dim)], range);
         dim++;
-      } else if (index.type.kind === 'int') value = builder.builtin('aten::select', [value, int(dim), index], range);
+      } else if (index.type.kind === 'int')
+        value = builder.builtin('aten::select', [value, int(dim), index], range);
       else if (index.type.kind === 'Tensor') {
         tensors[dim] = index;
         dim++;
-      } else throw new CompileError(`Unsupported operation: indexing tensor with unsupported index type '${annotation(index.type)}'`, range);
+      } else
+        throw new CompileError(
+          `Unsupported operation: indexing tensor with unsupported index type '${annotation(index.type)}'`,
+          range,
+        );
     }
     if (tensors.length === 0) return value;
     const element = optionalOf(TensorT);
@@ -800,20 +916,22 @@ export class Emitter {
         break;
       }
       case 'Tensor':
-        if (Object.hasOwn(tensorViews, name)) return asValue(builder.builtin(tensorViews[name], [value], range));
+        if (Object.hasOwn(tensorViews, name))
+          return asValue(builder.builtin(tensorViews[name], [value], range));
         if (tensorProperties.has(name)) return asValue(builder.builtin(`prim::${name}`, [value], range));
         break;
       case 'Device':
         return asValue(builder.builtin(`prim::${name}`, [value], range));
       case 'Enum':
       case 'AnyEnum': {
-        if (name === 'name') return asValue(builder.node('prim::EnumName', [value], [StrT], range).output);
+        if (name === 'name') return asValue(builder.node('prim::EnumName', [value], [StrT]).output);
         const result = type.kind === 'Enum' ? type.valueType : AnyT;
-        if (name === 'value') return asValue(builder.node('prim::EnumValue', [value], [result], range).output);
+        if (name === 'value') return asValue(builder.node('prim::EnumValue', [value], [result]).output);
         break;
       }
     }
-    if (name === 'tolist' && type.kind === 'Tensor') return { kind: 'builtin', name: 'prim::tolist', self: value };
+    if (name === 'tolist' && type.kind === 'Tensor')
+      return { kind: 'builtin', name: 'prim::tolist', self: value };
     if (operatorsNamed(`aten::${name}`).length > 0 || type.kind === 'Tensor')
       return { kind: 'builtin', name: `aten::${name}`, self: value };
     throw new CompileError(`'${annotation(type)}' object has no attribute or method '${name}'.`, range);
@@ -823,7 +941,8 @@ export class Emitter {
     const values: NamedValue[] = [];
     for (const arg of args) {
       if (arg.kind === 'starred')
-        for (const value of this.unpack(this.sugared(arg.value), undefined, arg.range)) values.push({ value, range: arg.range });
+        for (const value of this.unpack(this.sugared(arg.value), undefined, arg.range))
+          values.push({ value, range: arg.range });
       else values.push({ value: this.expression(arg), range: arg.range });
     }
     return values;
@@ -844,21 +963,37 @@ export class Emitter {
     if (target.kind === 'builtin' && target.name === 'prim::tolist')
       return { kind: 'value', value: this.toList(target.self!, hint, range) };
     const values = this.arguments(args);
-    const kwargs = keywords.map((kw) => ({ name: kw.name, value: this.expression(kw.value), range: kw.range }));
+    const kwargs = keywords.map((kw) => ({
+      name: kw.name,
+      value: this.expression(kw.value),
+      range: kw.range,
+    }));
     const result = (value: Value): Sugared => ({ kind: 'value', value });
     switch (target.kind) {
       case 'builtin':
         return result(
-          builder.callBuiltin(target.name, values, kwargs, target.self && { value: target.self, range }, range),
+          builder.callBuiltin(
+            target.name,
+            values,
+            kwargs,
+            target.self && { value: target.self, range },
+            range,
+          ),
         );
       case 'cast':
-        if (values.length === 1 && kwargs.length === 0) return result(this.cast(target.type, target.operator, values[0].value, range));
+        if (values.length === 1 && kwargs.length === 0)
+          return result(this.cast(target.type, target.operator, values[0].value, range));
         return result(builder.callBuiltin(target.operator, values, kwargs, undefined, range));
       case 'function': {
         const { func } = target;
         const matched = matchOnly(builder, range, callable(func.signature, 0), values, kwargs);
         const constant = this.functionConstant(func);
-        const node = builder.node('prim::CallFunction', [constant, ...matched.inputs], matched.returns, range);
+        const node = builder.node(
+          'prim::CallFunction',
+          [constant, ...matched.inputs],
+          matched.returns,
+          range,
+        );
         node.func = func;
         return result(node.output);
       }
@@ -932,7 +1067,15 @@ export class Emitter {
       const method = type.methods.get(name)!;
       const schema = {
         name,
-        args: method.params.map((p): JitArgument => ({ name: p.name, type: p.type, kwargOnly: false, hasDefault: p.default !== undefined, default: p.default })),
+        args: method.params.map(
+          (p): JitArgument => ({
+            name: p.name,
+            type: p.type,
+            kwargOnly: false,
+            hasDefault: p.default !== undefined,
+            default: p.default,
+          }),
+        ),
         returns: [method.returns],
         isVararg: false,
       };
@@ -953,13 +1096,13 @@ export class Emitter {
   private cast(type: JitType, operator: string, value: Value, range: Range): Value {
     const { builder } = this;
     const { kind } = value.type;
+    // torch::jit's cast makes a zero that only containers need; its number shows in every later name.
+    const zero = builder.constant(0, IntT, range);
+    if (isSubtype(value.type, type)) return value;
     if (type.kind === 'bool' && (kind === 'List' || kind === 'str' || kind === 'Dict')) {
       const length = builder.builtin('aten::len', [value], range);
-      return builder.builtin('aten::gt', [length, builder.number(0, false, range)], range);
+      return builder.builtin('aten::gt', [length, zero], range);
     }
-    if (isSubtype(value.type, type)) return value;
-    // torch::jit's cast makes a zero that only containers need; its id shows in every later name.
-    builder.constant(0, IntT, range);
     return builder.builtin(operator, [value], range);
   }
 
@@ -980,7 +1123,11 @@ export class Emitter {
             range,
           );
         // A widened None must keep the type it was given, or a branch could not hand it out.
-        if (value.node.kind === 'prim::Constant' && value.node.constant?.value === null && value.type.kind === 'None')
+        if (
+          value.node.kind === 'prim::Constant' &&
+          value.node.constant?.value === null &&
+          value.type.kind === 'None'
+        )
           return result(builder.constant(null, type, range));
         return result(value);
       }
@@ -988,8 +1135,7 @@ export class Emitter {
         need(2);
         const type = typeOfExpression(args[0], this.resolver);
         const value = this.expression(args[1]);
-        if (typesEqual(value.type, type)) return result(value);
-        return result(builder.node('prim::unchecked_cast', [value], [type], range).output);
+        return result(builder.node('prim::unchecked_cast', [value], [type]).output);
       }
       case 'uninitialized': {
         need(1);
@@ -1004,11 +1150,15 @@ export class Emitter {
       case 'hasattr': {
         const object = this.sugared(args[0]);
         const [, name] = args;
-        if (name?.kind !== 'string') throw new CompileError(`${form}'s second argument must be a string literal`, range);
+        if (name?.kind !== 'string')
+          throw new CompileError(`${form}'s second argument must be a string literal`, range);
         if (form === 'hasattr') {
           const type = this.valueOf(object, range).type;
           const has =
-            (type.kind === 'Class' && (type.slotOf(name.value) !== undefined || type.methods.has(name.value) || type.constants.has(name.value))) ||
+            (type.kind === 'Class' &&
+              (type.slotOf(name.value) !== undefined ||
+                type.methods.has(name.value) ||
+                type.constants.has(name.value))) ||
             (type.kind === 'Tuple' && !!type.fields?.includes(name.value));
           return result(builder.bool(has, range));
         }
@@ -1041,15 +1191,23 @@ export class Emitter {
 
   private isinstance(objectExpr: Expr, typesExpr: Expr, range: Range): Value {
     const object = this.expression(objectExpr);
-    const types = (typesExpr.kind === 'tuple' ? typesExpr.items : [typesExpr]).map((t) => typeOfExpression(t, this.resolver));
-    const members = object.type.kind === 'Optional' ? [object.type.element, NoneT] : object.type.kind === 'Union' ? object.type.members : [object.type];
+    const types = (typesExpr.kind === 'tuple' ? typesExpr.items : [typesExpr]).map((t) =>
+      typeOfExpression(t, this.resolver),
+    );
+    const members =
+      object.type.kind === 'Optional'
+        ? [object.type.element, NoneT]
+        : object.type.kind === 'Union'
+          ? object.type.members
+          : [object.type];
     const matches = (type: JitType) => types.some((wanted) => isSubtype(type, wanted));
     if (object.type.kind !== 'Any' && object.type.kind !== 'number') {
       if (members.every(matches)) return this.builder.bool(true, range);
-      const couldMatch = (type: JitType) => matches(type) || type.kind === 'Interface' || types.some((wanted) => isSubtype(wanted, type));
+      const couldMatch = (type: JitType) =>
+        matches(type) || type.kind === 'Interface' || types.some((wanted) => isSubtype(wanted, type));
       if (!members.some(couldMatch)) return this.builder.bool(false, range);
     }
-    const node = this.builder.node('prim::isinstance', [object], [BoolT], range);
+    const node = this.builder.node('prim::isinstance', [object], [BoolT]);
     node.types = types;
     return node.output;
   }
@@ -1064,8 +1222,15 @@ export class Emitter {
     }
     const codes: Record<string, number> = { int: 0, float: 1, bool: 2, complex: 3 };
     if (!Object.hasOwn(codes, element.kind))
-      throw new CompileError(`${annotation(element)} is not one of the supported element types for tolist: int, float, complex, bool`, range);
-    const inputs = [self, this.builder.number(dims, false, range), this.builder.number(codes[element.kind], false, range)];
+      throw new CompileError(
+        `${annotation(element)} is not one of the supported element types for tolist: int, float, complex, bool`,
+        range,
+      );
+    const inputs = [
+      self,
+      this.builder.number(dims, false, range),
+      this.builder.number(codes[element.kind], false, range),
+    ];
     return this.builder.node('prim::tolist', inputs, [hint], range).output;
   }
 
@@ -1095,7 +1260,9 @@ export class Emitter {
 }
 
 const narrow = (value: bigint): number | bigint =>
-  value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+  value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
+    ? Number(value)
+    : value;
 
 function describe(sugared: Sugared): string {
   switch (sugared.kind) {

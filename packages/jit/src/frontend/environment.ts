@@ -55,6 +55,11 @@ export class Environment {
     return undefined;
   }
 
+  /** Reads a variable for its number's and name's sake only: where torch::jit looks a variable up, graphs show it. */
+  touch(name: string, type: JitType, times: number, range: Range): void {
+    for (let i = 0; i < times; i++) this.load(name, type, range);
+  }
+
   private load(name: string, type: JitType, range: Range): Value {
     const node = this.builder.node('prim::Load', [], [type], range);
     node.name = name;
@@ -68,10 +73,13 @@ export class Environment {
       return;
     }
     let { value } = sugared;
-    if (!value.hasDebugName && isMeaningful(name) && value.node.owner === this.frame!.block) value.setDebugName(name);
+    if (!value.hasDebugName && isMeaningful(name) && value.node.owner === this.frame!.block)
+      value.setDebugName(name);
     let outer: JitType | undefined;
     for (let frame = this.frame!.parent; frame && !outer; frame = frame.parent) outer = frame.types.get(name);
     if (outer) {
+      // torch::jit looks at the outer variable through a load, whose number and name show in what follows.
+      this.load(name, outer, range);
       value = convertTo(this.builder, range, outer, value, true);
       if (!isSubtype(value.type, outer))
         throw new CompileError(

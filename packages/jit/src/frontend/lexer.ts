@@ -1,7 +1,16 @@
 /** TorchScript text to tokens: Python's layout (indentation, brackets) and literals as torch::jit's lexer reads them. */
 import { CompileError, type Range, type Source } from './source.ts';
 
-export type TokenKind = 'name' | 'keyword' | 'number' | 'string' | 'symbol' | 'newline' | 'indent' | 'dedent' | 'end';
+export type TokenKind =
+  | 'name'
+  | 'keyword'
+  | 'number'
+  | 'string'
+  | 'symbol'
+  | 'newline'
+  | 'indent'
+  | 'dedent'
+  | 'end';
 
 export interface Token {
   readonly kind: TokenKind;
@@ -19,14 +28,66 @@ const keywords = new Set(
 );
 
 const symbols = [
-  '...', '**=', '<<=', '>>=', '->', '**', '//', '<<', '>>', '<=', '>=', '==', '!=', '+=', '-=', '*=', '/=', '%=', '|=', '&=',
-  '^=', '(', ')', '[', ']', '{', '}', ',', ':', '.', ';', '=', '+', '-', '*', '/', '%', '@', '<', '>', '|', '&', '^', '~', '!',
+  '...',
+  '**=',
+  '<<=',
+  '>>=',
+  '->',
+  '**',
+  '//',
+  '<<',
+  '>>',
+  '<=',
+  '>=',
+  '==',
+  '!=',
+  '+=',
+  '-=',
+  '*=',
+  '/=',
+  '%=',
+  '|=',
+  '&=',
+  '^=',
+  '(',
+  ')',
+  '[',
+  ']',
+  '{',
+  '}',
+  ',',
+  ':',
+  '.',
+  ';',
+  '=',
+  '+',
+  '-',
+  '*',
+  '/',
+  '%',
+  '@',
+  '<',
+  '>',
+  '|',
+  '&',
+  '^',
+  '~',
+  '!',
 ]; // prettier-ignore
 
 const number = /0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?j?/y;
 const name = /[A-Za-z_][A-Za-z0-9_]*/y;
 const escapes: Record<string, string> = {
-  '\\': '\\', "'": "'", '"': '"', a: '\x07', b: '\b', f: '\f', n: '\n', v: '\v', t: '\t', r: '\r',
+  '\\': '\\',
+  "'": "'",
+  '"': '"',
+  a: '\x07',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  v: '\v',
+  t: '\t',
+  r: '\r',
 }; // prettier-ignore
 
 /** All tokens of a file; the last is `end`. Throws `CompileError` at text that is no TorchScript. */

@@ -20,7 +20,9 @@ export function literalValue(expr: Expr, resolver: Resolver): unknown {
     case 'tuple':
       return expr.items.map((item) => literalValue(item, resolver));
     case 'dict':
-      return new Map(expr.keys.map((key, i) => [literalValue(key, resolver), literalValue(expr.values[i], resolver)]));
+      return new Map(
+        expr.keys.map((key, i) => [literalValue(key, resolver), literalValue(expr.values[i], resolver)]),
+      );
     case 'unary': {
       const value = literalValue(expr.operand, resolver);
       if (expr.op === '-' && (typeof value === 'number' || typeof value === 'bigint')) return -value;

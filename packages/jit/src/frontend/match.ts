@@ -1,4 +1,6 @@
 /** Overload resolution: which schema a call means, and the conversions torch::jit allows on the way. */
+
+import type { Value } from '../ir/graph.ts';
 import {
   annotation,
   bindVariables,
@@ -11,7 +13,6 @@ import {
   tupleOf,
   typesEqual,
 } from '../ir/types.ts';
-import type { Value } from '../ir/graph.ts';
 import type { JitArgument } from '../ops/operator.ts';
 import type { GraphBuilder } from './builder.ts';
 import { CompileError, type Range } from './source.ts';
@@ -38,14 +39,23 @@ const unwrapOptional = (type: JitType): JitType => (type.kind === 'Optional' ? t
 
 /** Whether all elements of a tuple may be elements of that list. */
 function tupleFitsList(tuple: JitType, list: JitType): boolean {
-  return tuple.kind === 'Tuple' && list.kind === 'List' && tuple.elements.every((e) => isSubtype(e, list.element));
+  return (
+    tuple.kind === 'Tuple' && list.kind === 'List' && tuple.elements.every((e) => isSubtype(e, list.element))
+  );
 }
 
 /** Inserts the conversions that lead from the value to the type; returns the value itself where there are none. */
-export function convertTo(builder: GraphBuilder, range: Range, type: JitType, value: Value, allowConversions: boolean): Value {
+export function convertTo(
+  builder: GraphBuilder,
+  range: Range,
+  type: JitType,
+  value: Value,
+  allowConversions: boolean,
+): Value {
   if (type.kind === 'Optional' && value.type.kind !== 'Optional' && value.type.kind !== 'None')
     return convertTo(builder, range, type.element, value, allowConversions);
-  if (value.node.kind === 'prim::EmptyListLiteral' && type.kind === 'List') return builder.list(type.element, []);
+  if (value.node.kind === 'prim::EmptyListLiteral' && type.kind === 'List')
+    return builder.list(type.element, []);
   if (value.type.kind === 'Tuple') {
     const wanted = unwrapOptional(type);
     if (tupleFitsList(value.type, wanted)) {
@@ -57,7 +67,9 @@ export function convertTo(builder: GraphBuilder, range: Range, type: JitType, va
       type.elements.length === value.type.elements.length
     ) {
       const parts = builder.unpackTuple(value);
-      value = builder.tuple(parts.map((part, i) => convertTo(builder, range, type.elements[i], part, allowConversions)));
+      value = builder.tuple(
+        parts.map((part, i) => convertTo(builder, range, type.elements[i], part, allowConversions)),
+      );
     }
   }
   if (!allowConversions) return value;
@@ -89,7 +101,11 @@ function matchArgument(
   let { value } = actual;
   if (arg.size !== undefined) {
     const list = unwrapOptional(arg.type);
-    if (list.kind === 'List' && typesEqual(list.element, value.type) && (value.type.kind === 'int' || value.type.kind === 'float'))
+    if (
+      list.kind === 'List' &&
+      typesEqual(list.element, value.type) &&
+      (value.type.kind === 'int' || value.type.kind === 'float')
+    )
       value = builder.list(value.type, new Array(arg.size).fill(value));
   }
   let type: JitType | undefined = arg.type;
@@ -97,7 +113,8 @@ function matchArgument(
     const problem = bindVariables(type, value.type, env);
     if (problem) return problem;
     type = substitute(type, env);
-    if (!type) return `Type variables in type ${annotation(arg.type)} could not be inferred from actual type ${annotation(value.type)}`;
+    if (!type)
+      return `Type variables in type ${annotation(arg.type)} could not be inferred from actual type ${annotation(value.type)}`;
   }
   value = convertTo(builder, actual.range, type, value, allowConversions);
   if (isSubtype(value.type, type)) return value;
@@ -144,7 +161,13 @@ export function tryMatch(
         if (given.type.kind !== 'List' && !tupleFitsList(given.type, unwrapOptional(arg.type))) {
           const items: Value[] = [];
           for (const item of args.slice(usedArgs)) {
-            const converted = matchArgument(builder, { ...arg, type: list.element }, item, allowConversions, env);
+            const converted = matchArgument(
+              builder,
+              { ...arg, type: list.element },
+              item,
+              allowConversions,
+              env,
+            );
             if (typeof converted === 'string') return converted;
             items.push(converted);
           }
@@ -156,7 +179,9 @@ export function tryMatch(
       actual = args[usedArgs++];
     } else {
       const named = kwargs.find(
-        (kwarg) => kwarg.name === arg.name || (kwarg.name === 'input' && arg.name === 'self' && !kwargs.some((k) => k.name === 'self')),
+        (kwarg) =>
+          kwarg.name === arg.name ||
+          (kwarg.name === 'input' && arg.name === 'self' && !kwargs.some((k) => k.name === 'self')),
       );
       if (named) {
         if (usedKwargs.has(named.name!)) return `argument ${named.name} specified twice in schema`;
@@ -169,7 +194,7 @@ export function tryMatch(
     if (typeof matched === 'string') return matched;
     inputs.push(matched);
   }
-  if (receiver) return "Provided self argument not used in schema";
+  if (receiver) return 'Provided self argument not used in schema';
   if (schema.isVararg) for (; usedArgs < args.length; usedArgs++) inputs.push(args[usedArgs].value);
   if (usedArgs < args.length)
     return `Expected at most ${usedArgs} arguments but found ${args.length} positional arguments.`;
@@ -205,10 +230,12 @@ export function matchOnly(
 }
 
 /** The type of a NamedTuple whose fields an operator's schema names, as `torch.max(x, 1).values` needs it. */
-export const namedReturns = (name: string, fields: readonly string[], types: readonly JitType[]): TupleType => ({
+export const namedReturns = (
+  name: string,
+  fields: readonly string[],
+  types: readonly JitType[],
+): TupleType => ({
   ...tupleOf(types),
   name,
   fields,
 });
-
-

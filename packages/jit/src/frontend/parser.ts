@@ -5,8 +5,31 @@ import { CompileError, type Range, type Source } from './source.ts';
 
 /** Binding strength of infix operators; `and` and `or` share a level in torch::jit's text parser. */
 const precedence: Readonly<Record<string, number>> = {
-  and: 2, or: 2, in: 4, 'not in': 4, is: 4, 'is not': 4, '<': 4, '>': 4, '<=': 4, '>=': 4, '==': 4, '!=': 4,
-  '|': 5, '^': 6, '&': 7, '<<': 8, '>>': 8, '+': 9, '-': 9, '*': 10, '/': 10, '//': 10, '%': 10, '@': 10, '**': 12,
+  and: 2,
+  or: 2,
+  in: 4,
+  'not in': 4,
+  is: 4,
+  'is not': 4,
+  '<': 4,
+  '>': 4,
+  '<=': 4,
+  '>=': 4,
+  '==': 4,
+  '!=': 4,
+  '|': 5,
+  '^': 6,
+  '&': 7,
+  '<<': 8,
+  '>>': 8,
+  '+': 9,
+  '-': 9,
+  '*': 10,
+  '/': 10,
+  '//': 10,
+  '%': 10,
+  '@': 10,
+  '**': 12,
 }; // prettier-ignore
 const notPrecedence = 3;
 const negativePrecedence = 10;
@@ -49,12 +72,14 @@ class Parser {
   }
 
   private expect(text: string): Token {
-    if (!this.is(text)) this.fail(`expected ${text} but found '${this.peek().text || this.peek().kind}' here`);
+    if (!this.is(text))
+      this.fail(`expected ${text} but found '${this.peek().text || this.peek().kind}' here`);
     return this.next();
   }
 
   private expectKind(kind: Token['kind']): Token {
-    if (this.peek().kind !== kind) this.fail(`expected ${kind} but found '${this.peek().text || this.peek().kind}' here`);
+    if (this.peek().kind !== kind)
+      this.fail(`expected ${kind} but found '${this.peek().text || this.peek().kind}' here`);
     return this.next();
   }
 
@@ -446,7 +471,8 @@ class Parser {
     for (;;) {
       if (this.accept('.')) {
         const token = this.next();
-        if (token.kind !== 'name' && token.kind !== 'keyword') this.fail('expected a name after the dot', token);
+        if (token.kind !== 'name' && token.kind !== 'keyword')
+          this.fail('expected a name after the dot', token);
         expr = { kind: 'attribute', object: expr, name: token.text, range: this.from(start) };
       } else if (this.is('(')) expr = this.call(expr, start);
       else if (this.is('[')) expr = this.subscript(expr, start);
@@ -515,6 +541,10 @@ export function parseTypeExpression(source: Source): Expr {
   const parser = new Parser(source);
   const expr = parser.expression();
   if (!parser.isAtEnd())
-    throw new CompileError('unexpected text after the type', { source, start: expr.range.end, end: source.text.length });
+    throw new CompileError('unexpected text after the type', {
+      source,
+      start: expr.range.end,
+      end: source.text.length,
+    });
   return expr;
 }

@@ -9,6 +9,8 @@ export class Source {
     readonly filename: string,
     /** Maps a position in this text to where it came from (the archive's `.debug_pkl`), when that is known. */
     readonly original?: (offset: number) => { source: Source; offset: number } | undefined,
+    /** How many lines of the file stand before this text. */
+    readonly firstLine: number = 0,
   ) {}
 
   /** 1-based line and 0-based column of a character offset. */
@@ -24,7 +26,7 @@ export class Source {
       if (this.lineStarts[middle] <= offset) low = middle;
       else high = middle - 1;
     }
-    return { line: low + 1, column: offset - this.lineStarts[low] };
+    return { line: this.firstLine + low + 1, column: offset - this.lineStarts[low] };
   }
 }
 
@@ -34,18 +36,18 @@ export interface Range {
   readonly end: number;
 }
 
-/** `file:line:col`, as graphs print it; the original place when the archive's debug records know it. */
+/** `file:line:col`, as graphs print it: the original place where the archive has debug records, `:0:0` where those know none. */
 export function location(range: Range): string {
   const from = range.source.original?.(range.start);
   const source = from?.source ?? range.source;
   const { line, column } = source.position(from?.offset ?? range.start);
-  return `${source.filename}:${line}:${column}`;
+  return source.filename === '' ? ':0:0' : `${source.filename}:${line}:${column}`;
 }
 
 /** The lines around a range with its text underlined, as PyTorch shows them below a message. */
 export function highlight(range: Range): string {
   const { text, filename } = range.source;
-  const { line } = range.source.position(range.start);
+  const line = range.source.position(range.start).line - range.source.firstLine;
   const lines = text.split('\n');
   const first = Math.max(0, line - 4);
   const column = range.start - (text.lastIndexOf('\n', range.start - 1) + 1);

@@ -96,7 +96,7 @@ class ControlFlow {
       node.owner!.nodes.splice(node.owner!.nodes.indexOf(node), 0, initial);
       node.addInput(initial.output);
       const param = body.paramNode.addOutput(type);
-      if (isMeaningful(name)) param.setDebugName(name);
+      param.setDebugName(name);
       body.prepend(this.store(name, param));
       this.blockOutput(body, type, name);
       this.nodeOutput(node, type, name);

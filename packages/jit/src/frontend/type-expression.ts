@@ -70,7 +70,8 @@ export function typeOfExpression(expr: Expr, resolver: Resolver): JitType {
     if (found?.kind === 'type') return found.type;
     throw new CompileError(`Unknown type name '${name}'`, expr.range);
   }
-  if (expr.kind === 'string' && expr.value.startsWith('torch.classes.')) return foreignClass(`__torch__.${expr.value}`);
+  if (expr.kind === 'string' && expr.value.startsWith('torch.classes.'))
+    return foreignClass(`__torch__.${expr.value}`);
   if (expr.kind === 'subscript') {
     const generic = dottedName(expr.object) ?? '';
     const items = () => expr.items.map((item) => typeOfExpression(item, resolver));
@@ -91,12 +92,14 @@ export function typeOfExpression(expr: Expr, resolver: Resolver): JitType {
       case 'Final':
         return only();
       case 'Dict': {
-        if (expr.items.length !== 2) throw new CompileError('Dict must have exactly two element types', expr.range);
+        if (expr.items.length !== 2)
+          throw new CompileError('Dict must have exactly two element types', expr.range);
         const [key, value] = items();
         return dictOf(key, value);
       }
       case 'Tuple':
-        if (expr.items.length === 1 && expr.items[0].kind === 'tuple' && expr.items[0].items.length === 0) return tupleOf([]);
+        if (expr.items.length === 1 && expr.items[0].kind === 'tuple' && expr.items[0].items.length === 0)
+          return tupleOf([]);
         return tupleOf(items());
       case 'Union':
         return unionOf(items());

@@ -18,13 +18,13 @@ import {
 import type { ClassDef, Def, Expr } from './ast.ts';
 import { cleanUp } from './cleanup.ts';
 import { Emitter } from './emit.ts';
-import { operatorsIn } from './walk.ts';
 import { literalValue } from './literal.ts';
 import { parseFile, parseTypeExpression } from './parser.ts';
 import { CompileError, Source } from './source.ts';
 import { convertToSsa } from './ssa.ts';
 import type { Resolver, Sugared } from './sugared.ts';
 import { typeOfExpression } from './type-expression.ts';
+import { operatorsIn } from './walk.ts';
 
 export interface UnitOptions {
   /** The text of a module of the archive: `__torch__.a.b` is `code/__torch__/a/b.py`. Undefined where there is none. */
@@ -32,7 +32,9 @@ export interface UnitOptions {
   readonly constant?: (name: string) => { value: unknown; type: JitType } | undefined;
 }
 
-type Definition = { readonly kind: 'class'; readonly node: ClassDef } | { readonly kind: 'function'; readonly node: Def };
+type Definition =
+  | { readonly kind: 'class'; readonly node: ClassDef }
+  | { readonly kind: 'function'; readonly node: Def };
 
 export class CompilationUnit implements Resolver {
   private readonly read = new Set<string>();
@@ -86,7 +88,8 @@ export class CompilationUnit implements Resolver {
   }
 
   private define(name: string, definition: Definition): void {
-    if (this.definitions.has(name)) throw new CompileError(`'${name}' is defined twice`, definition.node.range);
+    if (this.definitions.has(name))
+      throw new CompileError(`'${name}' is defined twice`, definition.node.range);
     this.definitions.set(name, definition);
   }
 
@@ -96,7 +99,10 @@ export class CompilationUnit implements Resolver {
       () => this.signature(name, def, self),
       (func) => {
         const graph = new Emitter(this).function(def, func.signature, self);
+        // torch::jit makes a value for the return here, and its exit transform eight that no program of an archive needs.
+        graph.takeId();
         convertToSsa(graph);
+        for (let i = 0; i < 8; i++) graph.takeId();
         cleanUp(graph);
         return graph;
       },
@@ -133,7 +139,10 @@ export class CompilationUnit implements Resolver {
       case 'Module':
         return this.plainClass(name, node);
       default:
-        throw new CompileError(`Torchscript does not support class inheritance from '${node.base}'`, node.range);
+        throw new CompileError(
+          `Torchscript does not support class inheritance from '${node.base}'`,
+          node.range,
+        );
     }
   }
 
@@ -145,17 +154,29 @@ export class CompilationUnit implements Resolver {
     const parameters = new Set<string>();
     const buffers = new Set<string>();
     const attribute = (attributeName: string, annotationExpr: Expr) => {
-      const role = parameters.has(attributeName) ? 'parameter' : buffers.has(attributeName) ? 'buffer' : 'attribute';
+      const role = parameters.has(attributeName)
+        ? 'parameter'
+        : buffers.has(attributeName)
+          ? 'buffer'
+          : 'attribute';
       type.addAttribute({ name: attributeName, type: typeOfExpression(annotationExpr, this), role });
     };
     for (const statement of node.body) {
-      if (statement.kind === 'annotation' && statement.target.kind === 'name') attribute(statement.target.name, statement.type);
+      if (statement.kind === 'annotation' && statement.target.kind === 'name')
+        attribute(statement.target.name, statement.type);
       else if (statement.kind === 'assign' && statement.targets.length === 1) {
         const [target] = statement.targets;
-        if (target.kind === 'subscript' && target.items[0]?.kind === 'string') attribute(target.items[0].value, statement.value);
+        if (target.kind === 'subscript' && target.items[0]?.kind === 'string')
+          attribute(target.items[0].value, statement.value);
         else if (target.kind === 'name' && target.name.startsWith('__')) {
-          const listed = target.name === '__parameters__' ? parameters : target.name === '__buffers__' ? buffers : undefined;
-          if (statement.value.kind !== 'list') throw new CompileError('expected a list here', statement.range);
+          const listed =
+            target.name === '__parameters__'
+              ? parameters
+              : target.name === '__buffers__'
+                ? buffers
+                : undefined;
+          if (statement.value.kind !== 'list')
+            throw new CompileError('expected a list here', statement.range);
           for (const item of statement.value.items) if (item.kind === 'string') listed?.add(item.value);
         } else if (target.kind === 'name' && statement.type)
           type.constants.set(target.name, {
@@ -165,7 +186,8 @@ export class CompilationUnit implements Resolver {
         else throw new CompileError('Unexpected statement in a class body', statement.range);
       } else if (statement.kind === 'def') {
         const { def } = statement;
-        if (type.methods.has(def.name)) throw new CompileError(`method '${def.name}' is defined twice`, def.range);
+        if (type.methods.has(def.name))
+          throw new CompileError(`method '${def.name}' is defined twice`, def.range);
         type.methods.set(def.name, this.func(def.name, def, type));
       } else if (statement.kind !== 'pass')
         throw new CompileError('Unexpected statement kind in a class body', statement.range);
@@ -178,10 +200,17 @@ export class CompilationUnit implements Resolver {
     const elements: JitType[] = [];
     const defaults = new Map<string, unknown>();
     for (const statement of node.body) {
-      const target = statement.kind === 'annotation' ? statement.target : statement.kind === 'assign' ? statement.targets[0] : undefined;
-      const type = statement.kind === 'annotation' || statement.kind === 'assign' ? statement.type : undefined;
+      const target =
+        statement.kind === 'annotation'
+          ? statement.target
+          : statement.kind === 'assign'
+            ? statement.targets[0]
+            : undefined;
+      const type =
+        statement.kind === 'annotation' || statement.kind === 'assign' ? statement.type : undefined;
       if (statement.kind === 'pass') continue;
-      if (target?.kind !== 'name' || !type) throw new CompileError('Unexpected statement in a NamedTuple body', statement.range);
+      if (target?.kind !== 'name' || !type)
+        throw new CompileError('Unexpected statement in a NamedTuple body', statement.range);
       fields.push(target.name);
       elements.push(typeOfExpression(type, this));
       if (statement.kind === 'assign') defaults.set(target.name, literalValue(statement.value, this));
@@ -198,7 +227,14 @@ export class CompilationUnit implements Resolver {
       if (statement.kind !== 'assign' || statement.targets[0].kind !== 'name')
         throw new CompileError('Unexpected statement in an Enum body', statement.range);
       const { value } = statement;
-      const type = value.kind === 'string' ? StrT : value.kind === 'float' ? FloatT : value.kind === 'constant' ? BoolT : IntT;
+      const type =
+        value.kind === 'string'
+          ? StrT
+          : value.kind === 'float'
+            ? FloatT
+            : value.kind === 'constant'
+              ? BoolT
+              : IntT;
       members.push([statement.targets[0].name, literalValue(value, this), type]);
     }
     const type = new EnumType(name, members[0]?.[2] ?? IntT);
@@ -213,7 +249,8 @@ export class CompilationUnit implements Resolver {
     const sugared: Sugared = { kind: 'type', type };
     this.resolved.set(name, sugared);
     for (const statement of node.body) {
-      if (statement.kind !== 'def') throw new CompileError('interface declarations can only contain method definitions', statement.range);
+      if (statement.kind !== 'def')
+        throw new CompileError('interface declarations can only contain method definitions', statement.range);
       const { def } = statement;
       const params = def.params.slice(1).map((param) => ({
         name: param.name,

@@ -20,7 +20,5 @@ export function operatorsIn(def: Def): string[] {
     for (const [key, child] of Object.entries(value)) if (key !== 'range') visit(child);
   };
   visit(def.body satisfies Block);
-  // These are forms of the language, or have no overloads.
-  for (const name of ['prim::tolist', 'prim::EnumName', 'prim::EnumValue', 'prim::Uninitialized']) found.delete(name);
   return [...found];
 }

@@ -27,7 +27,9 @@ export interface Unwrap {
 
 function accept(value: unknown, type: JitType, unwrap: Unwrap): unknown {
   const array = (): readonly unknown[] | undefined =>
-    Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView)) ? Array.from(value as ArrayLike<unknown>) : undefined;
+    Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))
+      ? Array.from(value as ArrayLike<unknown>)
+      : undefined;
   const each = (items: readonly unknown[], typeAt: (i: number) => JitType): unknown[] | typeof REFUSED => {
     const out = items.map((item, i) => accept(item, typeAt(i), unwrap));
     return out.includes(REFUSED) ? REFUSED : out;
@@ -36,13 +38,16 @@ function accept(value: unknown, type: JitType, unwrap: Unwrap): unknown {
     case 'Tensor':
       return value instanceof Tensor ? value : REFUSED;
     case 'int':
-      if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : BigInt.asIntN(64, value);
+      if (typeof value === 'bigint')
+        return Number.isSafeInteger(Number(value)) ? Number(value) : BigInt.asIntN(64, value);
       return typeof value === 'number' && Number.isInteger(value) ? value : REFUSED;
     case 'float':
       if (value instanceof PyFloat) return value.value;
       return typeof value === 'number' || typeof value === 'bigint' ? Number(value) : REFUSED;
     case 'number':
-      return typeof value === 'number' || typeof value === 'bigint' || value instanceof PyFloat ? labelNumber(value) : REFUSED;
+      return typeof value === 'number' || typeof value === 'bigint' || value instanceof PyFloat
+        ? labelNumber(value)
+        : REFUSED;
     case 'bool':
       return typeof value === 'boolean' ? value : REFUSED;
     case 'str':
@@ -67,7 +72,8 @@ function accept(value: unknown, type: JitType, unwrap: Unwrap): unknown {
       return list === REFUSED ? REFUSED : tagType(list, type);
     }
     case 'Tuple': {
-      const items = array() ?? (type.fields && isPlain(value) ? type.fields.map((field) => value[field]) : undefined);
+      const items =
+        array() ?? (type.fields && isPlain(value) ? type.fields.map((field) => value[field]) : undefined);
       if (items?.length !== type.elements.length) return REFUSED;
       const out = each(items, (i) => type.elements[i]);
       return out === REFUSED ? REFUSED : makeTuple(out, type);
@@ -96,9 +102,12 @@ function accept(value: unknown, type: JitType, unwrap: Unwrap): unknown {
 
 /** A whole number is an int where the union has int, any other a float. */
 const preferred = (value: unknown, members: readonly JitType[]): readonly JitType[] =>
-  typeof value === 'number' && Number.isInteger(value) ? members.toSorted((a, b) => Number(b.kind === 'int') - Number(a.kind === 'int')) : members;
+  typeof value === 'number' && Number.isInteger(value)
+    ? members.toSorted((a, b) => Number(b.kind === 'int') - Number(a.kind === 'int'))
+    : members;
 
-const labelNumber = (value: unknown): unknown => (typeof value === 'number' && !Number.isInteger(value) ? new PyFloat(value) : value);
+const labelNumber = (value: unknown): unknown =>
+  typeof value === 'number' && !Number.isInteger(value) ? new PyFloat(value) : value;
 
 /** Into Any: arrays are lists, plain objects dicts. */
 function untyped(value: unknown): unknown {
@@ -115,15 +124,27 @@ const declaration = (name: string, func: Func): string =>
   `${name}(${func.signature.params.map((p) => `${graphText(p.type)} ${p.name}${p.hasDefault ? `=${String(p.default)}` : ''}`).join(', ')}) -> ${graphText(func.signature.returns)}`;
 
 /** A caller's arguments in the order of the parameters, `self` left out. Throws `ArgumentError` as PyTorch words it. */
-export function bindArguments(name: string, func: Func, params: readonly Param[], given: readonly unknown[], unwrap: Unwrap): unknown[] {
+export function bindArguments(
+  name: string,
+  func: Func,
+  params: readonly Param[],
+  given: readonly unknown[],
+  unwrap: Unwrap,
+): unknown[] {
   const args = [...given];
   let keywords: Record<string, unknown> | undefined;
   const last = args[args.length - 1];
   if (isPlain(last)) {
     const names = Object.keys(last);
     const at = params[args.length - 1];
-    const fits = names.length > 0 && names.every((key) => params.some((param, i) => param.name === key && i >= args.length - 1));
-    if (fits || (names.length > 0 && !at) || (names.length > 0 && at && accept(last, at.type, unwrap) === REFUSED)) {
+    const fits =
+      names.length > 0 &&
+      names.every((key) => params.some((param, i) => param.name === key && i >= args.length - 1));
+    if (
+      fits ||
+      (names.length > 0 && !at) ||
+      (names.length > 0 && at && accept(last, at.type, unwrap) === REFUSED)
+    ) {
       keywords = last;
       args.pop();
     }
@@ -134,15 +155,23 @@ export function bindArguments(name: string, func: Func, params: readonly Param[]
     );
   for (const key of Object.keys(keywords ?? {})) {
     const index = params.findIndex((param) => param.name === key);
-    if (index < 0) throw new ArgumentError(`Unknown keyword argument '${key}' for operator '${name}'. Schema: ${declaration(name, func)}`);
+    if (index < 0)
+      throw new ArgumentError(
+        `Unknown keyword argument '${key}' for operator '${name}'. Schema: ${declaration(name, func)}`,
+      );
     if (index < args.length)
-      throw new ArgumentError(`Argument '${key}' specified both as positional and keyword argument. Schema: ${declaration(name, func)}`);
+      throw new ArgumentError(
+        `Argument '${key}' specified both as positional and keyword argument. Schema: ${declaration(name, func)}`,
+      );
   }
   return params.map((param, i) => {
     const value = i < args.length ? args[i] : keywords?.[param.name];
     if (value === undefined && !(keywords && param.name in keywords)) {
       if (param.hasDefault) return param.default;
-      if (i >= args.length) throw new ArgumentError(`${name}() is missing value for argument '${param.name}'. Declaration: ${declaration(name, func)}`);
+      if (i >= args.length)
+        throw new ArgumentError(
+          `${name}() is missing value for argument '${param.name}'. Declaration: ${declaration(name, func)}`,
+        );
     }
     const accepted = accept(value, param.type, unwrap);
     if (accepted === REFUSED)
@@ -161,10 +190,14 @@ export function toCaller(value: unknown, wrap: (object: ScriptObject) => unknown
   if (isTuple(value)) {
     const out: unknown[] = Array.from(value, (item) => toCaller(item, wrap));
     for (const key of Object.getOwnPropertyNames(value))
-      if (!/^(\d+|length)$/.test(key)) Object.defineProperty(out, key, { value: (value as never)[key], enumerable: false });
+      if (!/^(\d+|length)$/.test(key))
+        Object.defineProperty(out, key, { value: (value as never)[key], enumerable: false });
     return out;
   }
-  if (Array.isArray(value)) return value.some((item) => typeof item === 'object' && item !== null && !(item instanceof Tensor)) ? value.map((item) => toCaller(item, wrap)) : value;
+  if (Array.isArray(value))
+    return value.some((item) => typeof item === 'object' && item !== null && !(item instanceof Tensor))
+      ? value.map((item) => toCaller(item, wrap))
+      : value;
   if (value instanceof Map) return new Map([...value].map(([k, v]) => [k, toCaller(v, wrap)]));
   return value;
 }

@@ -1,5 +1,5 @@
 /** Where a value's static type is forgotten (Any, unions, Scalar) or found again: floats are boxed, containers tagged. */
-import { typesEqual, type JitType } from '../ir/types.ts';
+import { type JitType, typesEqual } from '../ir/types.ts';
 import { PyFloat } from '../ops/core.ts';
 import { tagType } from '../ops/value.ts';
 
@@ -22,7 +22,8 @@ export function coercion(from: JitType, to: JitType): Coercion | undefined {
   const [source, target] = [strip(from), strip(to)];
   if (isDynamic(to)) {
     if (source.kind === 'float') return box;
-    if (source.kind === 'List' || source.kind === 'Dict' || source.kind === 'Tuple') return (value) => tagType(value, source);
+    if (source.kind === 'List' || source.kind === 'Dict' || source.kind === 'Tuple')
+      return (value) => tagType(value, source);
     return undefined;
   }
   if (isDynamic(from) && target.kind === 'float') return unbox;

@@ -18,9 +18,15 @@ export function isInstance(value: unknown, wanted: JitType, known: JitType): boo
     case 'Tensor':
       return value instanceof Tensor;
     case 'float':
-      return value instanceof PyFloat || (typeof value === 'number' && (inner.kind === 'float' || !Number.isInteger(value)));
+      return (
+        value instanceof PyFloat ||
+        (typeof value === 'number' && (inner.kind === 'float' || !Number.isInteger(value)))
+      );
     case 'int':
-      return typeof value === 'bigint' || (typeof value === 'number' && inner.kind !== 'float' && Number.isInteger(value));
+      return (
+        typeof value === 'bigint' ||
+        (typeof value === 'number' && inner.kind !== 'float' && Number.isInteger(value))
+      );
     case 'number':
       return typeof value === 'number' || typeof value === 'bigint' || value instanceof PyFloat;
     case 'bool':
@@ -42,21 +48,27 @@ export function isInstance(value: unknown, wanted: JitType, known: JitType): boo
     case 'Dict':
     case 'Tuple': {
       const shape =
-        wanted.kind === 'Dict' ? value instanceof Map : wanted.kind === 'Tuple' ? isTuple(value) : Array.isArray(value) && !isTuple(value);
+        wanted.kind === 'Dict'
+          ? value instanceof Map
+          : wanted.kind === 'Tuple'
+            ? isTuple(value)
+            : Array.isArray(value) && !isTuple(value);
       if (!shape) return false;
       const tag = typeTagOf(value as object);
       if (tag) return isSubtype(tag, wanted);
       const options = inner.kind === 'Union' ? inner.members : [inner];
       const same = options.filter((option) => option.kind === wanted.kind);
       if (same.length === 1) return isSubtype(same[0], wanted);
-      if (wanted.kind === 'List') return (value as unknown[]).every((item) => isInstance(item, wanted.element, { kind: 'Any' }));
+      if (wanted.kind === 'List')
+        return (value as unknown[]).every((item) => isInstance(item, wanted.element, { kind: 'Any' }));
       if (wanted.kind === 'Tuple')
         return (
           (value as unknown[]).length === wanted.elements.length &&
           (value as unknown[]).every((item, i) => isInstance(item, wanted.elements[i], { kind: 'Any' }))
         );
       return [...(value as Map<unknown, unknown>)].every(
-        ([k, v]) => isInstance(k, wanted.key, { kind: 'Any' }) && isInstance(v, wanted.value, { kind: 'Any' }),
+        ([k, v]) =>
+          isInstance(k, wanted.key, { kind: 'Any' }) && isInstance(v, wanted.value, { kind: 'Any' }),
       );
     }
     default:

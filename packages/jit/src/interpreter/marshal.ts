@@ -11,7 +11,9 @@ export const ambient: { device: Device | null } = { device: null };
 
 /** An archive's baked device is the one that the module was loaded to; any other came from a tensor at run time. */
 export const actualDevice = (device: unknown): unknown =>
-  device instanceof Device && (device.type === 'cpu' || device.type === 'cuda') ? (ambient.device ?? (device.type === 'cuda' ? null : device)) : device;
+  device instanceof Device && (device.type === 'cpu' || device.type === 'cuda')
+    ? (ambient.device ?? (device.type === 'cuda' ? null : device))
+    : device;
 
 const plainInt: Coercion = (value) => (typeof value === 'bigint' ? Number(value) : value);
 
@@ -34,7 +36,10 @@ function toCore(type: Type, from: JitType): Coercion | undefined {
       return coercion(from, { kind: 'number' });
     case 'List':
       if (type.element.kind === 'int')
-        return (value) => ((value as unknown[]).some((item) => typeof item === 'bigint') ? (value as unknown[]).map(plainInt) : value);
+        return (value) =>
+          (value as unknown[]).some((item) => typeof item === 'bigint')
+            ? (value as unknown[]).map(plainInt)
+            : value;
       return undefined;
     default:
       return undefined;
@@ -42,8 +47,13 @@ function toCore(type: Type, from: JitType): Coercion | undefined {
 }
 
 /** One converter per argument of an operator of core, given the static types of what it is called with. */
-export function marshalArguments(schema: Schema, from: readonly JitType[]): readonly (Coercion | undefined)[] {
-  const hasTensor = schema.args.some((arg) => arg.type.kind === 'Tensor' || (arg.type.kind === 'List' && arg.type.element.kind === 'Tensor'));
+export function marshalArguments(
+  schema: Schema,
+  from: readonly JitType[],
+): readonly (Coercion | undefined)[] {
+  const hasTensor = schema.args.some(
+    (arg) => arg.type.kind === 'Tensor' || (arg.type.kind === 'List' && arg.type.element.kind === 'Tensor'),
+  );
   return schema.args.map((arg, i) => {
     if (arg.name === 'device' && arg.type.kind === 'Optional' && !hasTensor)
       return (value) => (value === null ? ambient.device : actualDevice(value));

@@ -4,26 +4,59 @@ import type { Block, Graph, Node, Value } from '../ir/graph.ts';
 import { bindVariables, type JitType, substitute, type TupleType } from '../ir/types.ts';
 import { callOperator } from '../ops/core.ts';
 import { jitSchemaOf } from '../ops/operator.ts';
-import { valueText } from '../ops/text.ts';
 import { output, toList } from '../ops/tensor.ts';
+import { valueText } from '../ops/text.ts';
 import { Future, makeTuple, ScriptObject } from '../ops/value.ts';
 import { type Coercion, coercion, labelled } from './coerce.ts';
 import { isInstance } from './isinstance.ts';
-import { fromCore, marshalArguments, actualDevice } from './marshal.ts';
+import { actualDevice, fromCore, marshalArguments } from './marshal.ts';
 
 /** Where an operand is: a slot, or below zero `~i` of the plan's constants. */
 type Operand = number;
 
-export type Instruction = { readonly node?: Node; readonly drops: number[] } & (
-  /** Calls `run` with the operands; `outs` has one slot, or one per element of a result that is an array. */
-  | { readonly kind: 'run'; readonly run: (args: unknown[]) => unknown; readonly args: readonly Operand[]; readonly outs: readonly number[]; readonly memory: Memory }
-  | { readonly kind: 'call'; readonly func: Func | undefined; readonly method: string; readonly args: readonly Operand[]; readonly coerce: Coercions; readonly out: number }
-  | { readonly kind: 'move'; readonly from: readonly Operand[]; readonly to: readonly number[]; readonly coerce: Coercions }
+export type Instruction = {
+  readonly node?: Node;
+  readonly drops: number[];
+} & /** Calls `run` with the operands; `outs` has one slot, or one per element of a result that is an array. */
+(
+  | {
+      readonly kind: 'run';
+      readonly run: (args: unknown[]) => unknown;
+      readonly args: readonly Operand[];
+      readonly outs: readonly number[];
+      readonly memory: Memory;
+    }
+  | {
+      readonly kind: 'call';
+      readonly func: Func | undefined;
+      readonly method: string;
+      readonly args: readonly Operand[];
+      readonly coerce: Coercions;
+      readonly out: number;
+    }
+  | {
+      readonly kind: 'move';
+      readonly from: readonly Operand[];
+      readonly to: readonly number[];
+      readonly coerce: Coercions;
+    }
   | { readonly kind: 'jump'; target: number }
   | { readonly kind: 'jumpUnless'; readonly test: Operand; target: number }
   /** Begins a loop: a trip count and a counter. */
-  | { readonly kind: 'loop'; readonly limit: Operand; readonly counter: number; readonly test: Operand; end: number }
-  | { readonly kind: 'next'; readonly limit: Operand; readonly counter: number; readonly test: Operand; start: number }
+  | {
+      readonly kind: 'loop';
+      readonly limit: Operand;
+      readonly counter: number;
+      readonly test: Operand;
+      end: number;
+    }
+  | {
+      readonly kind: 'next';
+      readonly limit: Operand;
+      readonly counter: number;
+      readonly test: Operand;
+      start: number;
+    }
   | { readonly kind: 'return'; readonly value: Operand; readonly coerce: Coercion | undefined }
 );
 
@@ -31,9 +64,10 @@ type Coercions = readonly (Coercion | undefined)[];
 
 /**
  * What a `run` does with memory: `fresh` makes new tensors (or hands on an operand), `holds` makes a container of its
- * operands, `plain` hands on what exists, `escapes` puts operands or results where they outlive the call.
+ * operands, `stores` puts operands into its first, `shares` gives a container of what others hold, `plain` hands on what
+ * exists, `escapes` puts operands where they outlive the call.
  */
-export type Memory = 'fresh' | 'holds' | 'plain' | 'escapes';
+export type Memory = 'fresh' | 'holds' | 'stores' | 'shares' | 'plain' | 'escapes';
 
 export interface Plan {
   readonly name: string;
@@ -60,9 +94,16 @@ const print = (args: unknown[]): null => {
 };
 
 /** Operators that show or hash a value of any type, and so must know floats and containers. */
-const labelling = new Set(['aten::str', 'aten::format', 'aten::percentFormat', 'aten::hash', 'aten::tensor']);
+const labelling = new Set([
+  'aten::str',
+  'aten::format',
+  'aten::percentFormat',
+  'aten::hash',
+  'aten::tensor',
+  'aten::as_tensor',
+]);
 /** The jit's own operators that make tensors. */
-const freshScalarOperators = new Set(['aten::tensor', 'prim::NumToTensor']);
+const freshScalarOperators = new Set(['aten::tensor', 'aten::as_tensor', 'prim::NumToTensor']);
 
 class Planner {
   private readonly code: Instruction[] = [];
@@ -81,8 +122,19 @@ class Planner {
     for (const input of graph.inputs) this.define(input);
     this.block(graph.block);
     const [result] = graph.outputs;
-    this.code.push({ kind: 'return', value: this.operand(result), coerce: coercion(result.type, this.returns), drops: [] });
-    return { name: this.name, code: this.code, constants: this.constants, slots: this.slots, inputs: graph.inputs.length };
+    this.code.push({
+      kind: 'return',
+      value: this.operand(result),
+      coerce: coercion(result.type, this.returns),
+      drops: [],
+    });
+    return {
+      name: this.name,
+      code: this.code,
+      constants: this.constants,
+      slots: this.slots,
+      inputs: graph.inputs.length,
+    };
   }
 
   private define(value: Value): number {
@@ -148,7 +200,12 @@ class Planner {
     }
   }
 
-  private run(node: Node, memory: Memory, run: (args: unknown[]) => unknown, inputs: readonly Value[] = node.inputs): void {
+  private run(
+    node: Node,
+    memory: Memory,
+    run: (args: unknown[]) => unknown,
+    inputs: readonly Value[] = node.inputs,
+  ): void {
     const args = inputs.map((input) => this.operand(input));
     const outs = node.outputs.map((value) => this.define(value));
     this.code.push({ kind: 'run', run, args, outs, memory, node, drops: [] });
@@ -182,31 +239,54 @@ class Planner {
       }
       case 'prim::ListConstruct': {
         const { element } = node.output.type as { element: JitType };
-        return this.run(node, 'holds', this.coerced(node.inputs, () => element, (args) => args));
+        return this.run(
+          node,
+          'holds',
+          this.coerced(
+            node.inputs,
+            () => element,
+            (args) => args,
+          ),
+        );
       }
       case 'prim::TupleConstruct': {
         const type = node.output.type as TupleType;
-        return this.run(node, 'holds', this.coerced(node.inputs, (i) => type.elements[i], (args) => makeTuple(args, type)));
+        return this.run(
+          node,
+          'holds',
+          this.coerced(
+            node.inputs,
+            (i) => type.elements[i],
+            (args) => makeTuple(args, type),
+          ),
+        );
       }
       case 'prim::DictConstruct': {
         const { key, value } = node.output.type as { key: JitType; value: JitType };
         return this.run(
           node,
-          'escapes',
-          this.coerced(node.inputs, (i) => (i % 2 ? value : key), (args) => {
-            const dict = new Map<unknown, unknown>();
-            for (let i = 0; i < args.length; i += 2) dict.set(args[i], args[i + 1]);
-            return dict;
-          }),
+          'holds',
+          this.coerced(
+            node.inputs,
+            (i) => (i % 2 ? value : key),
+            (args) => {
+              const dict = new Map<unknown, unknown>();
+              for (let i = 0; i < args.length; i += 2) dict.set(args[i], args[i + 1]);
+              return dict;
+            },
+          ),
         );
       }
       case 'prim::TupleUnpack':
-        return this.run(node, 'plain', ([tuple]) => (node.outputs.length === 1 ? (tuple as unknown[])[0] : tuple));
+        return this.run(node, 'plain', ([tuple]) =>
+          node.outputs.length === 1 ? (tuple as unknown[])[0] : tuple,
+        );
       case 'prim::ListUnpack': {
         const count = node.outputs.length;
         return this.run(node, 'plain', ([list]) => {
           const items = list as unknown[];
-          if (items.length !== count) throw new Error(`Expected ${count} elements in a list but found ${items.length}`);
+          if (items.length !== count)
+            throw new Error(`Expected ${count} elements in a list but found ${items.length}`);
           return count === 1 ? items[0] : items;
         });
       }
@@ -218,7 +298,11 @@ class Planner {
           return items[at];
         });
       case 'prim::CreateObject':
-        return this.run(node, 'plain', () => new ScriptObject(node.output.type as ConstructorParameters<typeof ScriptObject>[0]));
+        return this.run(
+          node,
+          'plain',
+          () => new ScriptObject(node.output.type as ConstructorParameters<typeof ScriptObject>[0]),
+        );
       case 'prim::Uninitialized':
         return this.run(node, 'plain', () => null);
       case 'prim::unchecked_cast': {
@@ -241,14 +325,20 @@ class Planner {
         return this.run(node, 'plain', (args) => print(args.map((arg, i) => labels[i]?.(arg) ?? arg)));
       }
       case 'prim::tolist': {
-        return this.run(node, 'plain', ([tensor, dims, element]) => toList(tensor as never, dims as never, element as never));
+        return this.run(node, 'plain', ([tensor, dims, element]) =>
+          toList(tensor as never, dims as never, element as never),
+        );
       }
       default:
         return this.operator(node);
     }
   }
 
-  private coerced(inputs: readonly Value[], to: (i: number) => JitType, make: (args: unknown[]) => unknown): (args: unknown[]) => unknown {
+  private coerced(
+    inputs: readonly Value[],
+    to: (i: number) => JitType,
+    make: (args: unknown[]) => unknown,
+  ): (args: unknown[]) => unknown {
     const coercions = inputs.map((input, i) => coercion(input.type, to(i)));
     if (coercions.every((coerce) => coerce === undefined)) return make;
     return (args) => make(args.map((arg, i) => (coercions[i] ? coercions[i](arg) : arg)));
@@ -278,11 +368,22 @@ class Planner {
     }
     const formals = concreteTypes(node);
     const labels = labelling.has(node.kind);
-    const convert = node.inputs.map((input, i) => (labels ? labelled(input.type) : formals[i] && coercion(input.type, formals[i])));
-    const isDevice = schema.args.map((arg) => arg.type.kind === 'Device' || (arg.type.kind === 'Optional' && arg.type.element.kind === 'Device'));
-    const anyDevice = schema.base === 'tensor' && isDevice.includes(true);
+    const convert = node.inputs.map((input, i) =>
+      labels ? labelled(input.type) : formals[i] && coercion(input.type, formals[i]),
+    );
+    const isDevice = schema.args.map(
+      (arg) =>
+        arg.type.kind === 'Device' || (arg.type.kind === 'Optional' && arg.type.element.kind === 'Device'),
+    );
+    const anyDevice = (schema.base === 'tensor' || schema.base === 'as_tensor') && isDevice.includes(true);
     const writes = schema.args.some((arg) => arg.alias?.write);
-    const memory: Memory = freshScalarOperators.has(node.kind) ? 'fresh' : writes || givesContainer(node) ? 'escapes' : 'plain';
+    const memory: Memory = freshScalarOperators.has(node.kind)
+      ? 'fresh'
+      : writes
+        ? 'stores'
+        : givesContainer(node)
+          ? 'shares'
+          : 'plain';
     const fn = operator.run as (...args: unknown[]) => unknown;
     const plain = convert.every((coerce) => coerce === undefined) && !anyDevice;
     this.run(
@@ -290,7 +391,12 @@ class Planner {
       memory,
       plain
         ? (args) => fn(...args)
-        : (args) => fn(...args.map((arg, i) => (convert[i] ? convert[i](arg) : anyDevice && isDevice[i] ? actualDevice(arg) : arg))),
+        : (args) =>
+            fn(
+              ...args.map((arg, i) =>
+                convert[i] ? convert[i](arg) : anyDevice && isDevice[i] ? actualDevice(arg) : arg,
+              ),
+            ),
     );
   }
 
@@ -325,7 +431,9 @@ class Planner {
 
   /** The outputs that the block itself makes: they end with it. */
   private ownOutputs(block: Block): Value[] {
-    return [...new Set(block.outputs)].filter((value) => value.node.owner === block && value.node.kind !== 'prim::Constant');
+    return [...new Set(block.outputs)].filter(
+      (value) => value.node.owner === block && value.node.kind !== 'prim::Constant',
+    );
   }
 
   private loop(node: Node): void {
@@ -338,8 +446,22 @@ class Planner {
     const counter = this.define(trip);
     // The condition is kept apart: the parameters that it may be one of get their next values first.
     const test = this.slots++;
-    this.code.push({ kind: 'move', from: carried.map((value) => this.operand(value)), to: paramSlots, coerce: coerceIn, drops: [] });
-    const begin: Instruction = { kind: 'loop', limit: this.operand(limit), counter, test: this.operand(initial), end: 0, drops: [], node };
+    this.code.push({
+      kind: 'move',
+      from: carried.map((value) => this.operand(value)),
+      to: paramSlots,
+      coerce: coerceIn,
+      drops: [],
+    });
+    const begin: Instruction = {
+      kind: 'loop',
+      limit: this.operand(limit),
+      counter,
+      test: this.operand(initial),
+      end: 0,
+      drops: [],
+      node,
+    };
     this.code.push(begin);
     const start = this.code.length;
     this.block(body, body.inputs);
@@ -371,7 +493,15 @@ class Planner {
     this.block(block);
     const [result] = block.outputs;
     const own = this.ownOutputs(block);
-    this.code.push({ kind: 'run', run: ([value]) => new Future(value), args: [this.operand(result)], outs: [this.define(node.output)], memory: 'escapes', node, drops: [] });
+    this.code.push({
+      kind: 'run',
+      run: ([value]) => new Future(value),
+      args: [this.operand(result)],
+      outs: [this.define(node.output)],
+      memory: 'escapes',
+      node,
+      drops: [],
+    });
     this.release(own);
   }
 
@@ -381,7 +511,16 @@ class Planner {
     const args = inputs.map((input) => this.operand(input));
     const params = func?.signature.params;
     const coerce = inputs.map((input, i) => params?.[i] && coercion(input.type, params[i].type));
-    this.code.push({ kind: 'call', func, method: node.name ?? '', args, coerce, out: this.define(node.output), node, drops: [] });
+    this.code.push({
+      kind: 'call',
+      func,
+      method: node.name ?? '',
+      args,
+      coerce,
+      out: this.define(node.output),
+      node,
+      drops: [],
+    });
   }
 
   private context(node: Node): void {
@@ -392,7 +531,16 @@ class Planner {
         args.push(~this.constants.length);
         this.constants.push(null);
       }
-    this.code.push({ kind: 'call', func: node.func, method: '', args, coerce: [], out: this.define(node.output), node, drops: [] });
+    this.code.push({
+      kind: 'call',
+      func: node.func,
+      method: '',
+      args,
+      coerce: [],
+      out: this.define(node.output),
+      node,
+      drops: [],
+    });
   }
 }
 
@@ -403,7 +551,8 @@ const slotOf = (node: Node): number => {
   return slot;
 };
 
-const givesContainer = (node: Node): boolean => node.outputs.some(({ type }) => ['List', 'Dict', 'Tuple', 'Future'].includes(type.kind));
+const givesContainer = (node: Node): boolean =>
+  node.outputs.some(({ type }) => ['List', 'Dict', 'Tuple', 'Future'].includes(type.kind));
 
 /** The formal types of a call with their variables bound as overload resolution bound them. */
 function concreteTypes(node: Node): readonly (JitType | undefined)[] {

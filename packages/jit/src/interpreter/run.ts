@@ -3,8 +3,8 @@ import { TorchError } from '@sconce/core';
 import { JitError } from '../errors.ts';
 import { location } from '../frontend/source.ts';
 import type { Func } from '../ir/function.ts';
-import { Device, is_grad_enabled, set_grad_enabled, Tensor } from '../ops/core.ts';
-import { ScriptObject } from '../ops/value.ts';
+import { type Device, is_grad_enabled, set_grad_enabled, Tensor } from '../ops/core.ts';
+import type { ScriptObject } from '../ops/value.ts';
 import { ambient } from './marshal.ts';
 import { type Instruction, type Memory, type Plan, planOf } from './plan.ts';
 
@@ -21,7 +21,7 @@ const EMPTY = undefined;
 /** Tensors that the run made, by how many slots and containers hold them; one that nothing holds is freed at once. */
 class Ownership {
   private readonly counts = new Map<object, number>();
-  private readonly contents = new Map<object, readonly unknown[]>();
+  private readonly contents = new Map<object, unknown[]>();
 
   hold(value: unknown): void {
     if (typeof value !== 'object' || value === null) return;
@@ -58,11 +58,28 @@ class Ownership {
 
   /** A container of these items lives as long as its slot, and they at least as long. */
   keep(container: object, items: readonly unknown[]): void {
-    if (!items.some((item) => typeof item === 'object' && item !== null && this.counts.has(item))) return;
     const held = [...items];
     for (const item of held) this.hold(item);
     this.counts.set(container, 0);
     this.contents.set(container, held);
+  }
+
+  /** More items go into a container; one that the run did not make may outlive it. */
+  store(container: unknown, items: readonly unknown[]): void {
+    const held = this.contents.get(container as object);
+    for (const item of items) {
+      const all = Array.isArray(item)
+        ? [item, ...item]
+        : item instanceof Map
+          ? [item, ...item.keys(), ...item.values()]
+          : [item];
+      if (!held) all.forEach((one) => this.escape(one));
+      else
+        for (const one of all) {
+          this.hold(one);
+          held.push(one);
+        }
+    }
   }
 
   /** From here on the value belongs to someone else. */
@@ -178,7 +195,8 @@ class Run {
             return coerce ? coerce(get(operand)) : get(operand);
           });
           const func = instruction.func ?? (args[0] as ScriptObject).type.methods.get(instruction.method)!;
-          if (this.frames.length > 1000) throw new JitError('RecursionError', 'maximum recursion depth exceeded');
+          if (this.frames.length > 1000)
+            throw new JitError('RecursionError', 'maximum recursion depth exceeded');
           this.push(planOf(func), args, instruction.out);
           frame = this.frames[this.frames.length - 1];
           continue;
@@ -252,20 +270,32 @@ class Run {
     }
   }
 
-  private finish(frame: Frame, instruction: Extract<Instruction, { kind: 'run' }>, args: readonly unknown[], result: unknown): void {
+  private finish(
+    frame: Frame,
+    instruction: Extract<Instruction, { kind: 'run' }>,
+    args: readonly unknown[],
+    result: unknown,
+  ): void {
     if (this.owned) this.account(instruction, args, result);
     const { outs } = instruction;
     if (outs.length === 1) this.set(frame, outs[0], result === undefined ? null : result);
-    else if (outs.length > 1) for (let i = 0; i < outs.length; i++) this.set(frame, outs[i], (result as unknown[])[i]);
+    else if (outs.length > 1)
+      for (let i = 0; i < outs.length; i++) this.set(frame, outs[i], (result as unknown[])[i]);
     this.dropAfter(frame, instruction);
     if (this.owned && is_grad_enabled()) this.owned = null;
   }
 
-  private account({ memory, outs }: { memory: Memory; outs: readonly number[] }, args: readonly unknown[], result: unknown): void {
+  private account(
+    { memory, outs }: { memory: Memory; outs: readonly number[] },
+    args: readonly unknown[],
+    result: unknown,
+  ): void {
     const owned = this.owned!;
     if (memory === 'fresh' && outs.length > 1) for (const item of result as unknown[]) owned.made(item, args);
     else if (memory === 'fresh') owned.made(result, args);
     else if (memory === 'holds') owned.keep(result as object, args);
+    else if (memory === 'stores') owned.store(args[0], args.slice(1));
+    else if (memory === 'shares') owned.escape(result);
     else if (memory === 'escapes') {
       for (const arg of args) owned.escape(arg);
       owned.escape(result);
@@ -280,9 +310,14 @@ class Run {
       return error;
     }
     if (error instanceof TorchError || !(error instanceof Error)) return error;
-    return new JitError('RuntimeError', `${error.message}${node ? ` (in ${node.kind}${place ? `, ${place}` : ''})` : ''}`, { cause: error });
+    return new JitError(
+      'RuntimeError',
+      `${error.message}${node ? ` (in ${node.kind}${place ? `, ${place}` : ''})` : ''}`,
+      { cause: error },
+    );
   }
 }
 
 /** Runs a function with its arguments in order; a promise only where it had to wait. */
-export const execute = (func: Func, args: readonly unknown[], device: Device | null): unknown => new Run(func, args, device).resume();
+export const execute = (func: Func, args: readonly unknown[], device: Device | null): unknown =>
+  new Run(func, args, device).resume();

@@ -40,7 +40,8 @@ export class Func {
 
   get graph(): Graph {
     if (!this.compiled) {
-      if (this.compiling) throw new Error(`function '${this.name}' is called recursively. Recursive calls are not supported`);
+      if (this.compiling)
+        throw new Error(`function '${this.name}' is called recursively. Recursive calls are not supported`);
       this.compiling = true;
       try {
         this.compiled = this.compile(this);

@@ -76,7 +76,9 @@ export class Value {
   }
 }
 
-export type AttributeValue = { readonly kind: 'value'; readonly value: unknown } | { readonly kind: 'types'; readonly types: readonly JitType[] };
+export type AttributeValue =
+  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'types'; readonly types: readonly JitType[] };
 
 export class Node {
   readonly inputs: Value[] = [];

@@ -2,7 +2,7 @@
 import { location } from '../frontend/source.ts';
 import { Device, Tensor } from '../ops/core.ts';
 import { escapeText, floatText, shortest17 } from '../ops/text.ts';
-import { type Block, type Graph, type Node, type Value } from './graph.ts';
+import type { Block, Graph, Node, Value } from './graph.ts';
 import { EnumValue, graphText, type JitType } from './types.ts';
 
 const declared = (value: Value): string => `%${value.debugName} : ${graphText(value.type)}`;
@@ -21,9 +21,11 @@ function constantText(value: unknown, type: JitType): string {
   if (value instanceof EnumValue) return `${value.type.name}.${value.name}`;
   if (value instanceof Tensor) return '<Tensor>';
   if (Array.isArray(value)) {
-    const elementType = (i: number): JitType => (type.kind === 'List' ? type.element : type.kind === 'Tuple' ? type.elements[i] : type);
+    const elementType = (i: number): JitType =>
+      type.kind === 'List' ? type.element : type.kind === 'Tuple' ? type.elements[i] : type;
     const items = value.map((item, i) => constantText(item, elementType(i)));
-    if (type.kind === 'List') return value.some((item) => item instanceof Tensor) ? '[<Tensors>]' : `[${items.join(', ')}]`;
+    if (type.kind === 'List')
+      return value.some((item) => item instanceof Tensor) ? '[<Tensors>]' : `[${items.join(', ')}]`;
     return items.length === 1 ? `(${items[0]},)` : `(${items.join(', ')})`;
   }
   if (value instanceof Map && type.kind === 'Dict')
@@ -44,7 +46,8 @@ function attributes(node: Node): string {
 function printNode(node: Node, indent: string, lines: string[]): void {
   const outputs = node.outputs.map(declared).join(', ');
   const inputs = node.inputs.map((input) => `%${input.debugName}`).join(', ');
-  const place = node.range ? ` # ${location(node.range)}` : '';
+  const where = node.range ? location(node.range) : '';
+  const place = where && ` # ${where}`;
   lines.push(`${indent}${outputs} = ${node.kind}${attributes(node)}(${inputs})${place}`);
   node.blocks.forEach((block, i) => {
     lines.push(`${indent}  block${i}(${block.inputs.map(declared).join(', ')}):`);

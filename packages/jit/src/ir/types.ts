@@ -118,15 +118,43 @@ export class EnumType {
 const primitives: Record<PrimitiveKind, JitType> = Object.fromEntries(
   (
     [
-      'Tensor', 'int', 'float', 'complex', 'bool', 'str', 'number', 'Device', 'Generator', 'Storage', 'Stream', 'None',
-      'Any', 'AnyList', 'AnyTuple', 'AnyClass', 'AnyEnum', 'Function',
+      'Tensor',
+      'int',
+      'float',
+      'complex',
+      'bool',
+      'str',
+      'number',
+      'Device',
+      'Generator',
+      'Storage',
+      'Stream',
+      'None',
+      'Any',
+      'AnyList',
+      'AnyTuple',
+      'AnyClass',
+      'AnyEnum',
+      'Function',
     ] as const
   ).map((kind) => [kind, { kind }]),
 ) as Record<PrimitiveKind, JitType>; // prettier-ignore
 
 export const {
-  Tensor: TensorT, int: IntT, float: FloatT, complex: ComplexT, bool: BoolT, str: StrT, number: NumberT, Device: DeviceT,
-  None: NoneT, Any: AnyT, AnyList: AnyListT, AnyTuple: AnyTupleT, Function: FunctionT, Generator: GeneratorT,
+  Tensor: TensorT,
+  int: IntT,
+  float: FloatT,
+  complex: ComplexT,
+  bool: BoolT,
+  str: StrT,
+  number: NumberT,
+  Device: DeviceT,
+  None: NoneT,
+  Any: AnyT,
+  AnyList: AnyListT,
+  AnyTuple: AnyTupleT,
+  Function: FunctionT,
+  Generator: GeneratorT,
 } = primitives; // prettier-ignore
 
 export const listOf = (element: JitType): JitType => ({ kind: 'List', element });
@@ -134,7 +162,9 @@ export const futureOf = (element: JitType): JitType => ({ kind: 'Future', elemen
 export const dictOf = (key: JitType, value: JitType): JitType => ({ kind: 'Dict', key, value });
 export const tupleOf = (elements: readonly JitType[]): TupleType => ({ kind: 'Tuple', elements });
 export const optionalOf = (element: JitType): JitType =>
-  element.kind === 'Optional' || element.kind === 'None' || element.kind === 'Any' ? element : { kind: 'Optional', element };
+  element.kind === 'Optional' || element.kind === 'None' || element.kind === 'Any'
+    ? element
+    : { kind: 'Optional', element };
 
 /** A union with nested unions and members that are subtypes of others folded; two members with None are an Optional. */
 export function unionOf(types: readonly JitType[]): JitType {
@@ -177,7 +207,8 @@ export function typesEqual(a: JitType, b: JitType): boolean {
     case 'Union': {
       const other = b as typeof a;
       return (
-        a.members.length === other.members.length && a.members.every((m) => other.members.some((o) => typesEqual(m, o)))
+        a.members.length === other.members.length &&
+        a.members.every((m) => other.members.some((o) => typesEqual(m, o)))
       );
     }
     case 'Var':
@@ -250,7 +281,11 @@ export function unify(a: JitType, b: JitType, defaultToUnion = false): JitType |
 }
 
 /** Binds the type variables of a formal type to an actual one. Returns why it cannot, or undefined when it can. */
-export function bindVariables(formal: JitType, actual: JitType, env: Map<string, JitType>): string | undefined {
+export function bindVariables(
+  formal: JitType,
+  actual: JitType,
+  env: Map<string, JitType>,
+): string | undefined {
   switch (formal.kind) {
     case 'Var': {
       const bound = env.get(formal.name);
@@ -268,7 +303,9 @@ export function bindVariables(formal: JitType, actual: JitType, env: Map<string,
       if (actual.kind === 'Tuple' && hasVariables(formal)) {
         let all: JitType | undefined = actual.elements[0];
         for (const element of actual.elements) all = all && unify(all, element);
-        return all ? bindVariables(formal.element, all, env) : `Cannot match a tuple to ${annotation(formal)}`;
+        return all
+          ? bindVariables(formal.element, all, env)
+          : `Cannot match a tuple to ${annotation(formal)}`;
       }
       return hasVariables(formal) ? `Cannot match ${annotation(formal)} to ${annotation(actual)}` : undefined;
     case 'Optional':

@@ -1,7 +1,7 @@
 /** The jit's one door to core: everything it takes from there that is not a type. */
 export {
-  canReadNow,
   callOperator,
+  canReadNow,
   Device,
   dtypeOfCode,
   dtypes,

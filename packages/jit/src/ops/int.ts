@@ -88,14 +88,18 @@ export function powInt(a: Int, b: Int): Int {
 }
 
 export const lessInt = (a: Int, b: Int): boolean => a < b;
-export const bitwise = (op: (a: bigint, b: bigint) => bigint) => (a: Int, b: Int): Int => int64(op(BigInt(a), BigInt(b)));
+export const bitwise =
+  (op: (a: bigint, b: bigint) => bigint) =>
+  (a: Int, b: Int): Int =>
+    int64(op(BigInt(a), BigInt(b)));
 
 export function shiftLeft(a: Int, b: Int): Int {
   const by = BigInt(b);
   return by < 0n || by > 63n ? 0 : int64(BigInt(a) << by);
 }
 
-export const shiftRight = (a: Int, b: Int): Int => int64(BigInt(a) >> (BigInt(b) < 0n ? 0n : BigInt(b) > 63n ? 63n : BigInt(b)));
+export const shiftRight = (a: Int, b: Int): Int =>
+  int64(BigInt(a) >> (BigInt(b) < 0n ? 0n : BigInt(b) > 63n ? 63n : BigInt(b)));
 
 /** A float cut to an int, as C's cast does for values in range. */
 export function truncToInt(value: number): Int {

@@ -2,7 +2,18 @@
 import { JitError } from '../errors.ts';
 import { PyFloat } from './core.ts';
 import {
-  addInt, bitwise, floorDivInt, type Int, mulInt, negInt, powInt, remainderInt, shiftLeft, shiftRight, subInt, truncDivInt,
+  addInt,
+  bitwise,
+  floorDivInt,
+  type Int,
+  mulInt,
+  negInt,
+  powInt,
+  remainderInt,
+  shiftLeft,
+  shiftRight,
+  subInt,
+  truncDivInt,
   truncToInt,
 } from './int.ts'; // prettier-ignore
 import type { ScalarEntry } from './operator.ts';
@@ -10,7 +21,8 @@ import type { ScalarEntry } from './operator.ts';
 /** A number whose static type does not tell int from float: floats come boxed. */
 type Scalar = Int | boolean | PyFloat;
 
-export const isFloatScalar = (value: Scalar): boolean => value instanceof PyFloat || (typeof value === 'number' && !Number.isInteger(value));
+export const isFloatScalar = (value: Scalar): boolean =>
+  value instanceof PyFloat || (typeof value === 'number' && !Number.isInteger(value));
 const asNumber = (value: Scalar): number => (value instanceof PyFloat ? value.value : Number(value));
 const asInt = (value: Scalar): Int => (typeof value === 'boolean' ? Number(value) : (value as Int));
 const boxed = (value: number): PyFloat => new PyFloat(value);
@@ -38,7 +50,11 @@ const roundHalfEven = (x: number): number => {
 };
 
 /** The overloads of a binary operator that gives int for ints and float where a float is in it. */
-function arithmetic(name: string, ints: (a: Int, b: Int) => Int, floats: (a: number, b: number) => number): ScalarEntry[] {
+function arithmetic(
+  name: string,
+  ints: (a: Int, b: Int) => Int,
+  floats: (a: number, b: number) => number,
+): ScalarEntry[] {
   const mixed = (a: Int | number, b: Int | number) => floats(Number(a), Number(b));
   return [
     [`aten::${name}.int(int a, int b) -> int`, ints],
@@ -48,13 +64,19 @@ function arithmetic(name: string, ints: (a: Int, b: Int) => Int, floats: (a: num
     [
       `aten::${name}(Scalar a, Scalar b) -> Scalar`,
       (a: Scalar, b: Scalar) =>
-        isFloatScalar(a) || isFloatScalar(b) ? boxed(floats(asNumber(a), asNumber(b))) : ints(asInt(a), asInt(b)),
+        isFloatScalar(a) || isFloatScalar(b)
+          ? boxed(floats(asNumber(a), asNumber(b)))
+          : ints(asInt(a), asInt(b)),
     ],
   ];
 }
 
 /** The overloads of a binary operator whose result has one type. */
-function fixed(name: string, result: string, fn: (a: number | bigint, b: number | bigint) => unknown): ScalarEntry[] {
+function fixed(
+  name: string,
+  result: string,
+  fn: (a: number | bigint, b: number | bigint) => unknown,
+): ScalarEntry[] {
   return [
     [`aten::${name}.int(int a, int b) -> ${result}`, fn],
     [`aten::${name}.float(float a, float b) -> ${result}`, fn],
@@ -62,7 +84,8 @@ function fixed(name: string, result: string, fn: (a: number | bigint, b: number 
     [`aten::${name}.float_int(float a, int b) -> ${result}`, fn],
     [
       `aten::${name}(Scalar a, Scalar b) -> ${result}`,
-      (a: Scalar, b: Scalar) => fn(a instanceof PyFloat ? a.value : asInt(a), b instanceof PyFloat ? b.value : asInt(b)),
+      (a: Scalar, b: Scalar) =>
+        fn(a instanceof PyFloat ? a.value : asInt(a), b instanceof PyFloat ? b.value : asInt(b)),
     ],
   ];
 }
@@ -90,7 +113,11 @@ function factorial(n: Int): Int {
   if (n > 66) return 0;
   let result = 1n;
   for (let i = 2n; i <= BigInt(n); i++) result *= i;
-  return BigInt.asIntN(64, result) === result ? (result <= 9007199254740991n ? Number(result) : result) : BigInt.asIntN(64, result);
+  return BigInt.asIntN(64, result) === result
+    ? result <= 9007199254740991n
+      ? Number(result)
+      : result
+    : BigInt.asIntN(64, result);
 }
 
 function gcd(a: Int, b: Int): Int {
@@ -104,8 +131,8 @@ function lgamma(x: number): number {
   if (Number.isInteger(x) && x <= 0) return Infinity;
   if (x < 0.5) return Math.log(Math.PI / Math.abs(Math.sin(Math.PI * x))) - lgamma(1 - x);
   const coefficients = [
-    0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059, 12.507343278686905,
-    -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7,
+    0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059,
+    12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7,
   ]; // prettier-ignore
   const y = x - 1;
   let sum = coefficients[0];
@@ -130,10 +157,23 @@ function frexp(x: number): [number, number] {
 }
 
 const parseNumber = (text: string, kind: 'int' | 'float'): number => {
-  const clean = text.trim().toLowerCase().replace(/^([+-]?)(inf|infinity)$/, '$1Infinity').replace(/^[+-]?nan$/, 'NaN');
+  const clean = text
+    .trim()
+    .toLowerCase()
+    .replace(/^([+-]?)(inf|infinity)$/, '$1Infinity')
+    .replace(/^[+-]?nan$/, 'NaN');
   const value = Number(clean);
-  if (clean === '' || (Number.isNaN(value) && clean !== 'NaN') || (kind === 'int' && !/^[+-]?\d+$/.test(clean)))
-    throw new JitError('RuntimeError', kind === 'int' ? `invalid literal for int() with base 10: '${text}'` : `could not convert string to float: ${text}`);
+  if (
+    clean === '' ||
+    (Number.isNaN(value) && clean !== 'NaN') ||
+    (kind === 'int' && !/^[+-]?\d+$/.test(clean))
+  )
+    throw new JitError(
+      'RuntimeError',
+      kind === 'int'
+        ? `invalid literal for int() with base 10: '${text}'`
+        : `could not convert string to float: ${text}`,
+    );
   return value;
 };
 
@@ -151,7 +191,10 @@ export const numberOperators: readonly ScalarEntry[] = [
   ['aten::pow.float(float a, float b) -> float', (a: number, b: number) => a ** b],
   ['aten::pow.int_float(int a, float b) -> float', (a: Int, b: number) => Number(a) ** b],
   ['aten::pow.float_int(float a, int b) -> float', (a: number, b: Int) => a ** Number(b)],
-  ['aten::pow.Scalar_Scalar(Scalar a, Scalar b) -> float', (a: Scalar, b: Scalar) => asNumber(a) ** asNumber(b)],
+  [
+    'aten::pow.Scalar_Scalar(Scalar a, Scalar b) -> float',
+    (a: Scalar, b: Scalar) => asNumber(a) ** asNumber(b),
+  ],
   ['aten::pow.int_to_int(int a, int b) -> int', powInt],
   ...fixed('lt', 'bool', (a, b) => a < b),
   ...fixed('gt', 'bool', (a, b) => a > b),
@@ -172,12 +215,27 @@ export const numberOperators: readonly ScalarEntry[] = [
   ['aten::atan2.float(float a, float b) -> float', Math.atan2],
   ['aten::atan2.int_float(int a, float b) -> float', floats2(Math.atan2)],
   ['aten::atan2.float_int(float a, int b) -> float', floats2(Math.atan2)],
-  ['aten::copysign.float(float a, float b) -> float', (a: number, b: number) => Math.abs(a) * (b < 0 || Object.is(b, -0) ? -1 : 1)],
+  [
+    'aten::copysign.float(float a, float b) -> float',
+    (a: number, b: number) => Math.abs(a) * (b < 0 || Object.is(b, -0) ? -1 : 1),
+  ],
   ['aten::hypot.float(float a, float b) -> float', Math.hypot],
-  ['aten::divmod.int(int x, int y) -> (int, int)', (a: Int, b: Int) => [floorDivInt(a, b), remainderInt(a, b)]],
-  ['aten::divmod.float(float x, float y) -> (float, float)', (a: number, b: number) => [floorDivFloat(a, b), remainderFloat(a, b)]],
-  ['aten::divmod.int_float(int x, float y) -> (float, float)', (a: Int, b: number) => [floorDivFloat(Number(a), b), remainderFloat(Number(a), b)]],
-  ['aten::divmod.float_int(float x, int y) -> (float, float)', (a: number, b: Int) => [floorDivFloat(a, Number(b)), remainderFloat(a, Number(b))]],
+  [
+    'aten::divmod.int(int x, int y) -> (int, int)',
+    (a: Int, b: Int) => [floorDivInt(a, b), remainderInt(a, b)],
+  ],
+  [
+    'aten::divmod.float(float x, float y) -> (float, float)',
+    (a: number, b: number) => [floorDivFloat(a, b), remainderFloat(a, b)],
+  ],
+  [
+    'aten::divmod.int_float(int x, float y) -> (float, float)',
+    (a: Int, b: number) => [floorDivFloat(Number(a), b), remainderFloat(Number(a), b)],
+  ],
+  [
+    'aten::divmod.float_int(float x, int y) -> (float, float)',
+    (a: number, b: Int) => [floorDivFloat(a, Number(b)), remainderFloat(a, Number(b))],
+  ],
   ['aten::__and__.bool(bool a, bool b) -> bool', (a: boolean, b: boolean) => a && b],
   ['aten::__or__.bool(bool a, bool b) -> bool', (a: boolean, b: boolean) => a || b],
   ['aten::__xor__.bool(bool a, bool b) -> bool', (a: boolean, b: boolean) => a !== b],
@@ -190,13 +248,22 @@ export const numberOperators: readonly ScalarEntry[] = [
   ['aten::bitwise_not.int(int a) -> int', (a: Int) => subInt(-1, a)],
   ['aten::neg.int(int a) -> int', negInt],
   ['aten::neg.float(float a) -> float', (a: number) => -a],
-  ['aten::neg.Scalar(Scalar a) -> Scalar', (a: Scalar) => (isFloatScalar(a) ? boxed(-asNumber(a)) : negInt(asInt(a)))],
+  [
+    'aten::neg.Scalar(Scalar a) -> Scalar',
+    (a: Scalar) => (isFloatScalar(a) ? boxed(-asNumber(a)) : negInt(asInt(a))),
+  ],
   ['aten::floor.int(int a) -> int', (a: Int) => a],
   ['aten::floor.float(float a) -> int', (a: number) => truncToInt(Math.floor(a))],
-  ['aten::floor.Scalar(Scalar a) -> Scalar', (a: Scalar) => (isFloatScalar(a) ? truncToInt(Math.floor(asNumber(a))) : a)],
+  [
+    'aten::floor.Scalar(Scalar a) -> Scalar',
+    (a: Scalar) => (isFloatScalar(a) ? truncToInt(Math.floor(asNumber(a))) : a),
+  ],
   ['aten::ceil.int(int a) -> int', (a: Int) => a],
   ['aten::ceil.float(float a) -> int', (a: number) => truncToInt(Math.ceil(a))],
-  ['aten::ceil.Scalar(Scalar a) -> Scalar', (a: Scalar) => (isFloatScalar(a) ? truncToInt(Math.ceil(asNumber(a))) : a)],
+  [
+    'aten::ceil.Scalar(Scalar a) -> Scalar',
+    (a: Scalar) => (isFloatScalar(a) ? truncToInt(Math.ceil(asNumber(a))) : a),
+  ],
   ...math('round', roundHalfEven),
   ...math('fabs', Math.abs),
   ...math('exp', Math.exp),
@@ -230,12 +297,18 @@ export const numberOperators: readonly ScalarEntry[] = [
   ['aten::isinf.float(float a) -> bool', (a: number) => a === Infinity || a === -Infinity],
   ['aten::factorial.int(int a) -> int', factorial],
   ['aten::gcd.int(int a, int b) -> int', gcd],
-  ['aten::modf(float a) -> (float, float)', (a: number) => [Number.isFinite(a) ? a - Math.trunc(a) : 0, Math.trunc(a)]],
+  [
+    'aten::modf(float a) -> (float, float)',
+    (a: number) => [Number.isFinite(a) ? a - Math.trunc(a) : 0, Math.trunc(a)],
+  ],
   ['aten::frexp(float a) -> (float, int)', frexp],
   ['aten::ldexp(float x, int i) -> float', (x: number, i: Int) => x * 2 ** Number(i)],
   ['aten::Int.bool(bool a) -> int', Number],
   ['aten::Int.float(float a) -> int', truncToInt],
-  ['aten::Int.Scalar(Scalar a) -> int', (a: Scalar) => (isFloatScalar(a) ? truncToInt(asNumber(a)) : asInt(a))],
+  [
+    'aten::Int.Scalar(Scalar a) -> int',
+    (a: Scalar) => (isFloatScalar(a) ? truncToInt(asNumber(a)) : asInt(a)),
+  ],
   ['aten::Int.str(str a) -> int', (a: string) => parseNumber(a, 'int')],
   ['aten::Float.int(int a) -> float', Number],
   ['aten::Float.bool(bool a) -> float', Number],
@@ -246,7 +319,10 @@ export const numberOperators: readonly ScalarEntry[] = [
   ['aten::Bool.float(float a) -> bool', (a: number) => a !== 0],
   ['prim::abs.int(int a) -> int', (a: Int) => (a < 0 ? negInt(a) : a)],
   ['prim::abs.float(float a) -> float', Math.abs],
-  ['prim::abs.Scalar(Scalar a) -> Scalar', (a: Scalar) => (isFloatScalar(a) ? boxed(Math.abs(asNumber(a))) : asInt(a) < 0 ? negInt(asInt(a)) : a)],
+  [
+    'prim::abs.Scalar(Scalar a) -> Scalar',
+    (a: Scalar) => (isFloatScalar(a) ? boxed(Math.abs(asNumber(a))) : asInt(a) < 0 ? negInt(asInt(a)) : a),
+  ],
   ...(['max', 'min'] as const).flatMap((name): ScalarEntry[] => {
     const first = name === 'max' ? <T>(a: T, b: T) => b > a : <T>(a: T, b: T) => b < a;
     const pick = (a: Int, b: Int) => (first(a, b) ? b : a);
@@ -256,13 +332,26 @@ export const numberOperators: readonly ScalarEntry[] = [
       [`prim::${name}.float(float a, float b) -> float`, pick],
       [`prim::${name}.int_float(int a, float b) -> float`, mixed],
       [`prim::${name}.float_int(float a, int b) -> float`, mixed],
-      [`prim::${name}(Scalar a, Scalar b) -> Scalar`, (a: Scalar, b: Scalar) => (first(asNumber(a), asNumber(b)) ? b : a)],
+      [
+        `prim::${name}(Scalar a, Scalar b) -> Scalar`,
+        (a: Scalar, b: Scalar) => (first(asNumber(a), asNumber(b)) ? b : a),
+      ],
     ];
   }),
-  ['aten::__range_length(int lo, int hi, int step) -> int', (lo: Int, hi: Int, step: Int) => {
-    if (step === 0) throw new JitError('RuntimeError', 'range() arg 3 must not be zero');
-    const [from, to, by] = [Number(lo), Number(hi), Number(step)];
-    return by > 0 && from < to ? 1 + Math.floor((to - 1 - from) / by) : by < 0 && from > to ? 1 + Math.floor((from - 1 - to) / -by) : 0;
-  }],
-  ['aten::__derive_index(int index, int start, int step) -> int', (index: Int, start: Int, step: Int) => addInt(start, mulInt(index, step))],
+  [
+    'aten::__range_length(int lo, int hi, int step) -> int',
+    (lo: Int, hi: Int, step: Int) => {
+      if (step === 0) throw new JitError('RuntimeError', 'range() arg 3 must not be zero');
+      const [from, to, by] = [Number(lo), Number(hi), Number(step)];
+      return by > 0 && from < to
+        ? 1 + Math.floor((to - 1 - from) / by)
+        : by < 0 && from > to
+          ? 1 + Math.floor((from - 1 - to) / -by)
+          : 0;
+    },
+  ],
+  [
+    'aten::__derive_index(int index, int start, int step) -> int',
+    (index: Int, start: Int, step: Int) => addInt(start, mulInt(index, step)),
+  ],
 ]; // prettier-ignore

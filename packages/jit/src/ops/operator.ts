@@ -7,6 +7,8 @@ export interface ScalarOperator {
   readonly schema: Schema;
   /** Takes the values in schema order (then any varargs); may return a promise where it must read a device. */
   readonly run: (...args: never[]) => unknown;
+  /** Only the compiler knows it; a call is refused. */
+  readonly absent?: boolean;
 }
 
 export interface JitArgument {
@@ -31,7 +33,15 @@ export interface JitSchema {
 
 /** Names that schemas use as defaults of int-like types. */
 const namedInts: Readonly<Record<string, number>> = {
-  Mean: 1, Sum: 2, None: 0, contiguous_format: 0, preserve_format: 1, channels_last: 2, strided: 0, float: 6, long: 4,
+  Mean: 1,
+  Sum: 2,
+  None: 0,
+  contiguous_format: 0,
+  preserve_format: 1,
+  channels_last: 2,
+  strided: 0,
+  float: 6,
+  long: 4,
 }; // prettier-ignore
 
 function defaultOf(argument: Argument): unknown {

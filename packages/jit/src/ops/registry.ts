@@ -13,7 +13,8 @@ export function operatorsNamed(name: string): readonly AnyOperator[] {
   if (known && known.count === core.length) return known.all;
   const own = scalarTable().get(name) ?? [];
   const taken = new Set(own.map((operator) => operator.schema.name));
-  const all = own.length === 0 ? core : [...core.filter((operator) => !taken.has(operator.schema.name)), ...own];
+  const all =
+    own.length === 0 ? core : [...core.filter((operator) => !taken.has(operator.schema.name)), ...own];
   cache.set(name, { count: core.length, all });
   return all;
 }

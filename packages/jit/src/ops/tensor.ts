@@ -1,10 +1,19 @@
 /** Operators that take a tensor and give something else: properties, casts to numbers, `tolist`, and a program's effects. */
 import { JitError } from '../errors.ts';
-import { canReadNow, Device, dtypeOfCode, dtypes, is_grad_enabled, PyFloat, set_grad_enabled, type Tensor } from './core.ts';
+import {
+  canReadNow,
+  Device,
+  dtypeOfCode,
+  dtypes,
+  is_grad_enabled,
+  PyFloat,
+  set_grad_enabled,
+  type Tensor,
+} from './core.ts';
+import { get_default_dtype, item, itemNow, tensor, tolist, tolistNow } from './core-values.ts';
 import { type Int, truncToInt } from './int.ts';
 import type { ScalarEntry } from './operator.ts';
 import { typeTagOf } from './value.ts';
-import { get_default_dtype, item, itemNow, tensor, tolist, tolistNow } from './core-values.ts';
 
 type HostNumber = number | bigint | boolean;
 
@@ -31,33 +40,49 @@ export function toBool(t: Tensor): boolean | Promise<boolean> {
 }
 
 const isFloatTensor = (t: Tensor): boolean => dtypes[t.dtype].isFloat;
-const toInt = (t: Tensor) => withItem(t, (value) => (typeof value === 'bigint' ? value : truncToInt(Number(value))));
+const toInt = (t: Tensor) =>
+  withItem(t, (value) => (typeof value === 'bigint' ? value : truncToInt(Number(value))));
 const toFloat = (t: Tensor) => withItem(t, Number);
 /** A number whose static type is Scalar: a float stays one even when it is whole. */
 const toScalar = (t: Tensor) =>
-  withItem(t, (value): unknown => (isFloatTensor(t) ? new PyFloat(Number(value)) : typeof value === 'boolean' ? value : value));
+  withItem(t, (value): unknown =>
+    isFloatTensor(t) ? new PyFloat(Number(value)) : typeof value === 'boolean' ? value : value,
+  );
 
 function implicit(t: Tensor, wanted: 'int' | 'float' | 'number'): void {
   const article = wanted === 'int' ? 'an int' : wanted === 'float' ? 'a float' : 'a Scalar';
   if (t.requires_grad)
     throw new JitError('RuntimeError', `Cannot input a tensor that requires grad as a scalar argument`);
   if (t.shape.length !== 0)
-    throw new JitError('RuntimeError', `Cannot input a tensor of dimension other than 0 as a scalar argument`);
+    throw new JitError(
+      'RuntimeError',
+      `Cannot input a tensor of dimension other than 0 as a scalar argument`,
+    );
   if (wanted === 'int' && isFloatTensor(t))
     throw new JitError('RuntimeError', `Cannot input a tensor that is not integral as ${article} argument`);
 }
 
 const codes = Object.fromEntries(Object.values(dtypes).map((info) => [info.name, info.code]));
 
-const isDevice = (...types: string[]) => (t: Tensor) => types.includes(t.device.type);
+const isDevice =
+  (...types: string[]) =>
+  (t: Tensor) =>
+    types.includes(t.device.type);
 
 /** `x.tolist()` under an annotation, which says how deep the lists go and what is in them. */
 export function toList(t: Tensor, dims: Int, element: Int): unknown {
   const wanted = ['int', 'float', 'bool'][Number(element)];
   if (t.shape.length !== Number(dims))
-    throw new JitError('RuntimeError', 'Output annotation list dimension and runtime tensor dimension must match for tolist()');
+    throw new JitError(
+      'RuntimeError',
+      'Output annotation list dimension and runtime tensor dimension must match for tolist()',
+    );
   const have = t.dtype === 'bool' ? 'bool' : isFloatTensor(t) ? 'float' : 'int';
-  if (have !== wanted) throw new JitError('RuntimeError', 'Output annotation element type and runtime tensor element type must match for tolist()');
+  if (have !== wanted)
+    throw new JitError(
+      'RuntimeError',
+      'Output annotation element type and runtime tensor element type must match for tolist()',
+    );
   return canReadNow(t) ? tolistNow(t) : tolist(t);
 }
 
@@ -104,11 +129,35 @@ export const tensorOperators: readonly ScalarEntry[] = [
   ['aten::Bool.Tensor(Tensor a) -> bool', toBool],
   ['aten::Int.Tensor(Tensor a) -> int', toInt],
   ['aten::Float.Tensor(Tensor a) -> float', toFloat],
-  ['aten::IntImplicit(Tensor a) -> int', (t: Tensor) => { implicit(t, 'int'); return toInt(t); }],
-  ['aten::FloatImplicit(Tensor a) -> float', (t: Tensor) => { implicit(t, 'float'); return toFloat(t); }],
-  ['aten::ScalarImplicit(Tensor a) -> Scalar', (t: Tensor) => { implicit(t, 'number'); return toScalar(t); }],
+  [
+    'aten::IntImplicit(Tensor a) -> int',
+    (t: Tensor) => {
+      implicit(t, 'int');
+      return toInt(t);
+    },
+  ],
+  [
+    'aten::FloatImplicit(Tensor a) -> float',
+    (t: Tensor) => {
+      implicit(t, 'float');
+      return toFloat(t);
+    },
+  ],
+  [
+    'aten::ScalarImplicit(Tensor a) -> Scalar',
+    (t: Tensor) => {
+      implicit(t, 'number');
+      return toScalar(t);
+    },
+  ],
   ['aten::item(Tensor self) -> Scalar', toScalar],
-  ['aten::len.Tensor(Tensor t) -> int', (t: Tensor) => { if (t.shape.length === 0) throw new JitError('TypeError', 'len() of a 0-d tensor'); return t.shape[0]; }],
+  [
+    'aten::len.Tensor(Tensor t) -> int',
+    (t: Tensor) => {
+      if (t.shape.length === 0) throw new JitError('TypeError', 'len() of a 0-d tensor');
+      return t.shape[0];
+    },
+  ],
   ['aten::size(Tensor self) -> int[]', (t: Tensor) => [...t.shape]],
   ['aten::size.int(Tensor self, int dim) -> int', (t: Tensor, dim: Int) => t.shape[dimension(t, dim)]],
   ['aten::stride.int(Tensor self, int dim) -> int', (t: Tensor, dim: Int) => t.strides[dimension(t, dim)]],
@@ -129,19 +178,64 @@ export const tensorOperators: readonly ScalarEntry[] = [
   ['prim::is_cuda(Tensor a) -> bool', isDevice('cuda')],
   ['prim::is_cpu(Tensor a) -> bool', isDevice('cpu')],
   ['prim::is_meta(Tensor a) -> bool', isDevice('meta')],
-  ...['is_sparse', 'is_sparse_csr', 'is_mkldnn', 'is_quantized', 'is_nested', 'is_mps', 'is_ort', 'is_ipu', 'is_vulkan', 'is_xpu'].map(
-    (name): ScalarEntry => [`prim::${name}(Tensor a) -> bool`, () => false],
-  ),
+  ...[
+    'is_sparse',
+    'is_sparse_csr',
+    'is_mkldnn',
+    'is_quantized',
+    'is_nested',
+    'is_mps',
+    'is_ort',
+    'is_ipu',
+    'is_vulkan',
+    'is_xpu',
+  ].map((name): ScalarEntry => [`prim::${name}(Tensor a) -> bool`, () => false]),
   ['prim::type(Device self) -> str', (device: Device) => device.type],
   ['prim::index(Device self) -> int?', (device: Device) => device.index],
-  ['aten::device(str a) -> Device', (text: string) => { const [type, index] = text.split(':'); return new Device(type, index === undefined ? null : Number(index)); }],
-  ['aten::device.with_index(str type, int index) -> Device', (type: string, index: Int) => new Device(type, Number(index))],
-  ['prim::NumToTensor.Scalar(Scalar a) -> Tensor', (value: unknown) => tensor(value as never, value instanceof PyFloat || (typeof value === 'number' && !Number.isInteger(value)) ? { dtype: 'float64' } : {})],
+  [
+    'aten::device(str a) -> Device',
+    (text: string) => {
+      const [type, index] = text.split(':');
+      return new Device(type, index === undefined ? null : Number(index));
+    },
+  ],
+  [
+    'aten::device.with_index(str type, int index) -> Device',
+    (type: string, index: Int) => new Device(type, Number(index)),
+  ],
+  [
+    'prim::NumToTensor.Scalar(Scalar a) -> Tensor',
+    (value: unknown) =>
+      tensor(
+        value as never,
+        value instanceof PyFloat || (typeof value === 'number' && !Number.isInteger(value))
+          ? { dtype: 'float64' }
+          : {},
+      ),
+  ],
   ['prim::NumToTensor.bool(bool a) -> Tensor', (value: boolean) => tensor(value)],
   [`aten::tensor(t[] data, ${tensorOptions}) -> Tensor`, newTensor],
-  [`aten::tensor.float(float t, ${tensorOptions}) -> Tensor`, (value: number, ...rest: [Int | null, Device | null, boolean]) => newTensor(new PyFloat(value), ...rest)],
+  [
+    `aten::tensor.float(float t, ${tensorOptions}) -> Tensor`,
+    (value: number, ...rest: [Int | null, Device | null, boolean]) => newTensor(new PyFloat(value), ...rest),
+  ],
   [`aten::tensor.int(int t, ${tensorOptions}) -> Tensor`, newTensor],
   [`aten::tensor.bool(bool t, ${tensorOptions}) -> Tensor`, newTensor],
+  ...(['float', 'int', 'bool'] as const).map(
+    (type): ScalarEntry => [
+      `aten::as_tensor.${type}(${type} t, *, ScalarType? dtype=None, Device? device=None) -> Tensor`,
+      (value: unknown, dtype: Int | null, device: Device | null) =>
+        newTensor(type === 'float' ? new PyFloat(value as number) : value, dtype, device, false),
+    ],
+  ),
+  [
+    'aten::as_tensor.list(t[] data, *, ScalarType? dtype=None, Device? device=None) -> Tensor',
+    (data: unknown, dtype: Int | null, device: Device | null) => newTensor(data, dtype, device, false),
+  ],
+  [
+    'aten::as_tensor(Tensor(a) data, *, ScalarType? dtype=None, Device? device=None) -> Tensor(b|a)',
+    asTensor,
+  ],
   ['aten::is_grad_enabled() -> bool', is_grad_enabled],
   ['aten::set_grad_enabled(bool val) -> ()', set_grad_enabled],
   ['aten::is_autocast_enabled() -> bool', () => false],
@@ -154,9 +248,19 @@ export const tensorOperators: readonly ScalarEntry[] = [
   ['aten::_infer_size(int[] a, int[] b) -> int[]', inferSize],
 ]; // prettier-ignore
 
+function asTensor(data: Tensor, dtype: Int | null, device: Device | null): unknown {
+  const wanted = dtype === null ? data.dtype : dtypeOfCode(Number(dtype));
+  const moved: Tensor | Promise<Tensor> =
+    device && String(device) !== String(data.device) ? data.to(device) : data;
+  const cast = (t: Tensor) => (t.dtype === wanted ? t : t.to(wanted));
+  return moved instanceof Promise ? moved.then(cast) : cast(moved);
+}
+
 /** Raises a Python exception: the class is `cls` where given, else what stands before the message's colon. */
 function raise(message: string, cls: string | null): never {
-  const named = cls ? cls.slice(cls.lastIndexOf('.') + 1) : /^([A-Z]\w*(?:Error|Exception|Warning))\b/.exec(message)?.[1];
+  const named = cls
+    ? cls.slice(cls.lastIndexOf('.') + 1)
+    : /^([A-Z]\w*(?:Error|Exception|Warning))\b/.exec(message)?.[1];
   throw new JitError(named ?? 'Exception', message);
 }
 
@@ -165,7 +269,10 @@ function inferSize(a: number[], b: number[]): number[] {
   for (let i = 1; i <= Math.max(a.length, b.length); i++) {
     const [x, y] = [a[a.length - i] ?? 1, b[b.length - i] ?? 1];
     if (x !== y && x !== 1 && y !== 1)
-      throw new JitError('RuntimeError', `The size of tensor a (${x}) must match the size of tensor b (${y}) at non-singleton dimension ${Math.max(a.length, b.length) - i}`);
+      throw new JitError(
+        'RuntimeError',
+        `The size of tensor a (${x}) must match the size of tensor b (${y}) at non-singleton dimension ${Math.max(a.length, b.length) - i}`,
+      );
     out.unshift(x === 1 ? y : x);
   }
   return out;

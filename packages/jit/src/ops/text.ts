@@ -35,7 +35,15 @@ export function significant(value: number, digits: number): string {
 export const escapeText = (text: string): string =>
   `"${text.replace(/[\\"'\x07\b\f\n\r\t\v]|[^\x20-\x7e]/g, (c) => {
     const known: Record<string, string> = {
-      '\\': '\\\\', '"': '\\"', "'": "\\'", '\x07': '\\a', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t',
+      '\\': '\\\\',
+      '"': '\\"',
+      "'": "\\'",
+      '\x07': '\\a',
+      '\b': '\\b',
+      '\f': '\\f',
+      '\n': '\\n',
+      '\r': '\\r',
+      '\t': '\\t',
       '\v': '\\v',
     }; // prettier-ignore
     return known[c] ?? `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`;
@@ -46,10 +54,12 @@ export function valueText(value: unknown, isFloat = false): string {
   if (value === null || value === undefined) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   if (value instanceof PyFloat) return plainFloat(value.value);
-  if (typeof value === 'number') return isFloat || !Number.isInteger(value) ? plainFloat(value) : String(value);
+  if (typeof value === 'number')
+    return isFloat || !Number.isInteger(value) ? plainFloat(value) : String(value);
   if (typeof value === 'bigint') return String(value);
   if (typeof value === 'string') return value;
-  if (value instanceof EnumValue) return `${value.type.name.slice(value.type.name.lastIndexOf('.') + 1)}.${value.name}`;
+  if (value instanceof EnumValue)
+    return `${value.type.name.slice(value.type.name.lastIndexOf('.') + 1)}.${value.name}`;
   if (value instanceof Tensor) return String(value);
   if (value instanceof Device) return String(value);
   if (value instanceof ScriptObject) return `<${value.type.name} object>`;
@@ -61,7 +71,8 @@ export function valueText(value: unknown, isFloat = false): string {
   if (Array.isArray(value)) {
     const tag = typeTagOf(value);
     const floatAt = (i: number) =>
-      (tag?.kind === 'List' && tag.element.kind === 'float') || (tag?.kind === 'Tuple' && tag.elements[i]?.kind === 'float');
+      (tag?.kind === 'List' && tag.element.kind === 'float') ||
+      (tag?.kind === 'Tuple' && tag.elements[i]?.kind === 'float');
     const parts = value.map((v, i) => valueText(v, floatAt(i)));
     if (!isTuple(value)) return `[${parts.join(', ')}]`;
     return parts.length === 1 ? `(${parts[0]},)` : `(${parts.join(', ')})`;
@@ -77,7 +88,8 @@ function plainFloat(value: number): string {
 /** Fills `{}` in order; literal braces are `{{` and `}}`. */
 function format(template: string, ...values: unknown[]): string {
   const parts = template.split('{}');
-  if (parts.length - 1 > values.length) throw new JitError('RuntimeError', `Too few arguments for format string: ${template}`);
+  if (parts.length - 1 > values.length)
+    throw new JitError('RuntimeError', `Too few arguments for format string: ${template}`);
   return parts.map((part, i) => part + (i < parts.length - 1 ? valueText(values[i]) : '')).join('');
 }
 
@@ -88,22 +100,30 @@ function percentFormat(template: string, ...given: unknown[]): string {
     if (next >= values.length) throw new JitError('RuntimeError', 'Too few arguments for format string');
     return values[next++];
   };
-  const text = template.replace(/%([-+ #0]*)(\d*)(?:\.(\d+))?([sdifFgeExXcr%])/g, (_, flags: string, width: string, precision: string | undefined, kind: string) => {
-    if (kind === '%') return '%';
-    const value = take();
-    let out: string;
-    const number = () => (value instanceof PyFloat ? value.value : Number(value));
-    if (kind === 's' || kind === 'r') out = valueText(value);
-    else if (kind === 'd' || kind === 'i') out = typeof value === 'bigint' ? String(value) : String(Math.trunc(number()));
-    else if (kind === 'f' || kind === 'F') out = number().toFixed(precision === undefined ? 6 : Number(precision));
-    else if (kind === 'g') out = significant(number(), Number(precision ?? 6) || 1);
-    else if (kind === 'e' || kind === 'E') out = number().toExponential(precision === undefined ? 6 : Number(precision)).replace(/e([+-])(\d)$/, 'e$10$2');
-    else if (kind === 'x' || kind === 'X') out = number().toString(16);
-    else out = String(value);
-    if (flags.includes('+') && !out.startsWith('-') && kind !== 's') out = `+${out}`;
-    const fill = flags.includes('0') && !flags.includes('-') ? '0' : ' ';
-    return flags.includes('-') ? out.padEnd(Number(width || 0)) : out.padStart(Number(width || 0), fill);
-  });
+  const text = template.replace(
+    /%([-+ #0]*)(\d*)(?:\.(\d+))?([sdifFgeExXcr%])/g,
+    (_, flags: string, width: string, precision: string | undefined, kind: string) => {
+      if (kind === '%') return '%';
+      const value = take();
+      let out: string;
+      const number = () => (value instanceof PyFloat ? value.value : Number(value));
+      if (kind === 's' || kind === 'r') out = valueText(value);
+      else if (kind === 'd' || kind === 'i')
+        out = typeof value === 'bigint' ? String(value) : String(Math.trunc(number()));
+      else if (kind === 'f' || kind === 'F')
+        out = number().toFixed(precision === undefined ? 6 : Number(precision));
+      else if (kind === 'g') out = significant(number(), Number(precision ?? 6) || 1);
+      else if (kind === 'e' || kind === 'E')
+        out = number()
+          .toExponential(precision === undefined ? 6 : Number(precision))
+          .replace(/e([+-])(\d)$/, 'e$10$2');
+      else if (kind === 'x' || kind === 'X') out = number().toString(16);
+      else out = String(value);
+      if (flags.includes('+') && !out.startsWith('-') && kind !== 's') out = `+${out}`;
+      const fill = flags.includes('0') && !flags.includes('-') ? '0' : ' ';
+      return flags.includes('-') ? out.padEnd(Number(width || 0)) : out.padStart(Number(width || 0), fill);
+    },
+  );
   if (next < values.length) throw new JitError('RuntimeError', 'Too many arguments for format string');
   return text;
 }
@@ -119,9 +139,16 @@ const at = (index: Int, length: number): number => {
 export function sliceIndices(length: number, start: Int | null, end: Int | null, step: Int): number[] {
   const by = Number(step);
   if (by === 0) throw new JitError('ValueError', 'slice step cannot be zero');
-  const clamp = (value: number, low: number, high: number) => Math.max(low, Math.min(high, value < 0 ? value + length : value));
-  const from = start === null ? (by > 0 ? 0 : length - 1) : clamp(Number(start), by > 0 ? 0 : -1, by > 0 ? length : length - 1);
-  const to = end === null ? (by > 0 ? length : -1) : clamp(Number(end), by > 0 ? 0 : -1, by > 0 ? length : length - 1);
+  const clamp = (value: number, low: number, high: number) =>
+    Math.max(low, Math.min(high, value < 0 ? value + length : value));
+  const from =
+    start === null
+      ? by > 0
+        ? 0
+        : length - 1
+      : clamp(Number(start), by > 0 ? 0 : -1, by > 0 ? length : length - 1);
+  const to =
+    end === null ? (by > 0 ? length : -1) : clamp(Number(end), by > 0 ? 0 : -1, by > 0 ? length : length - 1);
   const indices: number[] = [];
   if (by > 0) for (let i = from; i < to; i += by) indices.push(i);
   else for (let i = from; i > to; i += by) indices.push(i);
@@ -130,7 +157,8 @@ export function sliceIndices(length: number, start: Int | null, end: Int | null,
 
 /** A window of the text as `find`, `count`, … take it: an end of -1 means the text's end. */
 const windowOf = (text: string, start: Int, end: Int): { text: string; offset: number } => {
-  const clamp = (value: number) => Math.max(0, Math.min(text.length, value < 0 ? value + text.length : value));
+  const clamp = (value: number) =>
+    Math.max(0, Math.min(text.length, value < 0 ? value + text.length : value));
   const from = clamp(Number(start));
   const to = Number(end) === -1 ? text.length : clamp(Number(end));
   return { text: text.slice(from, Math.max(from, to)), offset: from };
@@ -199,7 +227,8 @@ const center = (text: string, width: Int, fill: string): string => {
   const left = Math.floor(total / 2) + (total & Number(width) & 1);
   return fill.repeat(left) + text + fill.repeat(total - left);
 };
-const title = (text: string) => text.toLowerCase().replace(/[a-z]+/g, (word) => word[0].toUpperCase() + word.slice(1));
+const title = (text: string) =>
+  text.toLowerCase().replace(/[a-z]+/g, (word) => word[0].toUpperCase() + word.slice(1));
 
 const compare = (name: string, test: (a: string, b: string) => boolean): ScalarEntry => [
   `aten::${name}.str(str a, str b) -> bool`,
@@ -224,7 +253,13 @@ export const textOperators: readonly ScalarEntry[] = [
   ['aten::len.str(str s) -> int', bytesOf],
   ['aten::__getitem__.str(str s, int index) -> str', (s: string, i: Int) => s[at(i, s.length)]],
   ['prim::StringIndex(str string, int index) -> str', (s: string, i: Int) => s[at(i, s.length)]],
-  ['aten::slice.str(str string, int? start=None, int? end=None, int step=1) -> str', (s: string, a: Int | null, b: Int | null, step: Int) => sliceIndices(s.length, a, b, step).map((i) => s[i]).join('')],
+  [
+    'aten::slice.str(str string, int? start=None, int? end=None, int step=1) -> str',
+    (s: string, a: Int | null, b: Int | null, step: Int) =>
+      sliceIndices(s.length, a, b, step)
+        .map((i) => s[i])
+        .join(''),
+  ],
   ['aten::list(str t) -> str[]', (s: string) => [...s]],
   compare('eq', (a, b) => a === b),
   compare('ne', (a, b) => a !== b),
@@ -235,30 +270,92 @@ export const textOperators: readonly ScalarEntry[] = [
   ['aten::__contains__.str(str self, str key) -> bool', (s: string, part: string) => s.includes(part)],
   ['aten::upper(str self) -> str', (s: string) => s.toUpperCase()],
   ['aten::lower(str self) -> str', (s: string) => s.toLowerCase()],
-  ['aten::swapcase(str self) -> str', (s: string) => [...s].map((c) => (c === c.toUpperCase() ? c.toLowerCase() : c.toUpperCase())).join('')],
-  ['aten::capitalize(str self) -> str', (s: string) => s.slice(0, 1).toUpperCase() + s.slice(1).toLowerCase()],
+  [
+    'aten::swapcase(str self) -> str',
+    (s: string) => [...s].map((c) => (c === c.toUpperCase() ? c.toLowerCase() : c.toUpperCase())).join(''),
+  ],
+  [
+    'aten::capitalize(str self) -> str',
+    (s: string) => s.slice(0, 1).toUpperCase() + s.slice(1).toLowerCase(),
+  ],
   ['aten::title(str self) -> str', title],
   ['aten::center(str self, int width, str fillchar=" ") -> str', center],
-  ['aten::ljust(str self, int width, str fillchar=" ") -> str', (s: string, n: Int, fill: string) => s.padEnd(Number(n), fill)],
-  ['aten::rjust(str self, int width, str fillchar=" ") -> str', (s: string, n: Int, fill: string) => s.padStart(Number(n), fill)],
-  ['aten::zfill(str self, int width) -> str', (s: string, n: Int) => (/^[+-]/.test(s) ? s[0] + s.slice(1).padStart(Number(n) - 1, '0') : s.padStart(Number(n), '0'))],
-  ['aten::count(str self, str substr, int start=0, int end=-1) -> int', (s: string, part: string, a: Int, b: Int) => (part === '' ? windowOf(s, a, b).text.length + 1 : windowOf(s, a, b).text.split(part).length - 1)],
+  [
+    'aten::ljust(str self, int width, str fillchar=" ") -> str',
+    (s: string, n: Int, fill: string) => s.padEnd(Number(n), fill),
+  ],
+  [
+    'aten::rjust(str self, int width, str fillchar=" ") -> str',
+    (s: string, n: Int, fill: string) => s.padStart(Number(n), fill),
+  ],
+  [
+    'aten::zfill(str self, int width) -> str',
+    (s: string, n: Int) =>
+      /^[+-]/.test(s) ? s[0] + s.slice(1).padStart(Number(n) - 1, '0') : s.padStart(Number(n), '0'),
+  ],
+  [
+    'aten::count(str self, str substr, int start=0, int end=-1) -> int',
+    (s: string, part: string, a: Int, b: Int) =>
+      part === '' ? windowOf(s, a, b).text.length + 1 : windowOf(s, a, b).text.split(part).length - 1,
+  ],
   ['aten::find(str self, str substr, int start=0, int end=-1) -> int', find],
   ['aten::rfind(str self, str substr, int start=0, int end=-1) -> int', rfind],
-  ['aten::index.str(str self, str substr, int start=0, int end=-1) -> int', (s: string, part: string, a: Int, b: Int) => orMissing(find(s, part, a, b))],
-  ['aten::rindex(str self, str substr, int start=0, int end=-1) -> int', (s: string, part: string, a: Int, b: Int) => orMissing(rfind(s, part, a, b))],
-  ['aten::startswith(str self, str substr, int start=0, int end=-1) -> bool', (s: string, part: string, a: Int, b: Int) => windowOf(s, a, b).text.startsWith(part)],
-  ['aten::endswith(str self, str substr, int start=0, int end=-1) -> bool', (s: string, part: string, a: Int, b: Int) => windowOf(s, a, b).text.endsWith(part)],
-  ['aten::expandtabs(str self, int tabsize=8) -> str', (s: string, n: Int) => s.replace(/\t/g, () => ' '.repeat(Number(n)))],
-  ['aten::strip(str self, str chars=" \\n\\t\\f\\v") -> str', (s: string, chars: string) => stripper(true, true)(s, spaces(chars))],
-  ['aten::lstrip(str self, str chars=" \\n\\t\\f\\v") -> str', (s: string, chars: string) => stripper(true, false)(s, spaces(chars))],
-  ['aten::rstrip(str self, str chars=" \\n\\t\\f\\v") -> str', (s: string, chars: string) => stripper(false, true)(s, spaces(chars))],
+  [
+    'aten::index.str(str self, str substr, int start=0, int end=-1) -> int',
+    (s: string, part: string, a: Int, b: Int) => orMissing(find(s, part, a, b)),
+  ],
+  [
+    'aten::rindex(str self, str substr, int start=0, int end=-1) -> int',
+    (s: string, part: string, a: Int, b: Int) => orMissing(rfind(s, part, a, b)),
+  ],
+  [
+    'aten::startswith(str self, str substr, int start=0, int end=-1) -> bool',
+    (s: string, part: string, a: Int, b: Int) => windowOf(s, a, b).text.startsWith(part),
+  ],
+  [
+    'aten::endswith(str self, str substr, int start=0, int end=-1) -> bool',
+    (s: string, part: string, a: Int, b: Int) => windowOf(s, a, b).text.endsWith(part),
+  ],
+  [
+    'aten::expandtabs(str self, int tabsize=8) -> str',
+    (s: string, n: Int) => s.replace(/\t/g, () => ' '.repeat(Number(n))),
+  ],
+  [
+    'aten::strip(str self, str chars=" \\n\\t\\f\\v") -> str',
+    (s: string, chars: string) => stripper(true, true)(s, spaces(chars)),
+  ],
+  [
+    'aten::lstrip(str self, str chars=" \\n\\t\\f\\v") -> str',
+    (s: string, chars: string) => stripper(true, false)(s, spaces(chars)),
+  ],
+  [
+    'aten::rstrip(str self, str chars=" \\n\\t\\f\\v") -> str',
+    (s: string, chars: string) => stripper(false, true)(s, spaces(chars)),
+  ],
   ['aten::replace(str self, str old, str new, int max=-1) -> str', replace],
   ['aten::split.str(str self, str? separator=None, int max=-1) -> str[]', split],
   ['aten::rsplit(str self, str separator=" ", int max=-1) -> str[]', rsplit],
-  ['aten::splitlines(str self, bool keepends=False) -> str[]', (s: string, keep: boolean) => (s.match(/[^\n\r]*(?:\r\n|\n|\r)|[^\n\r]+$/g) ?? []).map((line) => (keep ? line : line.replace(/[\r\n]+$/, '')))],
-  ['aten::partition(str self, str separator) -> (str, str, str)', (s: string, sep: string) => { const i = s.indexOf(sep); return i < 0 ? [s, '', ''] : [s.slice(0, i), sep, s.slice(i + sep.length)]; }],
-  ['aten::rpartition(str self, str separator) -> (str, str, str)', (s: string, sep: string) => { const i = s.lastIndexOf(sep); return i < 0 ? ['', '', s] : [s.slice(0, i), sep, s.slice(i + sep.length)]; }],
+  [
+    'aten::splitlines(str self, bool keepends=False) -> str[]',
+    (s: string, keep: boolean) =>
+      (s.match(/[^\n\r]*(?:\r\n|\n|\r)|[^\n\r]+$/g) ?? []).map((line) =>
+        keep ? line : line.replace(/[\r\n]+$/, ''),
+      ),
+  ],
+  [
+    'aten::partition(str self, str separator) -> (str, str, str)',
+    (s: string, sep: string) => {
+      const i = s.indexOf(sep);
+      return i < 0 ? [s, '', ''] : [s.slice(0, i), sep, s.slice(i + sep.length)];
+    },
+  ],
+  [
+    'aten::rpartition(str self, str separator) -> (str, str, str)',
+    (s: string, sep: string) => {
+      const i = s.lastIndexOf(sep);
+      return i < 0 ? ['', '', s] : [s.slice(0, i), sep, s.slice(i + sep.length)];
+    },
+  ],
   ['aten::join(str self, str[] values) -> str', (s: string, values: string[]) => values.join(s)],
   ['aten::isupper(str self) -> bool', (s: string) => /[A-Z]/.test(s) && !/[a-z]/.test(s)],
   ['aten::islower(str self) -> bool', (s: string) => /[a-z]/.test(s) && !/[A-Z]/.test(s)],
@@ -271,13 +368,28 @@ export const textOperators: readonly ScalarEntry[] = [
   ['aten::isidentifier(str self) -> bool', every(/^[A-Za-z_]\w*$/)],
   ['aten::isprintable(str self) -> bool', every(/^[\x20-\x7e]*$/)],
   ['aten::istitle(str self) -> bool', (s: string) => /[A-Za-z]/.test(s) && title(s) === s],
-  ['aten::ord(str string) -> int', (s: string) => { if (s.length !== 1) throw new JitError('RuntimeError', `String for ord() must be 1 character, found ${s.length}`); return s.charCodeAt(0); }],
-  ['aten::chr(int i) -> str', (i: Int) => { if (i < 0 || i > 1114111) throw new JitError('RuntimeError', `chr() arg not in range(0x110000), found ${i}`); return String.fromCodePoint(Number(i)); }],
+  [
+    'aten::ord(str string) -> int',
+    (s: string) => {
+      if (s.length !== 1)
+        throw new JitError('RuntimeError', `String for ord() must be 1 character, found ${s.length}`);
+      return s.charCodeAt(0);
+    },
+  ],
+  [
+    'aten::chr(int i) -> str',
+    (i: Int) => {
+      if (i < 0 || i > 1114111)
+        throw new JitError('RuntimeError', `chr() arg not in range(0x110000), found ${i}`);
+      return String.fromCodePoint(Number(i));
+    },
+  ],
   ['aten::hex(int i) -> str', (i: Int) => radix(i, 16, '0x')],
   ['aten::oct(int i) -> str', (i: Int) => radix(i, 8, '0o')],
   ['aten::bin(int i) -> str', (i: Int) => radix(i, 2, '0b')],
 ]; // prettier-ignore
 
-const radix = (i: Int, base: number, prefix: string) => `${i < 0 ? '-' : ''}${prefix}${(i < 0 ? -i : i).toString(base)}`;
+const radix = (i: Int, base: number, prefix: string) =>
+  `${i < 0 ? '-' : ''}${prefix}${(i < 0 ? -i : i).toString(base)}`;
 /** The default of `strip` comes from the schema's text, whose escapes the schema reader leaves as letters. */
 const spaces = (chars: string): string => (chars === ' ntfv' ? ' \n\t\f\v' : chars);

@@ -1,0 +1,39 @@
+/** Operators that programs name, mostly on paths they do not take, and that Sconce has no meaning for: known to the compiler, refused when called. */
+import { NotSupportedError, type Schema } from '@sconce/core';
+import { type ScalarOperator, scalarOperators } from './operator.ts';
+
+const nested = 'nested tensors';
+const schemas: readonly (readonly [schema: string, what: string])[] = [
+  ['aten::_nested_tensor_from_mask(Tensor t, Tensor mask, bool mask_check=True) -> Tensor', nested],
+  ['aten::_nested_tensor_from_mask_left_aligned(Tensor t, Tensor mask) -> bool', nested],
+  ['aten::to_padded_tensor(Tensor self, float padding, int[]? output_size=None) -> Tensor', nested],
+  [
+    'aten::_transformer_encoder_layer_fwd(Tensor src, int embed_dim, int num_heads, Tensor qkv_weight, Tensor qkv_bias, Tensor proj_weight, Tensor proj_bias, bool use_gelu, bool norm_first, float eps, Tensor norm_weight_1, Tensor norm_bias_1, Tensor norm_weight_2, Tensor norm_bias_2, Tensor ffn_weight_1, Tensor ffn_bias_1, Tensor ffn_weight_2, Tensor ffn_bias_2, Tensor? mask=None, int? mask_type=None) -> Tensor',
+    'the fused encoder layer',
+  ],
+  [
+    'aten::_native_multi_head_attention(Tensor query, Tensor key, Tensor value, int embed_dim, int num_head, Tensor qkv_weight, Tensor qkv_bias, Tensor proj_weight, Tensor proj_bias, Tensor? mask=None, bool need_weights=True, bool average_attn_weights=True, int? mask_type=None) -> (Tensor, Tensor)',
+    'the fused attention',
+  ],
+]; // prettier-ignore
+
+let table: Map<string, readonly ScalarOperator[]> | undefined;
+
+/** The refused operator of this name, for a program that core has nothing else for. */
+export function absentOperators(name: string): readonly ScalarOperator[] {
+  if (!table) {
+    table = new Map();
+    for (const [text, what] of schemas) {
+      const [operator] = scalarOperators([[text, () => undefined]]);
+      const { schema } = operator;
+      table.set(`${schema.namespace}::${schema.base}`, [
+        { ...operator, absent: true, run: () => refuse(schema, what) },
+      ]);
+    }
+  }
+  return table.get(name) ?? [];
+}
+
+function refuse(schema: Schema, what: string): never {
+  throw new NotSupportedError(`${schema.namespace}::${schema.base}: Sconce does not have ${what}`);
+}
