@@ -56,7 +56,7 @@ export function addon(): Addon {
   } catch (error) {
     throw new TorchError(
       `backend-libtorch: ${path} does not load (${(error as Error).message}); ` +
-        'was LibTorch moved or removed? `npx sconce build libtorch --force` builds it anew',
+        'was LibTorch moved or removed? `npx sconce build libtorch` builds it anew',
     );
   }
   return loaded;

@@ -43,10 +43,12 @@ const refusals: Readonly<Record<string, Refuses>> = {
   __rshift__: isIntegral,
   bitwise_left_shift: isIntegral,
   bitwise_right_shift: isIntegral,
-  // LibTorch 1.13 reads strided gradients wrongly.
+  // LibTorch 1.13 reads strided tensors wrongly there.
   _softmax_backward_data: hasStrided,
   _log_softmax_backward_data: hasStrided,
   max_pool3d_with_indices_backward: hasStrided,
+  _weight_norm_interface: hasStrided,
+  _weight_norm_interface_backward: hasStrided,
   // LibTorch 1.13 scales before it subtracts the mean, and misses the zero that is left of one element.
   layer_norm: normalisesOne,
   native_layer_norm: normalisesOne,
