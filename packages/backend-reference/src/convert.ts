@@ -1,6 +1,5 @@
 /** Conversion of values from one dtype to another, as PyTorch's `to`. */
-import { type DType, isFloat } from '@sconce/core';
-import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './float16.ts';
+import { type DType, isFloat, round16 } from '@sconce/core';
 import { allocateValues, type Values } from './values.ts';
 
 /** `values`, which may also be sums in a wider array, as `to`. Returns the same array where nothing changes. */
@@ -25,12 +24,10 @@ function conversion(fromBigint: boolean, from: DType, to: DType): Conversion {
         : isFloat(from)
           ? truncateToInt64
           : (value: number) => BigInt(value);
-    case 'float16': {
-      const round = (value: number) => float16ToNumber(numberToFloat16(value));
-      return fromBigint ? (value: bigint) => round(int64ToFloat32(value)) : round;
-    }
+    case 'float16':
     case 'bfloat16': {
-      const round = (value: number) => bfloat16ToNumber(numberToBfloat16(value));
+      // Through float32, as PyTorch converts.
+      const round = (value: number) => round16(value, to);
       return fromBigint ? (value: bigint) => round(int64ToFloat32(value)) : round;
     }
     case 'float32':

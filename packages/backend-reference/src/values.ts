@@ -3,8 +3,7 @@
  * computes values, and stores those: so no kernel knows about strides, writes before it is sure that nothing
  * faults, or minds that an output is the same view as an input.
  */
-import type { DType, View } from '@sconce/core';
-import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './float16.ts';
+import { type DType, decode16, encode16, type View } from '@sconce/core';
 import { elements } from './memory.ts';
 
 export type NumberValues = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array;
@@ -81,28 +80,23 @@ export function load(view: View): Values {
 /** Writes values of the view's own dtype. */
 export function store(view: View, values: Values): void {
   const target = elements(view);
-  if (isContiguous(view) && !isSixteenBit(view.dtype)) {
-    (target as Float64Array).set(values as Float64Array, view.offset);
+  const encoded = isSixteenBit(view.dtype) ? encode16(values as NumberValues, view.dtype) : values;
+  if (isContiguous(view)) {
+    (target as Float64Array).set(encoded as Float64Array, view.offset);
     return;
   }
   const at = offsets(view.shape, view.strides, view.offset);
-  if (view.dtype === 'float16')
-    for (let i = 0; i < at.length; i++) target[at[i]] = numberToFloat16(values[i] as number);
-  else if (view.dtype === 'bfloat16')
-    for (let i = 0; i < at.length; i++) target[at[i]] = numberToBfloat16(values[i] as number);
-  else for (let i = 0; i < at.length; i++) target[at[i]] = values[i];
+  for (let i = 0; i < at.length; i++) target[at[i]] = encoded[i];
 }
 
 /** The values at these places of a view's memory. */
 export function pick(view: View, at: Int32Array): Values {
   const source = elements(view);
-  const values = allocateValues(view.dtype, at.length);
-  if (view.dtype === 'float16')
-    for (let i = 0; i < at.length; i++) values[i] = float16ToNumber(source[at[i]] as number);
-  else if (view.dtype === 'bfloat16')
-    for (let i = 0; i < at.length; i++) values[i] = bfloat16ToNumber(source[at[i]] as number);
-  else for (let i = 0; i < at.length; i++) values[i] = source[at[i]];
-  return values;
+  const { dtype } = view;
+  const values = isSixteenBit(dtype) ? new Uint16Array(at.length) : allocateValues(dtype, at.length);
+  for (let i = 0; i < at.length; i++) values[i] = source[at[i]];
+  return isSixteenBit(dtype) ? decode16(values as Uint16Array, dtype) : (values as Values);
 }
 
-const isSixteenBit = (dtype: DType): boolean => dtype === 'float16' || dtype === 'bfloat16';
+const isSixteenBit = (dtype: DType): dtype is 'float16' | 'bfloat16' =>
+  dtype === 'float16' || dtype === 'bfloat16';
