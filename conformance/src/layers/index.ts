@@ -7,6 +7,7 @@ import { models } from './models.ts';
 import { nnLayer } from './nn.ts';
 import { opsLayer } from './ops.ts';
 import { aliasingLayer } from './programs.ts';
+import { trainingLayer } from './training.ts';
 
 export const layers: readonly Layer[] = [
   kernels,
@@ -16,4 +17,5 @@ export const layers: readonly Layer[] = [
   nnLayer,
   jit,
   models,
+  trainingLayer,
 ];
