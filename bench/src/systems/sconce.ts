@@ -13,7 +13,7 @@ async function main(workload: string, budget: number, backend: string): Promise<
     model.eval();
     const step = () =>
       torch.no_grad(async () => {
-        const result = await model(inputs[0]);
+        const result = (await model(inputs[0])) as torch.Tensor;
         output = await result.data();
         result.dispose();
       });
