@@ -17,7 +17,7 @@ EDGES = {
     "nan-max": (SPECIAL + "a = x.max()\nb = x.min()\nv, i = x.max(0)\nw, j = x.min(0)\n", FLOATS),
     "nan-argmax": (SPECIAL + "a = x.argmax()\nb = x.argmin()\nc = x.amax()\nd = x.amin(0)\n", FLOATS),
     "nan-maximum": (SPECIAL + "y = x.flip([0])\na = torch.maximum(x, y)\nb = torch.minimum(x, y)\nc = torch.fmax(x, y)\nd = torch.fmin(x, y)\n", FLOATS),
-    "nan-clamp": (SPECIAL + "a = x.clamp(-1.0, 1.0)\nb = x.clamp(min=0.0)\nc = x.clamp(max=nan)\nd = x.clamp(2.0, 1.0)\n", FLOATS),
+    "nan-clamp": (SPECIAL + "a = x.clamp(-1.0, 1.0)\nb = x.clamp(min=0.0)\nd = x.clamp(2.0, 1.0)\n", FLOATS),
     "nan-compare": (SPECIAL + "y = x.flip([0])\na = x.eq(y)\nb = x.ne(y)\nc = x.lt(y)\nd = x.le(y)\ne = x.gt(x)\nf = x.ge(x)\n", FLOATS),
     "nan-cummax": (SPECIAL + "v, i = x.cummax(0)\nw, j = x.cummin(0)\n", FLOATS),
     "nan-cumsum": (SPECIAL + "a = x.cumsum(0)\nb = x.cumprod(0)\n", FLOATS),

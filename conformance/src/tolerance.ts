@@ -23,13 +23,37 @@ const table: Record<DType, Tolerance> = {
   int64: exact,
 };
 
-/**
- * Where the table does not fit, and why. `factor` widens both numbers. Nothing else in the suite widens a tolerance.
- */
-const exceptions: readonly { readonly query: string; readonly factor: number; readonly reason: string }[] =
-  [];
+interface Exception {
+  readonly query: string;
+  /** Widens everything. */
+  readonly factor?: number;
+  /** Added to the absolute part. */
+  readonly atol?: number;
+  readonly reason: string;
+}
 
-const compiled = exceptions.map(({ query, factor }) => ({ matches: parseQuery(query), factor }));
+/** Where the table does not fit, and why. Nothing else in the suite widens a tolerance. */
+const exceptions: readonly Exception[] = [
+  {
+    query: 'ops:_*softmax_backward_data:dtype=*16',
+    atol: 0.04,
+    reason: 'PyTorch rounds the sum of a row, about 9 in the samples, to 16 bits and then subtracts it',
+  },
+  {
+    query: 'ops:native_layer_norm:dtype=*16',
+    atol: 1e-5,
+    reason: 'a row of one element is 0; PyTorch has the rounding error of its mean instead',
+  },
+  {
+    query: '*:*scaled_dot_product*:dtype=*16',
+    factor: 8,
+    atol: 1e-2,
+    reason:
+      'PyTorch rounds the scores and the weights to 16 bits on the way; the logsumexp in float32 has their error',
+  },
+];
+
+const compiled = exceptions.map(({ query, ...exception }) => ({ matches: parseQuery(query), ...exception }));
 
 /** One step of the 16-bit floats at 1. */
 const steps: Partial<Record<DType, number>> = { float16: 2 ** -10, bfloat16: 2 ** -7 };
@@ -42,11 +66,18 @@ const steps: Partial<Record<DType, number>> = { float16: 2 ** -10, bfloat16: 2 *
  */
 export function toleranceOf(id: CaseId, dtype: DType, folded = 1, want: readonly Num[] = []): Tolerance {
   let factor = Math.sqrt(Math.max(folded, 64) / 64);
-  for (const exception of compiled) if (exception.matches(id)) factor *= exception.factor;
+  let extra = 0;
+  for (const exception of compiled) {
+    if (!exception.matches(id)) continue;
+    factor *= exception.factor ?? 1;
+    extra += isExactDType(dtype) ? 0 : (exception.atol ?? 0);
+  }
   const { rtol, atol } = table[dtype];
   const step = steps[dtype];
-  return { rtol: rtol * factor, atol: factor * (atol + (step ? (step / 2) * largest(want) : 0)) };
+  return { rtol: rtol * factor, atol: extra + factor * (atol + (step ? (step / 2) * largest(want) : 0)) };
 }
+
+const isExactDType = (dtype: DType): boolean => table[dtype] === exact;
 
 /** The largest finite magnitude. */
 const largest = (values: readonly Num[]): number =>
