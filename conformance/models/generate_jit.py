@@ -47,7 +47,7 @@ def case(name, program, calls, folder, blob, layer):
         "name": f"{layer}{name}",
         "archive": f"{folder}/{name}.pt",
         "code": loaded.code,
-        "graph": loaded.graph.str(False),
+        "graph": str(loaded.graph),
         "text": str(loaded),
         "calls": [run_call(loaded, call, blob) for call in calls],
     }
