@@ -183,14 +183,19 @@ export class ScriptModule {
   /** Parameters and buffers by path, module by module, as PyTorch orders them. */
   state_dict(prefix = ''): OrderedDict<string, Tensor> {
     const out = new OrderedDict<string, Tensor>();
+    const inside = new Set<ScriptObject>();
     const visit = (module: ScriptModule, path: string): void => {
       const object = module[OBJECT];
+      // A damaged archive may hold a module inside itself.
+      if (inside.has(object)) return;
+      inside.add(object);
       for (const role of ['parameter', 'buffer'])
         for (const [slot, attribute] of object.type.attributes.entries()) {
           const value = object.slots[slot];
           if (attribute.role === role && value instanceof Tensor) out.set(path + attribute.name, value);
         }
       for (const [name, child] of module.named_children()) visit(child, `${path}${name}.`);
+      inside.delete(object);
     };
     visit(this, prefix);
     return out;

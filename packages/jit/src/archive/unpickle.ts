@@ -57,7 +57,7 @@ export function readPickle({ archive, name, unit, loader, device, pending }: Rea
     const setstate = type.methods.get('__setstate__');
     if (setstate) {
       const wanted = setstate.signature.params[1]?.type;
-      const result = execute(setstate, [object, wanted ? typed(state, wanted) : state], device);
+      const result = execute(setstate, [object, wanted ? typed(state, wanted) : state], device, 1_000_000);
       if (result instanceof Promise) pending.push(result);
       return object;
     }

@@ -29,6 +29,10 @@ export class UnknownOperatorError extends NotSupportedError {
   }
 }
 
+/** `a = (x, x); b = (a, a); …` doubles a type with every line; no real program comes near this. */
+const maxTypeSize = 100_000;
+const typeSizes = new WeakMap<JitType, number>();
+
 export class GraphBuilder {
   readonly graph = new Graph();
   /** Where nodes are appended. */
@@ -89,6 +93,10 @@ export class GraphBuilder {
     type: TupleType = tupleOf(items.map((item) => item.type)),
     range?: Range,
   ): Value {
+    let size = 1;
+    for (const item of items) size += typeSizes.get(item.type) ?? 1;
+    if (size > maxTypeSize) throw new CompileError(`a tuple type has more than ${maxTypeSize} parts`, range);
+    typeSizes.set(type, size);
     return this.node('prim::TupleConstruct', items, [type], range).output;
   }
 

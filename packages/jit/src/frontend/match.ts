@@ -7,7 +7,6 @@ import {
   hasVariables,
   isSubtype,
   type JitType,
-  listOf,
   substitute,
   type TupleType,
   tupleOf,

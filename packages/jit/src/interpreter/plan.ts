@@ -17,8 +17,7 @@ type Operand = number;
 export type Instruction = {
   readonly node?: Node;
   readonly drops: number[];
-} & /** Calls `run` with the operands; `outs` has one slot, or one per element of a result that is an array. */
-(
+} /** Calls `run` with the operands; `outs` has one slot, or one per element of a result that is an array. */ & (
   | {
       readonly kind: 'run';
       readonly run: (args: unknown[]) => unknown;
@@ -211,7 +210,8 @@ class Planner {
     this.code.push({ kind: 'run', run, args, outs, memory, node, drops: [] });
   }
 
-  private node(node: Node): void {
+  /** Emits one node; what it returns means nothing. */
+  private node(node: Node): unknown {
     switch (node.kind) {
       case 'prim::If':
         return this.branch(node);

@@ -73,7 +73,7 @@ class Ownership {
         : item instanceof Map
           ? [item, ...item.keys(), ...item.values()]
           : [item];
-      if (!held) all.forEach((one) => this.escape(one));
+      if (!held) for (const one of all) this.escape(one);
       else
         for (const one of all) {
           this.hold(one);
@@ -113,6 +113,8 @@ class Run {
     func: Func,
     args: readonly unknown[],
     private readonly device: Device | null,
+    /** Loop rounds and calls that it may make; for code that runs while an archive is read. */
+    private budget: number,
   ) {
     this.owned = this.gradMode ? null : new Ownership();
     this.push(planOf(func), args, -1);
@@ -190,6 +192,7 @@ class Run {
           continue;
         }
         case 'call': {
+          this.spend();
           const args = instruction.args.map((operand, i) => {
             const coerce = instruction.coerce[i];
             return coerce ? coerce(get(operand)) : get(operand);
@@ -236,6 +239,7 @@ class Run {
             slots[drops[i]] = EMPTY;
           }
           if (!isLast) frame.at = instruction.start;
+          this.spend();
           continue;
         }
         case 'return': {
@@ -254,6 +258,10 @@ class Run {
       }
       this.dropAfter(frame, instruction);
     }
+  }
+
+  private spend(): void {
+    if (--this.budget < 0) throw new JitError('RuntimeError', 'the program runs too long');
   }
 
   private move(frame: Frame, to: number, value: unknown): void {
@@ -319,5 +327,9 @@ class Run {
 }
 
 /** Runs a function with its arguments in order; a promise only where it had to wait. */
-export const execute = (func: Func, args: readonly unknown[], device: Device | null): unknown =>
-  new Run(func, args, device).resume();
+export const execute = (
+  func: Func,
+  args: readonly unknown[],
+  device: Device | null,
+  budget = Number.POSITIVE_INFINITY,
+): unknown => new Run(func, args, device, budget).resume();

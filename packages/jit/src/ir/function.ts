@@ -1,4 +1,5 @@
 /** A TorchScript function or method: its signature, and its graph, compiled when it is first asked for. */
+import { TorchError } from '@sconce/core';
 import type { Graph } from './graph.ts';
 import type { JitType } from './types.ts';
 
@@ -41,7 +42,7 @@ export class Func {
   get graph(): Graph {
     if (!this.compiled) {
       if (this.compiling)
-        throw new Error(`function '${this.name}' is called recursively. Recursive calls are not supported`);
+        throw new TorchError(`function '${this.name}' is called recursively. Recursive calls are not supported`);
       this.compiling = true;
       try {
         this.compiled = this.compile(this);

@@ -10,6 +10,9 @@ import { type Future, makeTuple, type ScriptObject } from './value.ts';
 type List = unknown[];
 type Dict = Map<unknown, unknown>;
 
+/** Python's truth of a number, a bool or a string. */
+const truthy = (value: unknown): boolean => Boolean(value);
+
 const normal = (index: Int, length: number): number => {
   const i = Number(index);
   const at = i < 0 ? i + length : i;
@@ -32,7 +35,6 @@ export function valuesEqual(a: unknown, b: unknown): boolean {
   if (a instanceof Map && b instanceof Map)
     return a.size === b.size && [...a].every(([key, value]) => b.has(key) && valuesEqual(value, b.get(key)));
   if (a instanceof Device && b instanceof Device) return String(a) === String(b);
-  // biome-ignore lint/suspicious/noDoubleEquals: boxed floats and bigints compare by value
   if (
     typeof a === 'object' &&
     a !== null &&
@@ -40,7 +42,7 @@ export function valuesEqual(a: unknown, b: unknown): boolean {
     !(a instanceof EnumValue) &&
     !(a instanceof Tensor)
   )
-    return (a as never) == b;
+    return Number(a) === Number(b);
   return false;
 }
 
@@ -216,16 +218,8 @@ export const containerOperators: readonly ScalarEntry[] = [
       `aten::__contains__.${type}_list(${type}[] l, ${type} item) -> bool`,
       (list: List, item: unknown) => list.some((other) => valuesEqual(other, item)),
     ],
-    // biome-ignore lint/suspicious/noDoubleEquals: 0n is falsy here too
-    [
-      `aten::all.${type}(${type}[] self) -> bool`,
-      (list: List) => list.every((item) => item != 0 && item !== ''),
-    ],
-    // biome-ignore lint/suspicious/noDoubleEquals: as above
-    [
-      `aten::any.${type}(${type}[] self) -> bool`,
-      (list: List) => list.some((item) => item != 0 && item !== ''),
-    ],
+    [`aten::all.${type}(${type}[] self) -> bool`, (list: List) => list.every((item) => truthy(item))],
+    [`aten::any.${type}(${type}[] self) -> bool`, (list: List) => list.some((item) => truthy(item))],
   ]),
   ['aten::sort.any(t[](a!) self, bool reverse=False) -> ()', sortInPlace],
   ['aten::sorted.any(t[](a) self) -> t[]', (list: List) => sorted(list, false)],

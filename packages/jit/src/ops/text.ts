@@ -33,7 +33,7 @@ export function significant(value: number, digits: number): string {
 }
 
 export const escapeText = (text: string): string =>
-  `"${text.replace(/[\\"'\x07\b\f\n\r\t\v]|[^\x20-\x7e]/g, (c) => {
+  `"${text.replace(/[\\"']|[^\x20-\x7e]/g, (c) => {
     const known: Record<string, string> = {
       '\\': '\\\\',
       '"': '\\"',
