@@ -4,7 +4,8 @@ import type { Argument } from '../schema/schema.ts';
 import { type Type, typeToString } from '../schema/type.ts';
 import { Device } from '../tensor/device.ts';
 import { dtypeOfCode, dtypes } from '../tensor/dtype.ts';
-import { isScalar, PyFloat } from '../tensor/promotion.ts';
+import { isScalar, PyFloat, type Scalar } from '../tensor/promotion.ts';
+import { tensor } from '../tensor/create.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import type { Operator } from './operator.ts';
 
@@ -121,10 +122,8 @@ export function signatureOf(operator: Operator): Signature {
   const self = args.findIndex(isSelf);
   const rest = [...Array(positional).keys()].filter((i) => i !== self);
   const lists = rest.filter((i) => isIntList(args[i].type));
-  const spread =
-    lists.length > 0 && lists[0] === rest[0] && rest.slice(1).every((i) => args[i].hasDefault)
-      ? lists[0]
-      : -1;
+  // As in Python: only where the list is the one positional argument.
+  const spread = rest.length === 1 && lists[0] === rest[0] ? lists[0] : -1;
   s = {
     operator,
     args,
@@ -213,6 +212,12 @@ function bindTo(
   return out;
 }
 
+/** A number in the place of a tensor is a zero-dim tensor, as Python's wrapped numbers are. */
+function wrapNumber(value: Scalar, args: readonly unknown[]): Tensor {
+  const beside = args.find((a): a is Tensor => a instanceof Tensor);
+  return tensor(value, { device: beside?.backend });
+}
+
 export interface Bound {
   readonly operator: Operator;
   readonly args: readonly unknown[];
@@ -227,6 +232,11 @@ export function bind(
 ): Bound {
   for (let i = 0; i < overloads.length; i++) {
     const bound = bindTo(signatureOf(overloads[i]), args, kwargs);
+    if (bound !== undefined) return { operator: overloads[i], args: bound };
+  }
+  const wrapped = args.map((a) => (isScalar(a) ? wrapNumber(a, args) : a));
+  for (let i = 0; i < overloads.length; i++) {
+    const bound = bindTo(signatureOf(overloads[i]), wrapped, kwargs);
     if (bound !== undefined) return { operator: overloads[i], args: bound };
   }
   const got = [

@@ -49,6 +49,8 @@ interface Plan {
   readonly dtypes: readonly DType[];
   readonly common: DType;
   readonly kinds: readonly ComputeType[];
+  /** The first result's dtype where no output says otherwise. */
+  readonly natural: DType;
   backend: object | null;
   executables: (Executable | undefined)[];
 }
@@ -99,7 +101,12 @@ export class Elementwise {
     });
     const own = { bool: 'bool', int: 'int64', float: 'float32' } as const;
     const kinds = scalars.map((s, i) => (takes(tensors.length + i) ? compute : own[scalarCategory(s)]));
-    for (let i = 0; i < scalars.length; i++) operands.push(X.scalar(i, kinds[i]));
+    // A number is converted to the operands' own dtype, wrapping where it is narrow.
+    const isNarrow = common === 'uint8' || common === 'int8' || common === 'int16';
+    for (let i = 0; i < scalars.length; i++) {
+      const scalar = X.scalar(i, kinds[i]);
+      operands.push(isNarrow && takes(tensors.length + i) ? scalar.cast(common).cast(compute) : scalar);
+    }
     const results = [this.formula(...operands)].flat() as X[];
     const outDTypes = results.map(
       (r) => out ?? result ?? (r.isBool || promote === 'none' ? r.dtype : common),
@@ -108,7 +115,8 @@ export class Elementwise {
       const rounded = r.isBool || result || promote === 'none' ? r : r.cast(common);
       return rounded.cast(outDTypes[i]).expr;
     });
-    return { exprs, dtypes: outDTypes, common, kinds, backend: null, executables: [] };
+    const natural = result ?? (results[0].isBool ? 'bool' : common);
+    return { exprs, dtypes: outDTypes, common, natural, kinds, backend: null, executables: [] };
   }
 
   /** New tensors, one per expression. Records nothing. */
@@ -128,7 +136,7 @@ export class Elementwise {
   /** Writes the one result into `out`, whose dtype must be able to hold it. Records nothing; counts one version. */
   into(name: string, out: Tensor, tensors: readonly Tensor[], scalars: readonly Scalar[] = []): void {
     const plan = this.plan(tensors, scalars, out.dtype);
-    const common = this.options.result ?? plan.common;
+    const common = plan.natural;
     if (!can_cast(common, out.dtype) && this.options.promote !== 'none')
       throw new TorchError(
         `result type ${typeName(common)} can't be cast to the desired output type ${typeName(out.dtype)}`,

@@ -45,6 +45,7 @@ export const activations = [
   pointwise('gelu(Tensor self, *, str approximate="none") -> Tensor', {
     inplace: true,
     math: ({ self: x, approximate }) => {
+      if (!x.isFloat) throw new TorchError(`"GeluKernelImpl" not implemented for '${x.dtype}'`);
       if (approximate === 'tanh')
         return x.mul(0.5).mul(x.add(x.mul(x).mul(x).mul(0.044715)).mul(SQRT_2_OVER_PI).tanh().add(1));
       if (approximate === 'none') return x.mul(0.5).mul(x.mul(Math.SQRT1_2).erf().add(1));
@@ -67,7 +68,8 @@ export const activations = [
   }),
   pointwise('hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor', {
     inplace: true,
-    math: ({ self, min_val, max_val }) => self.max(min_val).min(max_val),
+    promotes: [0],
+    math: ({ self, min_val, max_val }) => self.max(min_val.cast(self.dtype)).min(max_val.cast(self.dtype)),
     grad: {
       self: ({ grad, self, min_val, max_val }) =>
         grad.where(self.gt(min_val).logical_and(self.lt(max_val)), 0),
@@ -109,14 +111,15 @@ export const activations = [
   }),
   pointwise('threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor', {
     inplace: true,
-    math: ({ self, threshold, value }) => self.le(threshold).where(value, self),
+    promotes: [0],
+    math: ({ self, threshold, value }) => self.le(threshold.cast(self.dtype)).where(value.cast(self.dtype), self),
     grad: { self: ({ grad, self, threshold }) => grad.masked_fill(self.le(threshold), 0) },
   }),
   op('log_sigmoid(Tensor self) -> Tensor', { define: ({ self }) => self.log_sigmoid_forward()[0] }),
   op('log_sigmoid_forward(Tensor self) -> (Tensor output, Tensor buffer)', {
     define: ({ self }) => {
       const [output] = logSigmoid.call('log_sigmoid', [self]);
-      return [output, self.new_empty([0])];
+      return [output, self.abs().neg().exp()];
     },
     grad: { self: ({ grad, self }) => grad.mul(self.neg().sigmoid()) },
     gradName: 'LogSigmoidBackward0',
@@ -246,7 +249,8 @@ function normalised(name: string, self: Tensor, dim: number, finish: Elementwise
   const dims = wrapDims([dim], self.shape.length);
   if (numelOf(self.shape) === 0) return self.new_empty(self.shape);
   const wide = widened(self.dtype);
-  const [max] = maxima.call(name, [self], dims, true, [self.dtype]);
-  const [sum] = expSums.call(name, [self, max], dims, true, [wide]);
-  return finish.call(name, [self, max, sum])[0];
+  const x = self.contiguous();
+  const [max] = maxima.call(name, [x], dims, true, [x.dtype]);
+  const [sum] = expSums.call(name, [x, max], dims, true, [wide]);
+  return finish.call(name, [x, max, sum])[0];
 }

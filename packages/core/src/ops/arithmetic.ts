@@ -3,7 +3,7 @@
 import { applyElementwise } from '../autograd/pointwise.ts';
 import { op, pointwise } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
-import type { X } from '../expr/build.ts';
+import { X } from '../expr/build.ts';
 import { Elementwise } from '../kernel/elementwise.ts';
 import { isIntegral } from '../tensor/dtype.ts';
 import { type Scalar, scalarCategory, scalarValue } from '../tensor/promotion.ts';
@@ -16,10 +16,18 @@ function add(self: X, other: X, alpha: X): X {
   return self.isBool ? self.or(other.and(alpha)) : self.add(other.mul(alpha));
 }
 
+/** Whether an operand is a bool tensor, whatever it was promoted to. */
+const isBoolTensor = ({ expr }: X): boolean =>
+  expr.op === 'input' ? expr.dtype === 'bool' : expr.op === 'cast' && isBoolTensor(new X(expr.args[0]));
+
 function sub(self: X, other: X, alpha: X): X {
-  if (self.isBool)
+  if (isBoolTensor(self) && isBoolTensor(other))
     throw new TorchError(
       'Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead.',
+    );
+  if (isBoolTensor(self) || isBoolTensor(other))
+    throw new TorchError(
+      'Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.',
     );
   return self.sub(other.mul(alpha));
 }
@@ -59,7 +67,15 @@ const divide = (self: X, other: X, mode: string | null): X => {
 };
 
 const power = new Elementwise((base, exponent) => base.pow(exponent));
-const square = new Elementwise((x) => x.mul(x));
+/** Exponents with a form of their own, as in PyTorch: faster, and at the edges other than the general power. */
+const simplePowers = new Map<number, Elementwise>([
+  [2, new Elementwise((x) => x.mul(x))],
+  [3, new Elementwise((x) => x.mul(x).mul(x))],
+  [0.5, new Elementwise((x) => x.sqrt())],
+  [-0.5, new Elementwise((x) => X.const(1, x.dtype).div(x.sqrt()))],
+  [-1, new Elementwise((x) => X.const(1, x.dtype).div(x))],
+  [-2, new Elementwise((x) => X.const(1, x.dtype).div(x.mul(x)))],
+]);
 
 function powScalar(self: Tensor, exponent: Scalar): Tensor {
   const value = scalarValue(exponent);
@@ -68,37 +84,44 @@ function powScalar(self: Tensor, exponent: Scalar): Tensor {
     if (self.dtype === 'bool' && scalarCategory(exponent) === 'bool')
       return self.logical_or(self.new_full([], !exponent));
   }
-  if (value === 2 && self.dtype !== 'bool' && (scalarCategory(exponent) === 'int' || !isIntegral(self.dtype)))
-    return applyElementwise('PowBackward0', square, [self]);
+  const simple = simplePowers.get(Number(value));
+  if (simple && (!isIntegral(self.dtype) || (self.dtype !== 'bool' && scalarCategory(exponent) === 'int')))
+    return applyElementwise('PowBackward0', simple, [self]);
   return applyElementwise('PowBackward0', power, [self], [exponent]);
 }
 
 export const arithmetic = [
   pointwise('add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor', {
     inplace: true,
+    promotes: [0, 1],
     math: ({ self, other, alpha }) => add(self, other, alpha),
     grad: { self: ({ grad }) => grad, other: ({ grad, alpha }) => scaled(grad, alpha) },
   }),
   pointwise('add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor', {
     inplace: true,
+    promotes: [0, 1],
     math: ({ self, other, alpha }) => add(self, other, alpha),
     grad: { self: ({ grad }) => grad },
   }),
   pointwise('sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor', {
     inplace: true,
+    promotes: [0, 1],
     math: ({ self, other, alpha }) => sub(self, other, alpha),
     grad: { self: ({ grad }) => grad, other: ({ grad, alpha }) => scaled(grad.neg(), alpha) },
   }),
   pointwise('sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor', {
     inplace: true,
+    promotes: [0, 1],
     math: ({ self, other, alpha }) => sub(self, other, alpha),
     grad: { self: ({ grad }) => grad },
   }),
   pointwise('rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor', {
+    promotes: [0, 1],
     math: ({ self, other, alpha }) => sub(other, self, alpha),
     grad: { self: ({ grad, alpha }) => scaled(grad.neg(), alpha), other: ({ grad }) => grad },
   }),
   pointwise('rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor', {
+    promotes: [0, 1],
     math: ({ self, other, alpha }) => sub(other, self, alpha),
     grad: { self: ({ grad, alpha }) => scaled(grad.neg(), alpha) },
     gradName: 'RsubBackward1',
@@ -297,7 +320,10 @@ function lerp(start: X, end: X, weight: X): X {
 
 const divisions = new Map<string | null, Elementwise>();
 
-function modedDivision(_self: Tensor, tensors: Tensor[], scalars: Scalar[], mode: string | null): Tensor {
+function modedDivision(self: Tensor, tensors: Tensor[], scalars: Scalar[], mode: string | null): Tensor {
+  // PyTorch rounds the quotient to 16 bits before it truncates.
+  if (mode === 'trunc' && (self.dtype === 'float16' || self.dtype === 'bfloat16'))
+    return self.div(tensors[1] ?? scalars[0]).trunc();
   let division = divisions.get(mode);
   if (!division)
     divisions.set(

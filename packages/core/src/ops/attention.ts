@@ -1,5 +1,6 @@
 /** Attention: scaled dot products, several heads of them, and the transformer encoder's layer. */
-import { op } from '../dispatch/operator.ts';
+import { callOperator } from '../dispatch/call.ts';
+import { findOperator, op } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
 import { isFloat } from '../tensor/dtype.ts';
 import { numelOf } from '../tensor/layout.ts';
@@ -15,6 +16,11 @@ interface Attention {
   readonly scale: number | null;
   readonly enable_gqa: boolean;
 }
+
+const linear = (x: Tensor, weight: Tensor, bias: Tensor): Tensor =>
+  callOperator(findOperator('aten::linear')!, [x, weight, bias]) as Tensor;
+const layerNorm = (x: Tensor, shape: readonly number[], weight: Tensor, bias: Tensor, eps: number): Tensor =>
+  callOperator(findOperator('aten::layer_norm')!, [x, shape, weight, bias, eps, false]) as Tensor;
 
 const names: Record<string, string> = {
   float32: 'float', float64: 'double', float16: 'c10::Half', bfloat16: 'c10::BFloat16', int64: 'long int', int32: 'int', bool: 'bool',
@@ -90,12 +96,12 @@ function attend(a: Attention, dropout_mask: Tensor | null = null): Attended {
     const [rows, columns] = scores.shape.slice(-2);
     scores = scores.add(bias(scores.new_ones([rows, columns], { dtype: 'bool' }).tril(), scores));
   } else if (a.attn_mask !== null) scores = scores.add(bias(a.attn_mask, scores));
-  let weights = safeSoftmax(scores, -1);
+  let weights = scores._safe_softmax(-1, null) as Tensor;
   if (a.dropout_p > 0) {
     if (dropout_mask !== null) {
       weights = weights.masked_fill(dropout_mask.logical_not(), 0);
       value = value.mul(1 / (1 - a.dropout_p));
-    } else weights = weights.dropout(a.dropout_p, true);
+    } else weights = callOperator(findOperator('aten::dropout')!, [weights, a.dropout_p, true]) as Tensor;
   }
   return {
     output: weights.matmul(value).to(a.query.dtype),
@@ -143,11 +149,11 @@ function multiHead(a: Heads): { output: Tensor; weights: Tensor } {
     throw new TorchError(`\`embed_dim\` must divide evenly by \`num_heads\``);
   const depth = embed_dim / num_head;
   let parts: Tensor[];
-  if (query === key && key === value) parts = query.linear(a.qkv_weight, a.qkv_bias).chunk(3, -1) as unknown as Tensor[];
+  if (query === key && key === value) parts = linear(query, a.qkv_weight, a.qkv_bias).chunk(3, -1) as unknown as Tensor[];
   else {
     const weights = a.qkv_weight.chunk(3, 0) as unknown as Tensor[];
     const biases = a.qkv_bias.chunk(3, 0) as unknown as Tensor[];
-    parts = [query, key, value].map((t, i) => t.linear(weights[i], biases[i]));
+    parts = [query, key, value].map((t, i) => linear(t, weights[i], biases[i]));
   }
   const [q, k, v] = parts.map((t) => split(t.contiguous(), num_head));
   let scores = q.div(Math.sqrt(depth)).matmul(k.transpose(-2, -1)) as Tensor;
@@ -158,12 +164,13 @@ function multiHead(a: Heads): { output: Tensor; weights: Tensor } {
   const weights = scores.softmax(-1) as Tensor;
   const [n, length] = query.shape;
   const joined = weights.matmul(v).transpose(1, 2).reshape([n, length, embed_dim]) as Tensor;
-  return { output: joined.linear(a.proj_weight, a.proj_bias), weights };
+  return { output: linear(joined, a.proj_weight, a.proj_bias), weights };
 }
 
 export const attentions = [
   op('_safe_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor', {
     define: ({ self, dim, dtype }) => safeSoftmax(dtype === null ? self : self.to(dtype), dim),
+    grad: { self: ({ grad, result, dim }) => grad._softmax_backward_data(result, dim, result.dtype) },
   }),
   op(
     'scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor',
@@ -183,7 +190,9 @@ export const attentions = [
     {
       define: (a) => {
         const { output, scores } = attend({ ...a, enable_gqa: false });
-        return [output, scores.logsumexp([-1]).detach()];
+        const total = scores.logsumexp([-1]).detach() as Tensor;
+        // The kernel lays its output out as the query is, and the sums with heads innermost.
+        return [a.query.empty_like().copy_(output), total.transpose(1, 2).contiguous().transpose(1, 2)];
       },
     },
   ),
@@ -204,13 +213,13 @@ export const attentions = [
         const { src, embed_dim, norm_first, eps } = a;
         if (!isFloat(src.dtype)) throw new TorchError('transformer_encoder_layer: expected a floating point tensor');
         if (numelOf(src.shape) === 0) return src.clone();
-        const first = (x: Tensor): Tensor => x.layer_norm([embed_dim], a.norm_weight_1, a.norm_bias_1, eps);
-        const second = (x: Tensor): Tensor => x.layer_norm([embed_dim], a.norm_weight_2, a.norm_bias_2, eps);
+        const first = (x: Tensor): Tensor => layerNorm(x, [embed_dim], a.norm_weight_1, a.norm_bias_1, eps);
+        const second = (x: Tensor): Tensor => layerNorm(x, [embed_dim], a.norm_weight_2, a.norm_bias_2, eps);
         const looked = (x: Tensor): Tensor =>
           multiHead({ ...a, query: x, key: x, value: x, num_head: a.num_heads }).output;
         const fed = (x: Tensor): Tensor => {
-          const hidden = x.linear(a.ffn_weight_1, a.ffn_bias_1) as Tensor;
-          return (a.use_gelu ? hidden.gelu() : hidden.relu()).linear(a.ffn_weight_2, a.ffn_bias_2);
+          const hidden = linear(x, a.ffn_weight_1, a.ffn_bias_1);
+          return linear(a.use_gelu ? hidden.gelu() : hidden.relu(), a.ffn_weight_2, a.ffn_bias_2);
         };
         if (norm_first) {
           const x = src.add(looked(first(src))) as Tensor;

@@ -1,6 +1,8 @@
 /** Comparisons, logic and bits, choice by a condition. */
 import { named, op, pointwise } from '../dispatch/operator.ts';
-import type { X } from '../expr/build.ts';
+import { TorchError } from '../errors.ts';
+import { X } from '../expr/build.ts';
+import { Elementwise } from '../kernel/elementwise.ts';
 
 type Comparison = 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge';
 
@@ -66,6 +68,8 @@ const shift = (base: string, dunder: string, name: 'shl' | 'shr') => [
     math: ({ self, other }) => self[name](other),
   }),
 ];
+
+const filling = new Elementwise((self, mask, value) => truth(mask).where(value.cast(self.dtype), self), { promotes: [0] });
 
 export const compare = [
   ...(['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const).flatMap(comparison),
@@ -141,19 +145,24 @@ export const compare = [
     math: ({ self, mask, value }) => truth(mask).where(value.cast(self.dtype), self),
     grad: { self: ({ grad, mask }) => grad.masked_fill(mask, 0) },
   }),
-  pointwise('masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor', {
+  op('masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor', {
     inplace: true,
-    promotes: [0],
-    math: ({ self, mask, value }) => truth(mask).where(value.cast(self.dtype), self),
+    define: ({ self, mask, value }) => {
+      if (value.shape.length !== 0)
+        throw new TorchError(
+          `masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ${value.shape.length} dimension(s).`,
+        );
+      return filling.call('masked_fill', [self, mask, value])[0];
+    },
     grad: {
       self: ({ grad, mask }) => grad.masked_fill(mask, 0),
-      value: ({ grad, mask }) => grad.where(mask, 0),
+      value: ({ grad, mask }) => grad.where(mask, 0).sum(),
     },
     gradName: 'MaskedFillBackward1',
   }),
   pointwise('clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor', {
     inplace: true,
-    math: ({ self, min, max }) => clamp(self, min, max),
+    math: ({ self, min, max }) => clampBetween(self, min, max),
     grad: {
       self: ({ grad, self, min, max }) => {
         let inside = self.eq(self);
@@ -170,12 +179,12 @@ export const compare = [
   }),
   pointwise('clamp_min(Tensor self, Scalar min) -> Tensor', {
     inplace: true,
-    math: ({ self, min }) => clamp(self, min, null),
+    math: ({ self, min }) => clampBetween(self, min, null),
     grad: { self: ({ grad, self, min }) => grad.where(self.ge(min), 0) },
   }),
   pointwise('clamp_max(Tensor self, Scalar max) -> Tensor', {
     inplace: true,
-    math: ({ self, max }) => clamp(self, null, max),
+    math: ({ self, max }) => clampBetween(self, null, max),
     grad: { self: ({ grad, self, max }) => grad.where(self.le(max), 0) },
   }),
   pointwise('clamp_min.Tensor(Tensor self, Tensor min) -> Tensor', {
@@ -195,9 +204,17 @@ export const compare = [
   pointwise('heaviside(Tensor self, Tensor values) -> Tensor', {
     grad: 'none',
     math: ({ self, values }) =>
-      self.eq(0).where(values, self.lt(0).where(self.sub(self), self.sub(self).add(1))),
+      self.isBool
+        ? self.or(values)
+        : self.eq(0).where(values, self.lt(0).where(X.const(0, self.dtype), X.const(1, self.dtype))),
   }),
 ].flat();
+
+/** min first, then max, by comparisons: a bound that is NaN bounds nothing. */
+function clampBetween(x: X, min: X | null, max: X | null): X {
+  const raised = min === null ? x : x.lt(min).where(min, x);
+  return max === null ? raised : max.lt(raised).where(max, raised);
+}
 
 /** min first, then max; a NaN bound wins, as does a NaN value. */
 function clamp(x: X, min: X | null, max: X | null): X {

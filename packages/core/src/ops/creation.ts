@@ -84,8 +84,9 @@ function arange(
   if (s === 0) throw new TorchError('step must be nonzero');
   if (!Number.isFinite(a) || !Number.isFinite(b)) throw new TorchError(`unsupported range: ${a} -> ${b}`);
   if (s > 0 ? a > b : a < b) throw new TorchError('upper bound and larger bound inconsistent with step sign');
-  const length = Math.ceil((b - a) / s);
   const whole = !isFloat(chosen) && category.includes('float');
+  const int = (v: number): number => (chosen === 'int64' ? Math.trunc(v) : v);
+  const length = Math.max(Math.ceil((int(b) - int(a)) / int(s)), 0);
   return count(
     whole ? Math.trunc(a) : start,
     whole ? Math.trunc(s) : step,

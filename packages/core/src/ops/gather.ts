@@ -27,7 +27,7 @@ const list = (s: Shape): string => `[${s.join(', ')}]`;
 /** Indices as int64; PyTorch takes int32 in embedding and indexing too. */
 function asIndex(index: Tensor, name: string): Tensor {
   if (index.dtype === 'int64') return index;
-  if (index.dtype === 'int32') return index.to('int64');
+  if (index.dtype === 'int32' || numelOf(index.shape) === 0) return index.to('int64');
   throw new TorchError(`${name}(): Expected dtype int64 for index`);
 }
 
@@ -56,6 +56,10 @@ function gather(name: string, self: Tensor, dim: number, index: Tensor): Tensor 
   );
   return out;
 }
+
+/** Of truth values, the sum is any and the product all. */
+const logical = (combine: ScatterCombine): ScatterCombine =>
+  combine === 'sum' ? 'max' : combine === 'prod' ? 'min' : combine;
 
 /** Adds (or sets, …) `src` at `index` of `out`, which holds the base values. Counts one version. */
 function scatterInto(
@@ -91,7 +95,7 @@ function scatterInto(
     strides: values.strides,
     offset: values.offset,
   };
-  compile(backend, { kind: 'scatter', dim: d, combine, rank: o.shape.length, dtype: o.dtype })(
+  compile(backend, { kind: 'scatter', dim: d, combine: o.dtype === 'bool' ? logical(combine) : combine, rank: o.shape.length, dtype: o.dtype })(
     [o],
     [cut, at],
   );
@@ -450,6 +454,7 @@ export async function nonzero(self: Tensor): Promise<Tensor> {
   const rank = self.shape.length;
   let count = 0;
   for (let i = 0; i < data.length; i++) count += data[i];
+  // Column by column, as PyTorch lays it out.
   const out = new BigInt64Array(count * rank);
   const strides = contiguousStrides(self.shape);
   let k = 0;
@@ -457,11 +462,12 @@ export async function nonzero(self: Tensor): Promise<Tensor> {
     if (data[i] === 0) continue;
     let rest = i;
     for (let d = 0; d < rank; d++) {
-      out[k++] = BigInt(Math.floor(rest / strides[d]));
+      out[d * count + k] = BigInt(Math.floor(rest / strides[d]));
       rest %= strides[d];
     }
+    k++;
   }
-  return fromTypedArray(out, [count, rank], 'int64', self.backend);
+  return fromTypedArray(out, [rank, count], 'int64', self.backend).t();
 }
 
 const isMaskIndex = (t: Tensor | null): boolean => t !== null && t.dtype === 'bool';
@@ -526,7 +532,8 @@ function embeddingGradient(
 export const gathers = [
   op('gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor', {
     define: ({ self, dim, index }) => {
-      if (index.dtype !== 'int64') throw new TorchError('gather(): Expected dtype int64 for index');
+      if (index.dtype !== 'int64' && numelOf(index.shape) > 0)
+        throw new TorchError('gather(): Expected dtype int64 for index');
       return gather('gather', self, dim, index);
     },
     grad: { self: ({ grad, self, dim, index }) => gatherBackward(grad, self.shape, dim, index) },

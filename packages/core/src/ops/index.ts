@@ -3,12 +3,14 @@ import { install } from '../dispatch/install.ts';
 import { register } from '../dispatch/operator.ts';
 import { activations } from './activation.ts';
 import { arithmetic } from './arithmetic.ts';
+import { attentions } from './attention.ts';
 import { compare } from './compare.ts';
 import { convolutions } from './conv.ts';
 import { copy } from './copy.ts';
 import { creation } from './creation.ts';
 import { gathers } from './gather.ts';
 import { joins } from './join.ts';
+import { linearAlgebra } from './linalg.ts';
 import { products } from './matmul.ts';
 import { norms } from './norm.ts';
 import { losses } from './loss.ts';
@@ -16,7 +18,9 @@ import { pools } from './pool.ts';
 import { queries } from './query.ts';
 import { randoms } from './random.ts';
 import { reductions } from './reduce.ts';
+import { recurrent } from './rnn.ts';
 import { orders } from './sort.ts';
+import { specials } from './special.ts';
 import { synonymsOfKnown } from './synonyms.ts';
 import { unary } from './unary.ts';
 import { upsamples } from './upsample.ts';
@@ -42,6 +46,10 @@ for (const family of [
   randoms,
   queries,
   upsamples,
+  linearAlgebra,
+  attentions,
+  recurrent,
+  specials,
 ])
   register(family);
 register(synonymsOfKnown());

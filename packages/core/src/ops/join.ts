@@ -136,7 +136,7 @@ function roll(self: Tensor, shifts: Shape, dims: Shape): Tensor {
     const d = wrapDim(dim, out.shape.length);
     const n = out.shape[d];
     if (n === 0) return;
-    const shift = ((shifts[i] % n) + n) % n;
+    const shift = Number(((BigInt(shifts[i]) % BigInt(n)) + BigInt(n)) % BigInt(n));
     if (shift !== 0) out = catOf([out.narrow(d, n - shift, shift), out.narrow(d, 0, n - shift)], d);
   });
   return out === self ? self.clone() : out;
@@ -234,7 +234,7 @@ function borderPad(self: Tensor, pad: Shape, kind: 'reflect' | 'replicate' | 'ci
     if (a < 0) wide = wide.narrow(d, 0, wide.shape[d] + a);
     out = wide;
   }
-  return out === self ? self.clone() : out;
+  return out === self ? self.clone() : out.contiguous();
 }
 
 function checkPadRank(self: Tensor, dims: number, name: string): void {
@@ -283,8 +283,7 @@ function triangular(self: Tensor, diagonal: number, keepUpper: boolean): Tensor 
         { promotes: [0] },
       )),
     );
-  const out = rule.call('tril', [self], [diagonal])[0];
-  return out;
+  return rule.call('tril', [self.contiguous()], [diagonal])[0];
 }
 
 export const joins = [
@@ -316,6 +315,7 @@ export const joins = [
   }),
   op('hstack(Tensor[] tensors) -> Tensor', {
     define: ({ tensors }) => {
+      if (tensors.length === 0) throw new TorchError('hstack expects a non-empty TensorList');
       const xs = tensors.map((t) => (t.shape.length === 0 ? t.reshape([1]) : t));
       return catOf(xs, xs[0].shape.length === 1 ? 0 : 1);
     },
@@ -389,17 +389,11 @@ export const joins = [
         throw new TorchError(`expected total dims >= 2, but got total dims = ${self.shape.length}`);
       switch (((k % 4) + 4) % 4) {
         case 1:
-          return self
-            .flip([dims[1]])
-            .transpose(dims[0], dims[1])
-            .clone({ memory_format: 'contiguous_format' });
+          return self.flip([dims[1]]).transpose(dims[0], dims[1]);
         case 2:
           return self.flip(dims);
         case 3:
-          return self
-            .flip([dims[0]])
-            .transpose(dims[0], dims[1])
-            .clone({ memory_format: 'contiguous_format' });
+          return self.flip([dims[0]]).transpose(dims[0], dims[1]);
         default:
           return self.clone({ memory_format: 'contiguous_format' });
       }
@@ -599,6 +593,5 @@ function meshgrid(tensors: readonly Tensor[], indexing: string): Tensor[] {
   const shape = list.map((t) => numelOf(t.shape));
   const grids = list.map((t, i) => t.reshape(shape.map((n, d) => (d === i ? n : 1))).expand(shape));
   if (!swap) return grids;
-  const swapped = grids.map((g) => g.transpose(0, 1));
-  return [swapped[1], swapped[0], ...swapped.slice(2)];
+  return [grids[1], grids[0], ...grids.slice(2)];
 }

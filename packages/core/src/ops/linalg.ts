@@ -1,9 +1,10 @@
 /** Sums of products named by their dims (einsum, tensordot), and what is built on products and norms of matrices. */
-import { op } from '../dispatch/operator.ts';
+import { callOperator } from '../dispatch/call.ts';
+import { findOperator, op } from '../dispatch/operator.ts';
 import { NotSupportedError, TorchError } from '../errors.ts';
 import { type DType, isFloat } from '../tensor/dtype.ts';
 import { broadcastShapes, numelOf, type Shape, wrapDim, wrapDims } from '../tensor/layout.ts';
-import { type Scalar, scalarValue } from '../tensor/promotion.ts';
+import { get_default_dtype, py_float, type Scalar, scalarValue } from '../tensor/promotion.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { catOf } from './join.ts';
 
@@ -49,7 +50,7 @@ function pair(a: Labelled, b: Labelled, needed: ReadonlySet<string>): Labelled {
   const columns = all.filter((l) => needed.has(l) && !shared(l) && right.labels.includes(l));
   const labels = [...batch, ...rows, ...columns];
   const broadcasts = [...batch, ...summed].some((l) => isWide(left, l) !== isWide(right, l));
-  const size = (l: string): number => Math.max(sizeIn(left, l), sizeIn(right, l));
+  const size = (l: string): number => (sizeIn(left, l) === 1 ? sizeIn(right, l) : sizeIn(left, l));
   const sizeOf = (list: readonly string[]): number => numelOf(list.map(size));
   if (summed.length === 0 || broadcasts) {
     const product = aligned(left, [...labels, ...summed]).mul(aligned(right, [...labels, ...summed])) as Tensor;
@@ -221,7 +222,8 @@ function diff(self: Tensor, n: number, dim: number, prepend: Tensor | null, appe
   if (n < 0) throw new TorchError(`order must be non-negative but got ${n}`);
   const d = wrapDim(dim, self.shape.length);
   let x = catOf([prepend, self, append].filter((t): t is Tensor => t !== null), d);
-  for (let k = 0; k < Math.min(n, self.shape[d] + 1); k++) {
+  const times = Math.min(n, x.shape[d]);
+  for (let k = 0; k < times; k++) {
     const size = x.shape[d];
     if (size === 0) return x;
     const [after, before] = [x.narrow(d, 1, size - 1), x.narrow(d, 0, size - 1)] as Tensor[];
@@ -294,7 +296,7 @@ function matrixPower(self: Tensor, n: number): Tensor {
       `linalg.matrix_power: A must be batches of square matrices, but they are ${rows} by ${columns} matrices`,
     );
   if (n < 0) throw new NotSupportedError('linalg.matrix_power: a negative power needs the inverse, which is not implemented');
-  if (n === 0) return self.new_ones([rows]).diag().expand(self.shape).clone();
+  if (n === 0) return self.clone().copy_(self.new_ones([rows]).diag());
   let power: Tensor | null = null;
   let square = self;
   for (let k = n; k > 0; k = Math.floor(k / 2)) {
@@ -341,19 +343,19 @@ function trapezoid(y: Tensor, x: Tensor | null, dx: Scalar, dim: number, cumulat
   const n = y.shape[d];
   if (n === 0) return cumulative ? y.clone() : y.new_zeros(y.shape.filter((_, k) => k !== d));
   const heights = y.narrow(d, 1, n - 1).add(y.narrow(d, 0, n - 1)) as Tensor;
-  let areas: Tensor;
-  if (x === null) areas = heights.mul(Number(scalarValue(dx)) / 2);
-  else {
-    let points = x;
-    if (x.shape.length === 1) {
-      if (x.shape[0] !== n)
-        throw new TorchError('trapezoid: There must be one `x` value for each sample point');
-      points = x.reshape(y.shape.map((_, k) => (k === d ? n : 1)));
-    }
-    const at = points.shape.length - y.shape.length + d;
-    const m = points.shape[at];
-    areas = heights.mul(points.narrow(at, 1, m - 1).sub(points.narrow(at, 0, m - 1))).div(2);
+  if (x === null) {
+    const half = py_float(Number(scalarValue(dx)) / 2);
+    return (cumulative ? heights.cumsum(d) : heights.sum([d])).mul(half);
   }
+  let points = x;
+  if (x.shape.length === 1) {
+    if (x.shape[0] !== n)
+      throw new TorchError('trapezoid: There must be one `x` value for each sample point');
+    points = x.reshape(y.shape.map((_, k) => (k === d ? n : 1)));
+  }
+  const at = points.shape.length - y.shape.length + d;
+  const m = points.shape[at];
+  const areas = heights.mul(points.narrow(at, 1, m - 1).sub(points.narrow(at, 0, m - 1))).div(2) as Tensor;
   return cumulative ? areas.cumsum(d) : areas.sum([d]);
 }
 
@@ -368,7 +370,8 @@ function covariance(
       `cov(): expected input to have two or fewer dimensions but got an input with ${self.shape.length} dimensions`,
     );
   if (self.dtype === 'bool') throw new TorchError('cov(): bool dtype is not supported for input');
-  const x = (self.shape.length < 2 ? self.reshape([1, -1]) : self) as Tensor;
+  const rows = (self.shape.length < 2 ? self.reshape([1, -1]) : self) as Tensor;
+  const x = isFloat(rows.dtype) ? rows : (rows.to(get_default_dtype()) as Tensor);
   const n = x.shape[1];
   const weights = fweights !== null && aweights !== null ? fweights.mul(aweights) : (fweights ?? aweights);
   const total: Tensor = weights === null ? x.new_full([], n, { dtype: 'int64' }) : (weights as Tensor).sum();
@@ -429,7 +432,7 @@ function normExcept(v: Tensor, dim: number): Tensor {
   return v.norm(2, others, true);
 }
 
-export const linear_algebra = [
+export const linearAlgebra = [
   op('einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor', {
     define: ({ equation, tensors, path }) => einsum(equation, tensors, path),
   }),
@@ -442,7 +445,7 @@ export const linear_algebra = [
       const widen = (t: Tensor, dims: Shape): Tensor =>
         [...dims].sort((a, b) => a - b).reduce((x: Tensor, d) => x.unsqueeze(d), t);
       const product = widen(i1, expand1).mul(widen(i2, expand2)).mul(widen(i3, expand3)) as Tensor;
-      return sumdim.length === 0 ? product : product.sum(wrapDims(sumdim, rank));
+      return sumdim.length === 0 ? product : product.sum(wrapDims(sumdim, rank), false, { dtype: product.dtype });
     },
   }),
   op('bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor', {
@@ -503,10 +506,10 @@ export const linear_algebra = [
   }),
   op('linalg_vander(Tensor x, *, SymInt? N=None) -> Tensor', {
     define: ({ x, N }) => {
-      if (x.shape.length === 0) throw new TorchError('linalg.vander: expected a tensor with at least one dimension');
-      const n = N ?? x.shape[x.shape.length - 1];
+      const n = N ?? x.shape[x.shape.length - 1] ?? 1;
       if (n <= 1) throw new TorchError('N must be greater than 1.');
-      return vander(x.dtype === 'bool' || !isFloat(x.dtype) ? x.to('int64') : x, n);
+      const points = (x.shape.length === 0 ? x.unsqueeze(0) : x) as Tensor;
+      return vander(isFloat(x.dtype) ? points : points.to('int64'), n);
     },
   }),
   op('vander(Tensor x, int? N=None, bool increasing=False) -> Tensor', {
@@ -547,12 +550,27 @@ export const linear_algebra = [
     define: ({ self, r, with_replacement }) => combinations(self, r, with_replacement),
   }),
   op('_weight_norm(Tensor v, Tensor g, int dim=0) -> Tensor', {
-    define: ({ v, g, dim }) => v.mul(g.div(normExcept(v, dim))),
+    define: ({ v, g, dim }) => {
+      // PyTorch's fused kernel serves the first and the last dim; the second derivatives of the two ways differ.
+      if (dim === 0 || dim === v.shape.length - 1)
+        return (callOperator(findOperator('aten::_weight_norm_interface')!, [v, g, dim]) as Tensor[])[0];
+      return v.mul(g.div(normExcept(v, dim)));
+    },
   }),
   op('_weight_norm_interface(Tensor v, Tensor g, int dim=0) -> (Tensor, Tensor)', {
     define: ({ v, g, dim }) => {
-      const norms = normExcept(v, dim);
-      return [v.mul(g.div(norms)), norms.detach()];
+      const wide = v.dtype === 'bfloat16' ? (v.to('float32') as Tensor) : v;
+      const norms = normExcept(wide, dim);
+      return [v.mul(g.div(norms)).to(v.dtype), norms];
+    },
+    grad: ({ grad, v, g, dim, results }) => {
+      const norms = results[1].detach() as Tensor;
+      const others = range(v.shape.length).filter((k) => k !== wrapDim(dim, v.shape.length));
+      const sums = grad.mul(v).sum(others, true) as Tensor;
+      return {
+        v: g.div(norms).mul(grad.sub(v.mul(sums.div(norms.mul(norms))))),
+        g: sums.div(norms),
+      };
     },
   }),
 ].flat();

@@ -3,7 +3,8 @@ import { callOperator } from '../dispatch/call.ts';
 import { findOperator, op } from '../dispatch/operator.ts';
 import { IndexError, TorchError } from '../errors.ts';
 import { isFloat } from '../tensor/dtype.ts';
-import { numelOf, sameShape } from '../tensor/layout.ts';
+import { broadcastShapes, numelOf, sameShape } from '../tensor/layout.ts';
+import { py_float } from '../tensor/promotion.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 const reduced = (loss: Tensor, reduction: number): Tensor =>
@@ -99,7 +100,7 @@ function nllBackward({ self, target, weight, reduction, ignore_index }: Nll, gra
   const g = reduction === 0 ? grad.reshape([-1]) : reduction === 1 ? grad.div(total) : grad;
   const value = g.neg().mul(w).masked_fill(ignored, 0);
   const rows = grad.new_zeros([numelOf(flat.shape), x.shape[1]]).scatter(1, safe.unsqueeze(1), value.unsqueeze(1));
-  return fromRows(rows, x).reshape(self.shape);
+  return fromRows(rows, x).reshape(self.shape).contiguous();
 }
 
 function crossEntropy({ self, target, weight, reduction, ignore_index, label_smoothing }: Nll & { label_smoothing: number }): Tensor {
@@ -262,7 +263,7 @@ export const losses = [
   }),
   op('margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor', {
     define: ({ input1, input2, target, margin, reduction }) =>
-      reduced(target.neg().mul(input1.sub(input2)).add(margin).clamp_min(0), reduction),
+      reduced(target.neg().mul(input1.sub(input2)).add(py_float(margin)).clamp_min(0), reduction),
   }),
   op('hinge_embedding_loss(Tensor self, Tensor target, float margin=1., int reduction=1) -> Tensor', {
     define: ({ self, target, margin, reduction }) => {
@@ -274,7 +275,9 @@ export const losses = [
   op('cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor', {
     define: ({ x1, x2, dim, eps }) => {
       const norm = (x: Tensor): Tensor => x.square().sum([dim], true).sqrt().clamp_min(eps);
-      return x1.div(norm(x1)).mul(x2.div(norm(x2))).sum([dim]);
+      const shape = broadcastShapes(x1.shape, x2.shape);
+      const [a, b] = [x1.expand(shape), x2.expand(shape)];
+      return a.div(norm(a)).mul(b.div(norm(b))).sum([dim]);
     },
   }),
   op('cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor', {

@@ -1,14 +1,16 @@
 /** Matrix products. */
 
 import type { View } from '../backend/backend.ts';
+import { applyElementwise } from '../autograd/pointwise.ts';
 import { op } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
 import { computeType } from '../expr/expr.ts';
 import { compile } from '../kernel/compile.ts';
-import { typeName } from '../kernel/elementwise.ts';
+import { Elementwise, typeName } from '../kernel/elementwise.ts';
 import { oneBackend, refuseUnrecorded } from '../kernel/guard.ts';
 import { empty } from '../tensor/create.ts';
 import { broadcastShapes, numelOf } from '../tensor/layout.ts';
+import { isIntegral } from '../tensor/dtype.ts';
 import { type Scalar, scalarValue } from '../tensor/promotion.ts';
 import { materialise } from '../tensor/storage.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -70,13 +72,17 @@ function bmm(a: Tensor, b: Tensor): Tensor {
 }
 
 const isScalarOne = (s: Scalar): boolean => Number(scalarValue(s)) === 1;
-const isScalarZero = (s: Scalar): boolean => Number(scalarValue(s)) === 0;
-const times = (x: Tensor, s: Scalar): Tensor => (isScalarOne(s) ? x : x.mul(s));
+/** Integer matrices take integer factors: what is after the point is lost. */
+const factor = (x: Tensor, s: Scalar): Scalar => (isIntegral(x.dtype) ? Math.trunc(Number(scalarValue(s))) : s);
+const times = (x: Tensor, s: Scalar): Tensor => {
+  const f = factor(x, s);
+  return isScalarOne(f) ? x : x.mul(f);
+};
 
 /** beta * self + alpha * product; self is not looked at where beta is 0. */
 function blend(self: Tensor, value: Tensor, beta: Scalar, alpha: Scalar): Tensor {
   const scaled = times(value, alpha);
-  if (isScalarZero(beta)) {
+  if (Number(scalarValue(factor(self, beta))) === 0) {
     broadcastShapes(self.shape, scaled.shape);
     return scaled;
   }
@@ -102,7 +108,7 @@ function matmul(a: Tensor, b: Tensor): Tensor {
   const right = n === 1 ? b.unsqueeze(1) : b;
   // A batch of rows against one matrix is one tall matrix.
   if (right.shape.length === 2) {
-    const rows = left.reshape([-1, left.shape[left.shape.length - 1]]);
+    const rows = left.reshape([numelOf(left.shape.slice(0, -1)), left.shape[left.shape.length - 1]]);
     const shape = [...left.shape.slice(0, -1), ...(n === 1 ? [] : [right.shape[1]])];
     return rows.mm(right).view(shape.length === 0 ? [1] : shape);
   }
@@ -119,6 +125,14 @@ function matmul(a: Tensor, b: Tensor): Tensor {
   const shape = [...batch, ...(m === 1 ? [] : [rows]), ...(n === 1 ? [] : [columns])];
   return x.bmm(y).view(shape);
 }
+
+const rankOneUpdate = new Elementwise(
+  (self, a, b, beta, alpha) => {
+    const [f, g] = [beta.cast(self.dtype), alpha.cast(self.dtype)];
+    return self.isBool ? self.and(f).or(a.and(b).and(g)) : self.mul(f).add(a.mul(b).mul(g));
+  },
+  { promotes: [0, 1, 2] },
+);
 
 export const products = [
   op('mm(Tensor self, Tensor mat2) -> Tensor', {
@@ -189,8 +203,8 @@ export const products = [
     },
   }),
   op('addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor', {
-    inplace: true,
-    define: ({ self, batch1, batch2, beta, alpha }) => blend(self, batch1.bmm(batch2).sum([0]), beta, alpha),
+    define: ({ self, batch1, batch2, beta, alpha }) =>
+      blend(self, batch1.bmm(batch2).sum([0], { dtype: batch1.dtype }), beta, alpha),
   }),
   op('baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor', {
     inplace: true,
@@ -212,7 +226,11 @@ export const products = [
   }),
   op('addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor', {
     inplace: true,
-    define: ({ self, vec1, vec2, beta, alpha }) => blend(self, vec1.outer(vec2), beta, alpha),
+    define: ({ self, vec1, vec2, beta, alpha }) => {
+      if (vec1.shape.length !== 1 || vec2.shape.length !== 1)
+        throw new TorchError(`addr: Expected 1-D argument vec${vec1.shape.length !== 1 ? 1 : 2}, but got ${(vec1.shape.length !== 1 ? vec1 : vec2).shape.length}-D`);
+      return applyElementwise('AddrBackward0', rankOneUpdate, [self, vec1.unsqueeze(1), vec2], [beta, alpha]);
+    },
   }),
   op('matmul(Tensor self, Tensor other) -> Tensor', { define: ({ self, other }) => matmul(self, other) }),
   op('linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor', {

@@ -74,12 +74,15 @@ function normGradient(
   dims: readonly number[],
   eps: number,
 ): Tensor {
-  const { mean, rstd } = is_grad_enabled() ? fresh(x, dims, eps) : saved;
+  const { mean, rstd } = isRecorded(x, gradHat) ? fresh(x, dims, eps) : saved;
   const hat = x.sub(mean).mul(rstd);
   const a = gradHat.mean(dims, true);
   const b = gradHat.mul(hat).mean(dims, true);
   return rstd.mul(gradHat.sub(a).sub(hat.mul(b)));
 }
+
+/** Whether this gradient is itself to be differentiated. */
+const isRecorded = (x: Tensor, grad: Tensor): boolean => is_grad_enabled() && (x.requires_grad || grad.requires_grad);
 
 function fresh(x: Tensor, dims: readonly number[], eps: number): { mean: Tensor; rstd: Tensor } {
   return { mean: x.mean(dims, true), rstd: x.var(dims, { correction: 0, keepdim: true }).add(eps).rsqrt() };
@@ -99,6 +102,10 @@ interface BatchNorm {
   readonly momentum: number;
   readonly eps: number;
 }
+
+/** Statistics come in the input's dtype, unless the parameters are wider. */
+const statisticsType = (input: Tensor, parameters: readonly (Tensor | null)[]): DType =>
+  parameters.some((p) => p?.dtype === 'float32') && input.dtype !== 'float64' ? 'float32' : input.dtype;
 
 /** Output, mean, reciprocal deviation; updates the running statistics in training. */
 function batchNorm({
@@ -127,6 +134,8 @@ function batchNorm({
     );
     return [out, input.new_empty([0]), input.new_empty([0])];
   }
+  if (numelOf(input.shape) === 0) return [input.clone(), input.new_empty([0]), input.new_empty([0])];
+  const stats = statisticsType(input, [weight, bias, running_mean, running_var]);
   const dims = channelDims(input.shape);
   const n = numelOf(input.shape) / input.shape[1];
   const { mean, variance } = moments('batch_norm', input, dims);
@@ -136,12 +145,10 @@ function batchNorm({
   if (running_var) blend(running_var, variance.view(channels), momentum, n / Math.max(n - 1, 1));
   const flat = (t: Tensor): Tensor => t.view([input.shape[1], ...new Array(rank - 2).fill(1)]);
   const out = normalise('batch_norm', input, flat(mean), flat(rstd), spread(weight), spread(bias));
-  return [out, mean.view(channels), rstd.view(channels)];
+  return [out, mean.view(channels).to(stats), rstd.view(channels).to(stats)];
 }
 
-const blending = new Elementwise((running, value, keep, take) => running.mul(keep).add(value.mul(take)), {
-  promotes: [0],
-});
+const blending = new Elementwise((running, value, keep, take) => running.mul(keep).add(value.mul(take)));
 
 /** running = (1 - momentum) * running + momentum * value * scale */
 const blend = (running: Tensor, value: Tensor, momentum: number, scale: number): void =>
@@ -164,7 +171,7 @@ function batchNormGradients(args: {
   const mean = perChannel(training ? args.save_mean! : args.running_mean!, rank);
   const rstd = perChannel(training ? args.save_invstd! : args.running_var!.add(eps).rsqrt(), rank);
   const gradHat = weight ? grad.mul(perChannel(weight, rank)) : grad;
-  const own = training && is_grad_enabled() ? fresh(input, dims, eps) : { mean, rstd };
+  const own = training && isRecorded(input, grad) ? fresh(input, dims, eps) : { mean, rstd };
   return {
     input: training ? normGradient(gradHat, input, { mean, rstd }, dims, eps) : gradHat.mul(rstd),
     weight: grad.mul(input.sub(own.mean).mul(own.rstd)).sum(dims),
@@ -180,9 +187,9 @@ const callNativeBatchNorm = (a: BatchNorm): Tensor =>
   )[0]; // biome-ignore format: one call
 
 function checkBatchNorm({ input, weight, bias, running_mean, running_var, training }: BatchNorm): void {
-  if (input.shape.length < 2)
+  if (input.shape.length < 2 && numelOf(input.shape) > 0)
     throw new TorchError(`batch_norm: expected an input of 2 or more dims, got [${input.shape.join(', ')}]`);
-  const channels = input.shape[1];
+  const channels = input.shape[1] ?? input.shape[0];
   for (const [name, t] of Object.entries({ running_mean, running_var, weight, bias }))
     if (t && numelOf(t.shape) !== channels)
       throw new TorchError(`${name} should contain ${channels} elements not ${numelOf(t.shape)}`);
@@ -232,7 +239,7 @@ function layerNormGradients(
 ): { input: Tensor; weight: Tensor; bias: Tensor } {
   const dims = normDims(input, normalized_shape);
   const lead = [...input.shape.keys()].filter((d) => !dims.includes(d));
-  const own = is_grad_enabled() ? fresh(input, dims, eps) : { mean, rstd };
+  const own = isRecorded(input, grad) ? fresh(input, dims, eps) : { mean, rstd };
   const gradHat = weight ? grad.mul(weight) : grad;
   const fold = (t: Tensor): Tensor => (lead.length > 0 ? t.sum(lead) : t);
   return {
@@ -259,11 +266,8 @@ function groupNorm(
   let out = hat.view(input.shape);
   if (weight) out = out.mul(affine(weight));
   if (bias) out = out.add(affine(bias));
-  return [
-    out.dtype === input.dtype ? out : out.to(input.dtype),
-    mean.view([n, groups]),
-    rstd.view([n, groups]),
-  ];
+  const stats = statisticsType(input, [weight, bias]);
+  return [out.to(input.dtype), mean.view([n, groups]).to(stats), rstd.view([n, groups]).to(stats)];
 }
 
 function groupNormGradients(
@@ -281,7 +285,7 @@ function groupNormGradients(
   const affine = (t: Tensor): Tensor => t.view([c, ...new Array(input.shape.length - 2).fill(1)]);
   const gradHat = (weight ? grad.mul(affine(weight)) : grad).reshape(grouped);
   const saved = { mean: mean.reshape([n, groups, 1]), rstd: rstd.reshape([n, groups, 1]) };
-  const own = is_grad_enabled() ? fresh(x, [2], eps) : saved;
+  const own = isRecorded(x, grad) ? fresh(x, [2], eps) : saved;
   const hat = x.sub(own.mean).mul(own.rstd).reshape(input.shape);
   const dims = channelDims(input.shape);
   return {
@@ -428,7 +432,8 @@ export const norms = [
         const dims = checkNormalised(input, normalized_shape, weight, bias);
         const { mean, variance } = moments('layer_norm', input, dims);
         const rstd = rstdOf(variance, eps);
-        return [normalise('layer_norm', input, mean, rstd, weight, bias), mean, rstd];
+        const stats = statisticsType(input, [weight, bias]);
+      return [normalise('layer_norm', input, mean, rstd, weight, bias), mean.to(stats), rstd.to(stats)];
       },
       grad: ({ grad, results, input, normalized_shape, weight, eps }) =>
         layerNormGradients(grad, input, normalized_shape, results[1], results[2], weight, eps),

@@ -112,15 +112,20 @@ function largest(name: string, dims: 1 | 2 | 3, self: Tensor, w: Window, ceil: b
 }
 
 /** Gradients go to the positions that won; a position may win in several windows. */
-function largestGradient(grad: Tensor, input: Shape, indices: Tensor, dims: number): Tensor {
+function largestGradient(grad: Tensor, self: Tensor, indices: Tensor, dims: number): Tensor {
+  const input = self.shape;
   const lead = input.slice(0, -dims);
   const plane = numelOf(input.slice(-dims));
   const flat = [...lead, numelOf(indices.shape.slice(-dims))];
   return grad
     .new_zeros([...lead, plane])
     .scatter_add(-1, indices.reshape(flat), grad.reshape(flat))
-    .view(input);
+    .view(input)
+    .contiguous({ memory_format: isLast(self) ? 'channels_last' : 'contiguous_format' });
 }
+
+const isLast = (t: Tensor): boolean =>
+  t.shape.length === 4 && isChannelsLast(t.shape, t.strides) && !isContiguous(t.shape, t.strides);
 
 interface Average {
   readonly kernel_size: Shape;
@@ -184,7 +189,7 @@ function averageGradient(name: string, dims: number, grad: Tensor, input: Shape,
   wanted.forEach((m, d) => {
     if (out.shape[d + 2] > m) out = out.narrow(d + 2, 0, m);
   });
-  return out.reshape(input);
+  return out.reshape(input).contiguous();
 }
 
 const start = (i: number, input: number, output: number): number => Math.floor((i * input) / output);
@@ -302,7 +307,7 @@ export const pools = [
             windowOf(`max_pool${n}d`, n, kernel_size, stride, padding, dilation),
             ceil_mode,
           ),
-        grad: { self: ({ grad, self, results }) => largestGradient(grad, self.shape, results[1], dims) },
+        grad: { self: ({ grad, self, results }) => largestGradient(grad, self, results[1], dims) },
         gradName: `MaxPool${n}DWithIndicesBackward0`,
       }),
       op(named(`max_pool${n}d`, `(Tensor self, ${window}) -> Tensor`), {
@@ -318,7 +323,7 @@ export const pools = [
         `max_pool${n}d_with_indices_backward`,
         `(Tensor grad_output, Tensor self, ${list} kernel_size, ${list} stride, ${list} padding, ${list} dilation, bool ceil_mode, Tensor indices) -> Tensor`,
       ),
-      { define: ({ grad_output, self, indices }) => largestGradient(grad_output, self.shape, indices, n) },
+      { define: ({ grad_output, self, indices }) => largestGradient(grad_output, self, indices, n) },
     );
   }),
   op(

@@ -1,5 +1,5 @@
 /** Functions of one operand. */
-import { named, pointwise } from '../dispatch/operator.ts';
+import { named, op, pointwise } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
 import { X } from '../expr/build.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -68,12 +68,7 @@ export const unary = [
     math: ({ self }) => one(self).div(self),
     grad: { self: ({ grad, result }) => grad.neg().mul(result.mul(result)) },
   }),
-  pointwise('square(Tensor self) -> Tensor', {
-    inplace: true,
-    math: ({ self }) => (self.isBool ? self : self.mul(self)),
-    grad: { self: ({ grad, self }) => grad.mul(self.mul(2)) },
-    gradName: 'PowBackward0',
-  }),
+  op('square(Tensor self) -> Tensor', { inplace: true, define: ({ self }) => self.pow(2) }),
   pointwise('tanh(Tensor self) -> Tensor', {
     inplace: true,
     promote: 'float',

@@ -104,8 +104,9 @@ function sliced(self: Tensor, dim: number, start: number | null, end: number | n
   const d = wrapDim(dim, self.shape.length);
   const n = self.shape[d];
   const clamp = (v: number): number => Math.min(Math.max(v < 0 ? v + n : v, 0), n);
-  const first = clamp(start ?? 0);
-  const last = Math.max(clamp(Math.min(end ?? n, Number.MAX_SAFE_INTEGER)), first);
+  // An int64 extreme means as far as it goes.
+  const first = clamp(Number(start ?? 0));
+  const last = Math.max(clamp(Math.min(Number(end ?? n), Number.MAX_SAFE_INTEGER)), first);
   const shape = [...self.shape];
   const strides = [...self.strides];
   shape[d] = Math.ceil((last - first) / step);
