@@ -8,6 +8,7 @@ import argparse
 import copy
 import sys
 import warnings
+import zipfile
 
 import torch
 
@@ -22,6 +23,15 @@ def last_line(error):
     """The sentence that the program or the operator raised, under the interpreter's own traceback."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].split(": ", 1) if ": " in lines[-1] else ["RuntimeError", lines[-1]]
+
+
+def in_archive(code, path):
+    """Whether the method's text stands in the archive so: printed for itself, PyTorch breaks some lines otherwise."""
+    lines = code.splitlines()
+    body = lines[next(i for i, line in enumerate(lines) if line.endswith(":")) + 1 :]
+    wanted = "".join(f"  {line}\n" for line in body)
+    with zipfile.ZipFile(path) as zipped:
+        return any(wanted in zipped.read(n).decode() for n in zipped.namelist() if n.endswith(".py"))
 
 
 def run_call(program, call, blob):
@@ -47,6 +57,7 @@ def case(name, program, calls, folder, blob, layer):
         "name": f"{layer}{name}",
         "archive": f"{folder}/{name}.pt",
         "code": loaded.code,
+        "code_in_archive": in_archive(loaded.code, path),
         "graph": str(loaded.graph),
         "text": str(loaded),
         "calls": [run_call(loaded, call, blob) for call in calls],
