@@ -42,8 +42,9 @@ export class Bytes {
     for (;;) {
       const b = n & 0x7f;
       n >>= 7;
-      if ((n === 0 && !(b & 0x40)) || (n === -1 && b & 0x40)) return this.byte(b);
-      this.byte(b | 0x80);
+      const isLast = (n === 0 && !(b & 0x40)) || (n === -1 && !!(b & 0x40));
+      this.byte(isLast ? b : b | 0x80);
+      if (isLast) return;
     }
   }
 
@@ -53,8 +54,9 @@ export class Bytes {
     for (;;) {
       const b = Number(n & 0x7fn);
       n >>= 7n;
-      if ((n === 0n && !(b & 0x40)) || (n === -1n && b & 0x40)) return this.byte(b);
-      this.byte(b | 0x80);
+      const isLast = (n === 0n && !(b & 0x40)) || (n === -1n && !!(b & 0x40));
+      this.byte(isLast ? b : b | 0x80);
+      if (isLast) return;
     }
   }
 

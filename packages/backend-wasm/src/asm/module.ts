@@ -190,7 +190,9 @@ export class Fn {
   call(callee: Fn, args: readonly (Val | number)[]): Val {
     const lane = callee.results[0] ?? 'i32';
     return new Val(this, lane, () => {
-      args.forEach((a, i) => this.as(callee.params[i]!, a).put());
+      args.forEach((a, i) => {
+        this.as(callee.params[i]!, a).put();
+      });
       this.body.byte(0x10);
       this.body.u(callee.index);
     });

@@ -74,6 +74,36 @@ function build(
   return { row: e.row!, drive: e.drive as () => void };
 }
 
+/** Elements of a row where an input runs across the output: each of its cache lines serves this many rows. */
+const BAND = 16;
+
+/** The dim along which a strided input of the inner dim is dense, or -1: a transposed copy, say. */
+function crossed(loop: Loop, steps: readonly Step[], bytes: readonly number[], outs: number): number {
+  const inner = loop.sizes.length - 1;
+  if (loop.sizes[inner]! <= BAND) return -1;
+  for (let i = outs; i < steps.length; i++) {
+    if (steps[i] !== 'strided') continue;
+    for (let d = 0; d < inner; d++)
+      if (Math.abs(loop.strides[i]![d]!) === bytes[i] && loop.sizes[d]! >= BAND) return d;
+  }
+  return -1;
+}
+
+/** The loop with its inner dim cut into bands, outside of dim `d`, which becomes the one next to the innermost. */
+function banded(loop: Loop, d: number, bands: number, width: number): Loop {
+  const inner = loop.sizes.length - 1;
+  const pick = (list: readonly number[], band: number, row: number): number[] => [
+    ...list.filter((_, k) => k !== d && k !== inner),
+    band,
+    list[d]!,
+    row,
+  ];
+  return {
+    sizes: pick(loop.sizes, bands, width),
+    strides: loop.strides.map((s) => pick(s, s[inner]! * width, s[inner]!)),
+  };
+}
+
 /**
  * A pointwise computation over views of one shape; also the epilogue of other kernels. `rank` is of use only where
  * coordinates occur.
@@ -134,8 +164,23 @@ export function pointwise(heap: Heap, exprs: readonly Expr[], rank: number): Exe
       return s === 0 && i >= outs ? 'fixed' : 'strided';
     });
     const v = variant(steps);
-    writeLoop(heap, LOOP, pointers, loop);
-    v.drive();
+    const crossing = coordRank === undefined ? crossed(loop, steps, bytes, outs) : -1;
+    if (crossing < 0) {
+      writeLoop(heap, LOOP, pointers, loop);
+      v.drive();
+      return;
+    }
+    const n = loop.sizes[inner]!;
+    const whole = n - (n % BAND);
+    if (whole > 0) {
+      writeLoop(heap, LOOP, pointers, banded(loop, crossing, whole / BAND, BAND));
+      v.drive();
+    }
+    if (whole < n) {
+      const rest = pointers.map((p, i) => p + whole * loop.strides[i]![inner]!);
+      writeLoop(heap, LOOP, rest, banded(loop, crossing, 1, n - whole));
+      v.drive();
+    }
   };
 
   const run: Executable = (outputs, inputs, scalars) => {

@@ -11,7 +11,7 @@ const bias = (x: Val): number => (isDouble(x) ? 1023 : 127);
 
 /** ln 2 in two parts, the first with so few bits that its product with an exponent is exact. */
 const ln2 = (x: Val): readonly [number, number] =>
-  isDouble(x) ? [0.6931471803691238, 1.9082149292705877e-10] : [0.693145751953125, 1.4286068203094172e-6];
+  isDouble(x) ? [0.6931471803691238, 1.9082149292705877e-10] : [0.693145751953125, 1.4286068203094173e-6];
 
 /** 1 / k! from k = first on. */
 const inverseFactorials = (first: number, last: number): number[] => {

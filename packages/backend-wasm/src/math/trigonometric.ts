@@ -1,9 +1,17 @@
 /** sin, cos, tan and the inverse functions, for f64 and f64x2 (float32 goes through double). */
+import { isVector } from '../asm/lane.ts';
 import type { Val } from '../asm/val.ts';
 
 /** pi/2 in three parts; the first two have 33 bits, so products with integers up to 2^20 are exact. */
 const PIO2 = [1.5707963267341256, 6.077100506303966e-11, 2.0222662487959506e-21] as const;
+/** The same in parts of 24 bits, and what rounds a number to a multiple of 2^26. */
+const PIO2_FINE = [
+  1.570796251296997, 7.549789415861596e-8, 5.390302529957765e-15, 3.282003415807913e-22,
+  1.270655753080676e-29, 1.2293330898111133e-36,
+];
+const HALVES = 6755399441055744 * 2 ** 26;
 const MAGIC = 6755399441055744;
+const ANY_TRUE = 0x153;
 
 /** (-1)^j / (2 j + first)! from j = 1 on. */
 const alternating = (first: number, count: number): number[] => {
@@ -21,12 +29,22 @@ const cosSeries = alternating(0, 9);
 
 /** x = q pi/2 + r, r in [-pi/4, pi/4]: the quadrant's bits, sin r and cos r. */
 function quadrant(x: Val): { q: Val; sin: Val; cos: Val } {
+  const { fn } = x;
   const m = x
     .mul(2 / Math.PI)
     .add(MAGIC)
     .keep();
   const n = m.sub(MAGIC).keep();
-  const r = x.sub(n.mul(PIO2[0])).sub(n.mul(PIO2[1])).sub(n.mul(PIO2[2])).keep();
+  const r = x.sub(n.mul(PIO2[0])).sub(n.mul(PIO2[1])).sub(n.mul(PIO2[2])).snapshot();
+  const isLarge = x.abs().gt(1e6).keep();
+  fn.if(isVector(x.lane) ? isLarge.convert(ANY_TRUE, 'i32') : isLarge, () => {
+    // Halves of n times parts of 24 bits are exact, and so is every difference up to 2^51; beyond, only the range is.
+    const high = n.add(HALVES).sub(HALVES).keep();
+    const low = n.sub(high).keep();
+    let rest = x;
+    for (const part of PIO2_FINE) rest = rest.sub(high.mul(part)).sub(low.mul(part));
+    r.set(fn.select(isLarge, rest.atLeast(-1).atMost(1), r));
+  });
   const z = r.mul(r).keep();
   const sin = r.add(r.mul(z).mul(z.poly(sinSeries))).keep();
   const cos = z.mul(z.poly(cosSeries)).add(1).keep();

@@ -34,8 +34,9 @@ def monomial(c, a, b):
             out[j] += v * mp.binomial(i, j) * s**j * o**(i - j)
     return out
 
-def show(name, cs, digits=17):
-    print(f"export const {name} = [\n  " + ", ".join(mp.nstr(c, digits, min_fixed=0, max_fixed=0) for c in cs) + ",\n];")
+def show(name, cs):
+    """The doubles nearest to the coefficients, in the shortest digits that read back as them."""
+    print(f"export const {name} = [\n  " + ", ".join(repr(float(c)).replace("e-0", "e-") for c in cs) + ",\n];")
 
 one = mp.mpf(1)
 show("erfSmall", monomial(chebyshev(lambda t: mp.erf(mp.sqrt(t)) / mp.sqrt(t) if t > 0 else 2 / mp.sqrt(mp.pi), 0 * one, one, 13), 0 * one, one))
@@ -44,7 +45,7 @@ def erfcx(t):
     return mp.exp(x * x) * mp.erfc(x) * (1 + 2 * x)
 show("erfcTail", chebyshev(erfcx, -one, one, 28))
 central = lambda w: (lambda x: mp.erfinv(x) / x)(mp.sqrt(-mp.expm1(-w))) if w > 0 else mp.sqrt(mp.pi) / 2
-show("erfinvCentral", monomial(chebyshev(central, 0 * one, mp.mpf(6), 11), 0 * one, mp.mpf(6)), 12)
+show("erfinvCentral", monomial(chebyshev(central, 0 * one, mp.mpf(6), 11), 0 * one, mp.mpf(6)))
 def inverse(q):  # y with erfc(y) = q
     y = mp.sqrt(-mp.log(q * mp.sqrt(mp.pi) * mp.sqrt(-mp.log(q))))
     for _ in range(60):
@@ -55,7 +56,7 @@ def inverse(q):  # y with erfc(y) = q
 def tail(s):  # s = sqrt(w), w = -log((1 - x) (1 + x)); 1 - x = 1 - sqrt(1 - e^-w)
     e = mp.exp(-s * s)
     return inverse(e / (1 + mp.sqrt(1 - e)))
-show("erfinvTail", monomial(chebyshev(tail, mp.sqrt(6), mp.mpf('6.2'), 13), mp.sqrt(6), mp.mpf('6.2')), 12)
+show("erfinvTail", monomial(chebyshev(tail, mp.sqrt(6), mp.mpf('6.2'), 13), mp.sqrt(6), mp.mpf('6.2')))
 # float32 erf: x P(t) / Q(t), t = x^2 on [0, 4^2], by linear least squares on p - g q, reweighted by 1 / q.
 def rational(g, hi, np_, nq, rounds=25):
     pts = [hi * (1 - mp.cos(mp.pi * (k + one / 2) / 160)) / 2 for k in range(160)]
@@ -73,4 +74,4 @@ def rational(g, hi, np_, nq, rounds=25):
     print("// relative error", mp.nstr(err, 3))
     return p, q
 p, q = rational(lambda t: mp.erf(mp.sqrt(t)) / mp.sqrt(t), mp.mpf(16), 6, 6)
-show("erf32P", p, 10); show("erf32Q", q, 10)
+show("erf32P", p); show("erf32Q", q)
