@@ -29,7 +29,7 @@ export { differentiate } from './expr/differentiate.ts';
 export { type ComputeType, computeType, type Expr, type ScalarOp, scalarOps } from './expr/expr.ts';
 export { type Callable, callable } from './module/callable.ts';
 export { type IncompatibleKeys, isModule, Module } from './module/module.ts';
-export { isParameter, Parameter } from './module/parameter.ts';
+export { isParameter, Parameter, replaceData } from './module/parameter.ts';
 export { readSource, type Source, setPathReader } from './module/source.ts';
 export * from './random/index.ts';
 export * from './schema/index.ts';

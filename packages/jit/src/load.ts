@@ -1,12 +1,12 @@
 /** `torch.jit.load`: an archive's bytes to a module that runs. */
-import { type Backend, backendOf, deviceOf, StorageLoader, TorchError } from '@sconce/core';
+import { type Backend, backendOf, deviceOf, Parameter, StorageLoader, TorchError } from '@sconce/core';
 import { Archive } from './archive/archive.ts';
 import { originalPlaces } from './archive/debug.ts';
 import { readPickle, typed, typeOfConstant } from './archive/unpickle.ts';
 import { Source } from './frontend/source.ts';
 import { CompilationUnit } from './frontend/unit.ts';
 import { type ScriptModule, wrapModule } from './module.ts';
-import type { Device } from './ops/core.ts';
+import { type Device, Tensor } from './ops/core.ts';
 import { ScriptObject } from './ops/value.ts';
 
 export interface JitLoadOptions {
@@ -35,6 +35,38 @@ async function bytesOf(source: ArchiveSource): Promise<Uint8Array> {
   if (source.ok === false)
     throw new TorchError(`torch.jit.load: ${source.url || 'the response'} answered ${source.status}`);
   return new Uint8Array(await source.arrayBuffer());
+}
+
+const tensorsIn = (value: unknown): Tensor[] =>
+  value instanceof Tensor
+    ? [value]
+    : Array.isArray(value)
+      ? value.flatMap(tensorsIn)
+      : value instanceof Map
+        ? [...value.values()].flatMap(tensorsIn)
+        : [];
+
+/** Tensors in parameters' places become Parameters; one that stands in several places, one Parameter. */
+function adoptParameters(root: ScriptObject): void {
+  const seen = new Set<ScriptObject>();
+  const parameters = new Map<Tensor, Tensor>();
+  const visit = (object: ScriptObject): void => {
+    if (seen.has(object)) return;
+    seen.add(object);
+    for (const [slot, { role }] of object.type.attributes.entries()) {
+      const value = object.slots[slot];
+      if (value instanceof ScriptObject) visit(value);
+      else if (role === 'parameter' && value instanceof Tensor) {
+        let parameter = parameters.get(value);
+        if (!parameter) parameters.set(value, (parameter = Parameter(value, value.requires_grad)));
+        object.slots[slot] = parameter;
+      }
+    }
+  };
+  visit(root);
+  // Only the Parameters shall hold the memory now.
+  const kept = new Set([...seen].flatMap((object) => object.slots));
+  for (const tensor of parameters.keys()) if (!kept.has(tensor)) tensor.dispose();
 }
 
 /**
@@ -75,9 +107,10 @@ export async function load(source: ArchiveSource, options: JitLoadOptions = {}):
   loader.finish();
   if (!(root instanceof ScriptObject))
     throw new TorchError('the archive is damaged: data.pkl holds no module');
+  adoptParameters(root);
   for (const name of Object.keys(options._extra_files ?? {})) {
     if (!archive.has(`extra/${name}`)) continue;
     options._extra_files![name] = archive.text(`extra/${name}`);
   }
-  return wrapModule(root, { device, unit });
+  return wrapModule(root, { device, unit, constants: tensorsIn(constants) });
 }

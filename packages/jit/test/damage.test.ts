@@ -42,7 +42,9 @@ const text = (record: string): string => {
 describe('what is no TorchScript archive', () => {
   it('an empty file, text, and random bytes are refused', async () => {
     expect((await failure(new Uint8Array(0))).message).toContain('the file is empty');
-    expect((await failure(encodeUtf8('hello, this is no archive at all'))).message).toContain('central directory');
+    expect((await failure(encodeUtf8('hello, this is no archive at all'))).message).toContain(
+      'central directory',
+    );
     let seed = 1;
     const noise = Uint8Array.from({ length: 5000 }, () => (seed = (seed * 48271) % 2147483647) & 255);
     await failure(noise);
@@ -50,11 +52,15 @@ describe('what is no TorchScript archive', () => {
 
   it('a checkpoint of torch.save is named as one', async () => {
     expect((await failure(rebuilt({ 'constants.pkl': null }))).message).toContain('torch.load');
-    expect((await failure(Uint8Array.of(0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46))).message).toContain('torch.load');
+    expect((await failure(Uint8Array.of(0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46))).message).toContain(
+      'torch.load',
+    );
   });
 
   it('versions outside of what is known are refused', async () => {
-    expect((await failure(rebuilt({ version: '11\n' }))).message).toContain('maximum supported version for reading is 10');
+    expect((await failure(rebuilt({ version: '11\n' }))).message).toContain(
+      'maximum supported version for reading is 10',
+    );
     expect((await failure(rebuilt({ version: '0\n' }))).message).toContain('minimum supported version');
     expect((await failure(rebuilt({ version: 'three' }))).message).toContain('holds no number');
     expect((await failure(rebuilt({ version: null }))).message).toContain('version');
@@ -103,7 +109,9 @@ describe('damage', () => {
   });
 
   it('a storage shorter than it claims is refused', async () => {
-    expect((await failure(rebuilt({ 'data/0': new Uint8Array(8) }))).message).toContain('has 8 bytes, but 64 are needed');
+    expect((await failure(rebuilt({ 'data/0': new Uint8Array(8) }))).message).toContain(
+      'has 8 bytes, but 64 are needed',
+    );
   });
 });
 
@@ -112,7 +120,9 @@ describe('a hostile pickle', () => {
 
   it('that imports os.system is refused and runs nothing', async () => {
     const pickle = encodeUtf8(`\x02c${system}X\x04\x00\x00\x00true\x85R.`);
-    const error = await failure(rebuilt({ 'data.pkl': Uint8Array.of(0x80, ...pickle.filter((b) => b !== 0xc2)) }));
+    const error = await failure(
+      rebuilt({ 'data.pkl': Uint8Array.of(0x80, ...pickle.filter((b) => b !== 0xc2)) }),
+    );
     expect(error.message).toContain('os.system');
     expect(error.message).toContain('nothing is ever imported or run');
   });
@@ -126,10 +136,16 @@ describe('a hostile pickle', () => {
 describe('hostile code', () => {
   const withBody = (body: string): Uint8Array =>
     rebuilt({
-      'code/__torch__.py': text('code/__torch__.py').replace(/( {2}def forward\(self: __torch__\.PlainCell,[\s\S]*?:\n)[\s\S]*?(?=\nclass|$)/, (_, head: string) => {
-        const indented = body.split('\n').map((line) => `    ${line}`).join('\n');
-        return `${head}${indented}\n`;
-      }),
+      'code/__torch__.py': text('code/__torch__.py').replace(
+        /( {2}def forward\(self: __torch__\.PlainCell,[\s\S]*?:\n)[\s\S]*?(?=\nclass|$)/,
+        (_, head: string) => {
+          const indented = body
+            .split('\n')
+            .map((line) => `    ${line}`)
+            .join('\n');
+          return `${head}${indented}\n`;
+        },
+      ),
       'code/__torch__.py.debug_pkl': null,
     });
 
@@ -161,19 +177,30 @@ describe('hostile code', () => {
   it('syntax errors, undefined names, wrong types and wrong returns are shown with their place', async () => {
     expect((await failing('return (x,, x)')).message).toContain('<--- HERE');
     expect((await failing('return (y, x)')).message).toContain('undefined value y');
-    expect((await failing('return (torch.relu(1), x)')).message).toContain("Expected a value of type 'Tensor'");
-    expect((await failing('return 3')).message).toContain('Return value was annotated as having type Tuple[Tensor, Tensor]');
+    expect((await failing('return (torch.relu(1), x)')).message).toContain(
+      "Expected a value of type 'Tensor'",
+    );
+    expect((await failing('return 3')).message).toContain(
+      'Return value was annotated as having type Tuple[Tensor, Tensor]',
+    );
     expect((await failing('pass')).message).toContain('does not return along all paths');
   });
 
   it('text nested beyond all reason fails without exhausting the stack', async () => {
     expect((await failing(`return ${'('.repeat(20_000)}x${')'.repeat(20_000)}`)).message).toContain('nested');
     expect((await failing(`return (${'-'.repeat(20_000)}x, x)`)).message).toContain('nested');
-    expect((await failing(`return (x${'[0]'.repeat(2)}, ${'torch.neg('.repeat(5000)}x${')'.repeat(5000)})`)).message).toContain('nested');
+    expect(
+      (await failing(`return (x${'[0]'.repeat(2)}, ${'torch.neg('.repeat(5000)}x${')'.repeat(5000)})`))
+        .message,
+    ).toContain('nested');
   });
 
   it('types that double with every line are stopped', async () => {
-    const lines = ['a0 = (x, x)', ...Array.from({ length: 60 }, (_, i) => `a${i + 1} = (a${i}, a${i})`), 'return (x, x)'];
+    const lines = [
+      'a0 = (x, x)',
+      ...Array.from({ length: 60 }, (_, i) => `a${i + 1} = (a${i}, a${i})`),
+      'return (x, x)',
+    ];
     expect((await failing(lines.join('\n'))).message).toContain('parts');
   });
 
@@ -187,8 +214,12 @@ describe('wrong calls', () => {
     const module = await load(original);
     const x = tensor([[1, 2, 3, 4]], { dtype: 'float32' });
     await expect(module(x)).rejects.toThrow("forward() is missing value for argument 'h'");
-    await expect(module(x, 3)).rejects.toThrow("Expected a value of type 'Tensor' for argument 'h' but instead found type 'int'");
-    await expect(module(x, x, x)).rejects.toThrow('forward() expected at most 3 argument(s) but received 4 argument(s)');
+    await expect(module(x, 3)).rejects.toThrow(
+      "Expected a value of type 'Tensor' for argument 'h' but instead found type 'int'",
+    );
+    await expect(module(x, x, x)).rejects.toThrow(
+      'forward() expected at most 3 argument(s) but received 4 argument(s)',
+    );
     await expect(module(x, { g: x })).rejects.toThrow("Unknown keyword argument 'g'");
     await expect(module(x, tensor([1, 2, 3], { dtype: 'float32' }))).rejects.toBeInstanceOf(TorchError);
     const [, again] = (await module(x, { h: x })) as unknown[];

@@ -42,7 +42,9 @@ export class Func {
   get graph(): Graph {
     if (!this.compiled) {
       if (this.compiling)
-        throw new TorchError(`function '${this.name}' is called recursively. Recursive calls are not supported`);
+        throw new TorchError(
+          `function '${this.name}' is called recursively. Recursive calls are not supported`,
+        );
       this.compiling = true;
       try {
         this.compiled = this.compile(this);
