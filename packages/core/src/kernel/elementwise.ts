@@ -100,7 +100,12 @@ export class Elementwise {
       return takes(i) ? x.cast(common).cast(compute) : x.cast(computeType(t.dtype));
     });
     const own = { bool: 'bool', int: 'int64', float: 'float32' } as const;
-    const kinds = scalars.map((s, i) => (takes(tensors.length + i) ? compute : own[scalarCategory(s)]));
+    // One that takes no part in the promotion still arrives as what is computed in, unless that would cut it off.
+    const isCut = (s: Scalar): boolean =>
+      compute === 'bool' ? scalarCategory(s) !== 'bool' : !isFloat(compute) && scalarCategory(s) === 'float';
+    const kinds = scalars.map((s, i) =>
+      takes(tensors.length + i) || (promote !== 'none' && !isCut(s)) ? compute : own[scalarCategory(s)],
+    );
     // A number is converted to the operands' own dtype, wrapping where it is narrow.
     const isNarrow = common === 'uint8' || common === 'int8' || common === 'int16';
     for (let i = 0; i < scalars.length; i++) {

@@ -13,7 +13,8 @@ const isOne = (s: Scalar): boolean => scalarValue(s) === 1;
 const scaled = (grad: Tensor, by: Scalar): Tensor => (isOne(by) ? grad : grad.mul(by));
 
 function add(self: X, other: X, alpha: X): X {
-  return self.isBool ? self.or(other.and(alpha)) : self.add(other.mul(alpha));
+  const by = alpha.cast(self.dtype);
+  return self.isBool ? self.or(other.and(by)) : self.add(other.mul(by));
 }
 
 /** Whether an operand is a bool tensor, whatever it was promoted to. */
@@ -29,7 +30,7 @@ function sub(self: X, other: X, alpha: X): X {
     throw new TorchError(
       'Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.',
     );
-  return self.sub(other.mul(alpha));
+  return self.sub(other.mul(alpha.cast(self.dtype)));
 }
 
 const mul = (self: X, other: X): X => (self.isBool ? self.and(other) : self.mul(other));
