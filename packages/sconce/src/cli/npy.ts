@@ -54,5 +54,5 @@ export function readNpy(bytes: Uint8Array): NumpyArray {
     throw new TorchError(
       `npy: shape [${shape.join(', ')}] needs ${length} bytes, the file has ${bytes.length - end}`,
     );
-  return { dtype, shape, data: new TypedArray(bytes.slice(end, end + length).buffer) };
+  return { dtype, shape, data: new TypedArray(new Uint8Array(bytes.subarray(end, end + length)).buffer) };
 }
