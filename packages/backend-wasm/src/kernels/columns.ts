@@ -9,6 +9,7 @@ import type { Loop } from '../memory/layout.ts';
 import { combineOps, identity } from './combine.ts';
 import { type Exports, instantiate } from './engine.ts';
 import { LOOP, odometer, writeLoop } from './odometer.ts';
+import type { Run } from './reduce.ts';
 import { rowFunction, type Step } from './row.ts';
 
 /** Outputs of a tile, and rows after which float32 sums move into doubles. */
@@ -27,14 +28,14 @@ function shifted(e: Expr, by: number): Expr {
 }
 
 /**
- * Tries the call: false if its layout is not one for columns. Loops are those of the kept dims (all operands) and of
+ * The run of a layout, or undefined for one that is not for columns. Loops are those of the kept dims (all operands) and of
  * the reduced dims (inputs only).
  */
 export function columns(
   heap: Heap,
   kernel: ReduceKernel,
   types: readonly (DType | undefined)[],
-): (outer: Loop, inner: Loop, pointers: readonly number[], outs: number) => boolean {
+): (outer: Loop, inner: Loop, outs: number) => Run | undefined {
   const { folds, finish } = kernel;
   const k = folds.length;
   const accumulate = folds.map(
@@ -101,21 +102,21 @@ export function columns(
     return instantiate(heap, m);
   };
 
-  return (outer, inner, pointers, outs) => {
+  return (outer, inner, outs) => {
     const c = outer.sizes.length - 1;
     const width = outer.sizes[c]!;
     const rows = inner.sizes.reduce((a, b) => a * b, 1);
-    if (width < LEAST_COLUMNS || rows < 2) return false;
+    if (width < LEAST_COLUMNS || rows < 2) return undefined;
     const d = inner.sizes.length - 1;
     // The largest step that is dense in the reduced dims decides for runs; dense in the kept ones, for columns.
     let dense = false;
     for (let i = 0; i < types.length; i++) {
       if (!types[i]) continue;
       const bytes = dtypes[types[i]!].bytes;
-      if (inner.strides[i]![d] === bytes) return false;
+      if (inner.strides[i]![d] === bytes) return undefined;
       if (outer.strides[outs + i]![c] === bytes) dense = true;
     }
-    if (!dense) return false;
+    if (!dense) return undefined;
     if (!space) {
       const block = heap.bytes(TILE * 8 * (k + folds.length));
       space = {
@@ -150,34 +151,43 @@ export function columns(
       last = instantiate(heap, m);
       finishers.set(finishKey, last);
     }
-    // Every kept dim but the innermost on the host.
-    const index = new Array(c).fill(0);
-    const at = [...pointers];
-    const moving = [...outSteps, ...folds.map((): Step => 'dense'), ...steps];
-    for (;;) {
-      for (let from = 0; from < width; from += TILE) {
-        const n = Math.min(TILE, width - from);
-        const here = at.map((p, i) => p + from * outer.strides[i]![c]!);
-        prepare(n);
-        writeLoop(heap, LOOP, here.slice(outs), {
-          sizes: [...inner.sizes, n],
-          strides: inner.strides.map((s, i) => [...s, outer.strides[outs + i]![c]!]),
-        });
-        e.drive!();
-        const strides = moving
-          .map((s, i) => (s === 'strided' ? outer.strides[i < outs ? i : i - k]![c]! : undefined))
-          .filter((s) => s !== undefined);
-        last.row!(n, ...here.slice(0, outs), ...space.single, ...here.slice(outs), ...strides);
+    const [drive, finishRow] = [e.drive!, last.row!];
+    const { single } = space;
+    const kept = outer.strides;
+    const moving = [...outSteps, ...folds.map((): Step => 'dense'), ...steps].flatMap((s, i) =>
+      s === 'strided' ? [kept[i < outs ? i : i - k]![c]!] : [],
+    );
+    const tile = Math.min(TILE, width);
+    const loopOfTile = (n: number): Loop => ({
+      sizes: [...inner.sizes, n],
+      strides: inner.strides.map((s, i) => [...s, kept[outs + i]![c]!]),
+    });
+    const whole = loopOfTile(tile);
+    const rest = loopOfTile(width % tile);
+    return (pointers) => {
+      // Every kept dim but the innermost on the host.
+      const index = new Array<number>(c).fill(0);
+      const at = [...pointers];
+      for (;;) {
+        for (let from = 0; from < width; from += tile) {
+          const n = Math.min(tile, width - from);
+          const here = from === 0 ? at : at.map((p, i) => p + from * kept[i]![c]!);
+          const sources = here.slice(outs);
+          prepare(n);
+          writeLoop(heap, LOOP, sources, n === tile ? whole : rest);
+          drive();
+          finishRow(n, ...here.slice(0, outs), ...single, ...sources, ...moving);
+        }
+        let dim = c - 1;
+        for (; dim >= 0; dim--) {
+          for (let i = 0; i < at.length; i++) at[i]! += kept[i]![dim]!;
+          if (++index[dim]! < outer.sizes[dim]!) break;
+          index[dim] = 0;
+          for (let i = 0; i < at.length; i++) at[i]! -= kept[i]![dim]! * outer.sizes[dim]!;
+        }
+        if (dim < 0) return;
       }
-      let dim = c - 1;
-      for (; dim >= 0; dim--) {
-        for (let i = 0; i < at.length; i++) at[i]! += outer.strides[i]![dim]!;
-        if (++index[dim] < outer.sizes[dim]!) break;
-        index[dim] = 0;
-        for (let i = 0; i < at.length; i++) at[i]! -= outer.strides[i]![dim]! * outer.sizes[dim]!;
-      }
-      if (dim < 0) return true;
-    }
+    };
   };
 
   /** Identities in the accumulators. */

@@ -10,7 +10,7 @@ import { type Accumulate, Gemm, isAccumulate, KC, type Matrix, NC, type Scratch 
 import { pointwise } from './pointwise.ts';
 
 /** Below this many products, plain loops. */
-const SMALL = 4096;
+const SMALL = 1024;
 const FEW_ROWS = 4;
 
 /** A view of scratch memory. */

@@ -19,6 +19,7 @@ import {
   numel,
   ordered,
 } from '../memory/layout.ts';
+import { Plans } from '../memory/plans.ts';
 import { checkFault, type Exports, instantiate, writeScalars } from './engine.ts';
 import { LOOP, odometer, writeLoop } from './odometer.ts';
 import { CHUNK_START, rowFunction, type Step } from './row.ts';
@@ -29,6 +30,14 @@ const CHUNK = 8192;
 interface Variant {
   readonly row: Exports[string];
   readonly drive: () => void;
+}
+
+interface Plan {
+  readonly drive: () => void;
+  readonly loop: Loop;
+  /** Bytes from the views' first elements. */
+  readonly from?: readonly number[];
+  readonly rest?: Plan;
 }
 
 function build(
@@ -151,7 +160,8 @@ export function pointwise(heap: Heap, exprs: readonly Expr[], rank: number): Exe
     }
   };
 
-  const general = (outputs: readonly View[], inputs: readonly View[]): void => {
+  /** A plan: loops to write and run, each with how far its operands start from the views' first elements. */
+  const planOf = (outputs: readonly View[], inputs: readonly View[]): Plan => {
     const views: View[] = [...outputs];
     for (let i = 0; i < inputCount; i++) views.push(inputTypes[i] ? inputs[i]! : outputs[0]!);
     let loop: Loop = loopOf(views, outputs[0]!.shape);
@@ -163,24 +173,36 @@ export function pointwise(heap: Heap, exprs: readonly Expr[], rank: number): Exe
       if (b === 0 || s === b || loop.sizes[inner] === 1) return 'dense';
       return s === 0 && i >= outs ? 'fixed' : 'strided';
     });
-    const v = variant(steps);
+    const { drive } = variant(steps);
     const crossing = coordRank === undefined ? crossed(loop, steps, bytes, outs) : -1;
-    if (crossing < 0) {
-      writeLoop(heap, LOOP, pointers, loop);
-      v.drive();
-      return;
-    }
+    if (crossing < 0) return { drive, loop };
     const n = loop.sizes[inner]!;
     const whole = n - (n % BAND);
-    if (whole > 0) {
-      writeLoop(heap, LOOP, pointers, banded(loop, crossing, whole / BAND, BAND));
-      v.drive();
-    }
-    if (whole < n) {
-      const rest = pointers.map((p, i) => p + whole * loop.strides[i]![inner]!);
-      writeLoop(heap, LOOP, rest, banded(loop, crossing, 1, n - whole));
-      v.drive();
-    }
+    const rest: Plan | undefined =
+      whole < n
+        ? {
+            drive,
+            loop: banded(loop, crossing, 1, n - whole),
+            from: loop.strides.map((s) => whole * s[inner]!),
+          }
+        : undefined;
+    return { drive, loop: banded(loop, crossing, whole / BAND, BAND), rest };
+  };
+
+  const plans = new Plans<Plan>();
+  const general = (outputs: readonly View[], inputs: readonly View[]): void => {
+    const plan = plans.find(outputs, inputs) ?? plans.add(outputs, inputs, planOf(outputs, inputs));
+    writeLoop(heap, LOOP, pointers, plan.loop);
+    plan.drive();
+    const { rest } = plan;
+    if (!rest) return;
+    writeLoop(
+      heap,
+      LOOP,
+      pointers.map((p, i) => p + rest.from![i]!),
+      rest.loop,
+    );
+    rest.drive();
   };
 
   const run: Executable = (outputs, inputs, scalars) => {

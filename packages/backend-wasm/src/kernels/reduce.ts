@@ -28,6 +28,7 @@ import {
 import { isVectorOp } from '../lower/scalar.ts';
 import { type Heap, PARAMS } from '../memory/heap.ts';
 import { type Loop, loopOf, merged, numel, ordered, pointerOf } from '../memory/layout.ts';
+import { Plans } from '../memory/plans.ts';
 import { columns } from './columns.ts';
 import { combineOps, identityVal, isArg, step } from './combine.ts';
 import { instantiate, writeScalars } from './engine.ts';
@@ -309,6 +310,9 @@ function build(heap: Heap, spec: Spec): () => void {
   return instantiate(heap, m)[reduceAll.name!] as () => void;
 }
 
+/** A run over the views' pointers. */
+export type Run = (pointers: readonly number[]) => void;
+
 export function compileReduce(heap: Heap, kernel: ReduceKernel): Executable {
   const { folds, finish, rank, reduced } = kernel;
   const maps = folds.map((f) => f.map);
@@ -324,17 +328,15 @@ export function compileReduce(heap: Heap, kernel: ReduceKernel): Executable {
   const variants = new Map<string, () => void>();
   const byColumns = inOrder ? undefined : columns(heap, kernel, types);
 
-  const call: Executable = (outputs, inputs, scalars) => {
-    if (scalarTypes.length > 0) writeScalars(heap, scalarTypes, scalars!);
-    const shape = inputs[0]!.shape;
+  /** What a layout comes to: a run over pointers, outputs first. */
+  const planOf = (outputs: readonly View[], inputs: readonly View[]): Run => {
+    const { shape } = inputs[0]!;
     const kept = outputs[0]!.shape;
-    if (numel(kept) === 0) return;
-    const read: View[] = types.map((d, i) => (d ? inputs[i]! : outputs[0]!));
     const inputLoop = (from: number, to: number): Loop => ({
       sizes: shape.slice(from, to),
       strides: types.map((d, i) =>
         d
-          ? read[i]!.strides.slice(from, to).map((s) => s * dtypes[d].bytes)
+          ? inputs[i]!.strides.slice(from, to).map((s) => s * dtypes[d].bytes)
           : shape.slice(from, to).map(() => 0),
       ),
     });
@@ -343,17 +345,14 @@ export function compileReduce(heap: Heap, kernel: ReduceKernel): Executable {
     if (!coords) inner = merged(inner);
     else if (inner.sizes.length === 0) inner = { sizes: [1], strides: types.map(() => [0]) };
     if (inner.sizes.includes(0)) inner = { sizes: [0], strides: types.map(() => [0]) };
-    const heads = inputLoop(0, rank);
     let outer: Loop = {
       sizes: [...kept],
-      strides: [...loopOf(outputs, kept).strides, ...heads.strides],
+      strides: [...loopOf(outputs, kept).strides, ...inputLoop(0, rank).strides],
     };
     outer = coords ? outer : merged(ordered(outer));
     if (outer.sizes.length === 0) outer = { sizes: [1], strides: outer.strides.map(() => [0]) };
-    const pointers = [...outputs.map(pointerOf), ...read.map(pointerOf)];
-    if (byColumns?.(outer, inner, pointers, outputs.length)) {
-      return;
-    }
+    const wide = byColumns?.(outer, inner, outs);
+    if (wide) return wide;
     const last = inner.sizes.length - 1;
     const steps = types.map((d, i): Step => {
       const s = inner.strides[i]![last]!;
@@ -361,14 +360,30 @@ export function compileReduce(heap: Heap, kernel: ReduceKernel): Executable {
       return s === 0 ? 'fixed' : 'strided';
     });
     const key = steps.join();
-    let run = variants.get(key);
-    if (!run) {
-      run = build(heap, { kernel, inputs: types, steps, coords });
-      variants.set(key, run);
+    let drive = variants.get(key);
+    if (!drive) {
+      drive = build(heap, { kernel, inputs: types, steps, coords });
+      variants.set(key, drive);
     }
-    writeLoop(heap, LOOP, pointers, outer);
-    writeLoop(heap, INNER_LOOP, pointers.slice(outputs.length), inner);
-    run();
+    const start = drive;
+    return (pointers) => {
+      writeLoop(heap, LOOP, pointers, outer);
+      // Its pointers are written by the loop over the kept dims.
+      writeLoop(heap, INNER_LOOP, pointers.slice(outs), inner);
+      start();
+    };
+  };
+
+  const outs = finish.length;
+  const plans = new Plans<Run>();
+  const pointers: number[] = new Array(outs + inputCount).fill(0);
+  const call: Executable = (outputs, inputs, scalars) => {
+    if (scalarTypes.length > 0) writeScalars(heap, scalarTypes, scalars!);
+    if (numel(outputs[0]!.shape) === 0) return;
+    for (let i = 0; i < outs; i++) pointers[i] = pointerOf(outputs[i]!);
+    for (let i = 0; i < inputCount; i++) if (types[i]) pointers[outs + i] = pointerOf(inputs[i]!);
+    const plan = plans.find(outputs, inputs) ?? plans.add(outputs, inputs, planOf(outputs, inputs));
+    plan(pointers);
   };
   return canFault([...maps, ...finish]) ? withoutTrace(heap, call) : call;
 }
