@@ -16,7 +16,7 @@ const usage = `sconce COMMAND
                                        calls it: FILE is .npy, .json or what torch.save wrote; SHAPE is ones, such as
                                        1x3x224x224 or 1x16:int64
   conformance --backend MODULE [QUERY ...]
-                                       runs the conformance suite on a backend
+                                       runs the conformance suite on a backend: a path, a package, or wasm
   build libtorch                       compiles the libtorch backend over the LibTorch of this machine
 
 MODEL is a path or a URL. The backend is the first of libtorch, wasm and reference that is here, unless named.`;

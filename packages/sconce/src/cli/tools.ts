@@ -1,6 +1,9 @@
 /** `sconce conformance` and `sconce build`: the way to what other packages do. */
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Output, UsageError } from './usage.ts';
+import { BACKENDS, type Output, UsageError } from './usage.ts';
 
 /** What a tool's package exports, as far as it is used here. */
 interface Tools {
@@ -14,16 +17,26 @@ interface Tools {
   };
 }
 
-/** A package that `sconce` does not depend on, since most users never need it. */
+/** A package that `sconce` does not depend on, since most users never need it: as the folder here, or `sconce`, finds it. */
 async function tool<Name extends keyof Tools>(name: Name): Promise<Tools[Name]> {
-  try {
-    return (await import(name)) as Tools[Name];
-  } catch (error) {
-    if ((error as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    const owner = name.split('/').slice(0, 2).join('/');
-    throw new UsageError(`the package ${owner} is not installed: npm install --save-dev ${owner}`);
+  for (const from of [pathToFileURL(join(process.cwd(), 'package.json')), import.meta.url]) {
+    let file: string;
+    try {
+      file = createRequire(from).resolve(name);
+    } catch {
+      continue;
+    }
+    return (await import(pathToFileURL(file).href)) as Tools[Name];
   }
+  const owner = name.split('/').slice(0, 2).join('/');
+  throw new UsageError(`the package ${owner} is not installed: npm install --save-dev ${owner}`);
 }
+
+/** Sconce's own backends go by their names. */
+const ownBackend = (name: string): string =>
+  (BACKENDS as readonly string[]).includes(name)
+    ? createRequire(import.meta.url).resolve(`@sconce/backend-${name}`)
+    : name;
 
 /** `--backend MODULE`, then what `sconce-conformance` takes. */
 export async function conformance(args: readonly string[]): Promise<number> {
@@ -31,7 +44,7 @@ export async function conformance(args: readonly string[]): Promise<number> {
   const module = args[at + 1];
   if (at < 0 || module === undefined) throw new UsageError('which backend? --backend MODULE');
   const rest = args.filter((_, i) => i !== at && i !== at + 1);
-  return (await tool('@sconce/conformance/command')).main([module, ...rest]);
+  return (await tool('@sconce/conformance/command')).main([ownBackend(module), ...rest]);
 }
 
 export async function build(args: readonly string[], { print, say }: Output): Promise<number> {
