@@ -78,7 +78,10 @@ describe('unpickle', () => {
 
   test('does not let a small pickle unfold to a large value', () => {
     const text = 'x'.repeat(5000);
-    const head = pickle(tuple(new PickleGlobal('_codecs', 'encode'), text, 'latin1')).subarray(0, -1);
+    const head = pickle(tuple<unknown>(new PickleGlobal('_codecs', 'encode'), text, 'latin1')).subarray(
+      0,
+      -1,
+    );
     const again = [0x68, 0, 0x68, 1, 0x68, 2, 0x86, 0x52];
     const bytes = new Uint8Array([...head, ...Array.from({ length: 1000 }, () => again).flat(), 0x2e]);
     expect(() => unpickle(bytes)).toThrow('unfolds to far more than its own size');
