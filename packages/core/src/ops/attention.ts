@@ -140,16 +140,18 @@ function maskFor(mask: Tensor, type: number | null, scores: Tensor): Tensor {
 
 function multiHead(a: Heads): { output: Tensor; weights: Tensor } {
   const { query, key, value, embed_dim, num_head } = a;
-  if (query.shape.length !== 3) throw new TorchError(`expected 3-D \`query\`, got ${query.shape.length}-D tensor`);
+  if (query.shape.length !== 3)
+    throw new TorchError(`expected 3-D \`query\`, got ${query.shape.length}-D tensor`);
   if (query.shape[2] !== embed_dim)
     throw new TorchError(`passed-in embed_dim ${embed_dim} didn't match last dim of query ${query.shape[2]}`);
   if (key.shape.length !== 3) throw new TorchError(`expected 3-D \`key\`, got ${key.shape.length}-D tensor`);
-  if (value.shape.length !== 3) throw new TorchError(`expected 3-D \`value\`, got ${value.shape.length}-D tensor`);
-  if (embed_dim % num_head !== 0)
-    throw new TorchError(`\`embed_dim\` must divide evenly by \`num_heads\``);
+  if (value.shape.length !== 3)
+    throw new TorchError(`expected 3-D \`value\`, got ${value.shape.length}-D tensor`);
+  if (embed_dim % num_head !== 0) throw new TorchError(`\`embed_dim\` must divide evenly by \`num_heads\``);
   const depth = embed_dim / num_head;
   let parts: Tensor[];
-  if (query === key && key === value) parts = linear(query, a.qkv_weight, a.qkv_bias).chunk(3, -1) as unknown as Tensor[];
+  if (query === key && key === value)
+    parts = linear(query, a.qkv_weight, a.qkv_bias).chunk(3, -1) as unknown as Tensor[];
   else {
     const weights = a.qkv_weight.chunk(3, 0) as unknown as Tensor[];
     const biases = a.qkv_bias.chunk(3, 0) as unknown as Tensor[];
@@ -211,7 +213,8 @@ export const attentions = [
     {
       define: (a) => {
         const { src, embed_dim, norm_first, eps } = a;
-        if (!isFloat(src.dtype)) throw new TorchError('transformer_encoder_layer: expected a floating point tensor');
+        if (!isFloat(src.dtype))
+          throw new TorchError('transformer_encoder_layer: expected a floating point tensor');
         if (numelOf(src.shape) === 0) return src.clone();
         const first = (x: Tensor): Tensor => layerNorm(x, [embed_dim], a.norm_weight_1, a.norm_bias_1, eps);
         const second = (x: Tensor): Tensor => layerNorm(x, [embed_dim], a.norm_weight_2, a.norm_bias_2, eps);

@@ -32,7 +32,9 @@ const sizeIn = ({ tensor, labels }: Labelled, label: string): number => {
 /** Two operands as one: dims that nobody needs any more are summed, by a batched matrix product. */
 function pair(a: Labelled, b: Labelled, needed: ReadonlySet<string>): Labelled {
   const drop = (x: Labelled, other: Labelled): Labelled => {
-    const gone = x.labels.filter((l) => !needed.has(l) && (!other.labels.includes(l) || sizeIn(other, l) === 1 && sizeIn(x, l) !== 1));
+    const gone = x.labels.filter(
+      (l) => !needed.has(l) && (!other.labels.includes(l) || (sizeIn(other, l) === 1 && sizeIn(x, l) !== 1)),
+    );
     if (gone.length === 0) return x;
     return {
       tensor: x.tensor.sum(gone.map((l) => x.labels.indexOf(l))),
@@ -53,11 +55,24 @@ function pair(a: Labelled, b: Labelled, needed: ReadonlySet<string>): Labelled {
   const size = (l: string): number => (sizeIn(left, l) === 1 ? sizeIn(right, l) : sizeIn(left, l));
   const sizeOf = (list: readonly string[]): number => numelOf(list.map(size));
   if (summed.length === 0 || broadcasts) {
-    const product = aligned(left, [...labels, ...summed]).mul(aligned(right, [...labels, ...summed])) as Tensor;
-    return { tensor: summed.length === 0 ? product : product.sum(summed.map((_, i) => i + labels.length)), labels };
+    const product = aligned(left, [...labels, ...summed]).mul(
+      aligned(right, [...labels, ...summed]),
+    ) as Tensor;
+    return {
+      tensor: summed.length === 0 ? product : product.sum(summed.map((_, i) => i + labels.length)),
+      labels,
+    };
   }
-  const x = aligned(left, [...batch, ...rows, ...summed]).reshape([sizeOf(batch), sizeOf(rows), sizeOf(summed)]);
-  const y = aligned(right, [...batch, ...summed, ...columns]).reshape([sizeOf(batch), sizeOf(summed), sizeOf(columns)]);
+  const x = aligned(left, [...batch, ...rows, ...summed]).reshape([
+    sizeOf(batch),
+    sizeOf(rows),
+    sizeOf(summed),
+  ]);
+  const y = aligned(right, [...batch, ...summed, ...columns]).reshape([
+    sizeOf(batch),
+    sizeOf(summed),
+    sizeOf(columns),
+  ]);
   return { tensor: x.bmm(y).reshape(labels.map(size)), labels };
 }
 
@@ -207,7 +222,9 @@ function cross(name: string, a: Tensor, b: Tensor, dim: number): Tensor {
   const shape = broadcastShapes(a.shape, b.shape);
   const [x, y] = [a.expand(shape), b.expand(shape)] as Tensor[];
   const turn = (t: Tensor, by: number): Tensor => t.roll([by], [d]);
-  return turn(x, -1).mul(turn(y, 1)).sub(turn(x, 1).mul(turn(y, -1)));
+  return turn(x, -1)
+    .mul(turn(y, 1))
+    .sub(turn(x, 1).mul(turn(y, -1)));
 }
 
 function crossDim(a: Tensor, dim: number | null): number {
@@ -221,7 +238,10 @@ function diff(self: Tensor, n: number, dim: number, prepend: Tensor | null, appe
   if (self.shape.length === 0) throw new TorchError('diff expects input to be at least one-dimensional');
   if (n < 0) throw new TorchError(`order must be non-negative but got ${n}`);
   const d = wrapDim(dim, self.shape.length);
-  let x = catOf([prepend, self, append].filter((t): t is Tensor => t !== null), d);
+  let x = catOf(
+    [prepend, self, append].filter((t): t is Tensor => t !== null),
+    d,
+  );
   const times = Math.min(n, x.shape[d]);
   for (let k = 0; k < times; k++) {
     const size = x.shape[d];
@@ -249,9 +269,7 @@ function matrixNorm(
 ): Tensor {
   const x = converted(self, dtype, 'linalg.matrix_norm');
   if (x.shape.length < 2)
-    throw new TorchError(
-      `linalg.matrix_norm: The input tensor A must have at least 2 dimensions.`,
-    );
+    throw new TorchError(`linalg.matrix_norm: The input tensor A must have at least 2 dimensions.`);
   if (dim.length !== 2)
     throw new TorchError(`linalg.matrix_norm: dim must be a 2-tuple. Got ${dim.join(' ')}`);
   const [rows, columns] = dim.map((d) => wrapDim(d, x.shape.length));
@@ -260,11 +278,15 @@ function matrixNorm(
   if (typeof ord === 'string') {
     if (ord === 'fro') return x.linalg_vector_norm(2, [rows, columns], keepdim);
     if (ord !== 'nuc') throw new TorchError(`linalg.matrix_norm: Order ${ord} not supported.`);
-    throw new NotSupportedError('linalg.matrix_norm: the nuclear norm needs singular values, which are not implemented');
+    throw new NotSupportedError(
+      'linalg.matrix_norm: the nuclear norm needs singular values, which are not implemented',
+    );
   }
   const p = Number(scalarValue(ord));
   if (Math.abs(p) === 2)
-    throw new NotSupportedError(`linalg.matrix_norm: order ${p} needs singular values, which are not implemented`);
+    throw new NotSupportedError(
+      `linalg.matrix_norm: order ${p} needs singular values, which are not implemented`,
+    );
   if (Math.abs(p) !== 1 && Math.abs(p) !== Infinity)
     throw new TorchError(`linalg.matrix_norm: Order ${p} not supported.`);
   const [first, second] = Math.abs(p) === 1 ? [rows, columns] : [columns, rows];
@@ -273,7 +295,13 @@ function matrixNorm(
   return p > 0 ? sums.amax([at], keepdim) : sums.amin([at], keepdim);
 }
 
-function norm(self: Tensor, ord: Scalar | null, dim: Shape | null, keepdim: boolean, dtype: DType | null): Tensor {
+function norm(
+  self: Tensor,
+  ord: Scalar | null,
+  dim: Shape | null,
+  keepdim: boolean,
+  dtype: DType | null,
+): Tensor {
   if (ord === null) return converted(self, dtype, 'linalg.norm').linalg_vector_norm(2, dim, keepdim);
   const dims = dim ?? range(self.shape.length);
   if (dim === null && dims.length > 2)
@@ -295,7 +323,10 @@ function matrixPower(self: Tensor, n: number): Tensor {
     throw new TorchError(
       `linalg.matrix_power: A must be batches of square matrices, but they are ${rows} by ${columns} matrices`,
     );
-  if (n < 0) throw new NotSupportedError('linalg.matrix_power: a negative power needs the inverse, which is not implemented');
+  if (n < 0)
+    throw new NotSupportedError(
+      'linalg.matrix_power: a negative power needs the inverse, which is not implemented',
+    );
   if (n === 0) return self.clone().copy_(self.new_ones([rows]).diag());
   let power: Tensor | null = null;
   let square = self;
@@ -309,7 +340,7 @@ function matrixPower(self: Tensor, n: number): Tensor {
 /** The products in the order that costs least: the textbook's dynamic programme. */
 function multiDot(tensors: readonly Tensor[]): Tensor {
   const n = tensors.length;
-  if (n < 2) throw new TorchError('multi_dot(): expected at least 2 tensors but got ' + n);
+  if (n < 2) throw new TorchError(`multi_dot(): expected at least 2 tensors but got ${n}`);
   const first = tensors[0].shape.length === 1;
   const last = tensors[n - 1].shape.length === 1;
   const list = tensors.map((t, i) =>
@@ -397,7 +428,8 @@ function correlations(self: Tensor): Tensor {
 }
 
 function combinations(self: Tensor, r: number, repeats: boolean): Tensor {
-  if (self.shape.length !== 1) throw new TorchError(`Expect a 1D vector, but got shape [${self.shape.join(', ')}]`);
+  if (self.shape.length !== 1)
+    throw new TorchError(`Expect a 1D vector, but got shape [${self.shape.join(', ')}]`);
   if (r < 0) throw new TorchError(`Expect a non-negative number, but got ${r}`);
   if (r === 0) return self.new_empty([0]);
   const n = self.shape[0];
@@ -421,7 +453,16 @@ function vander(x: Tensor, n: number): Tensor {
   if (n === 0) return x.new_empty([...x.shape, 0]);
   const ones = x.new_ones([...x.shape, 1]);
   if (n === 1) return ones;
-  return catOf([ones, x.unsqueeze(-1).expand([...x.shape, n - 1]).cumprod(-1)], -1);
+  return catOf(
+    [
+      ones,
+      x
+        .unsqueeze(-1)
+        .expand([...x.shape, n - 1])
+        .cumprod(-1),
+    ],
+    -1,
+  );
 }
 
 /** The norm of every slice along `dim`, as PyTorch's weight normalisation takes it. */
@@ -439,15 +480,20 @@ export const linearAlgebra = [
   op('tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor', {
     define: ({ self, other, dims_self, dims_other }) => tensordot(self, other, dims_self, dims_other),
   }),
-  op('_trilinear(Tensor i1, Tensor i2, Tensor i3, int[] expand1, int[] expand2, int[] expand3, int[] sumdim, int unroll_dim=1) -> Tensor', {
-    define: ({ i1, i2, i3, expand1, expand2, expand3, sumdim }) => {
-      const rank = i1.shape.length + expand1.length;
-      const widen = (t: Tensor, dims: Shape): Tensor =>
-        [...dims].sort((a, b) => a - b).reduce((x: Tensor, d) => x.unsqueeze(d), t);
-      const product = widen(i1, expand1).mul(widen(i2, expand2)).mul(widen(i3, expand3)) as Tensor;
-      return sumdim.length === 0 ? product : product.sum(wrapDims(sumdim, rank), false, { dtype: product.dtype });
+  op(
+    '_trilinear(Tensor i1, Tensor i2, Tensor i3, int[] expand1, int[] expand2, int[] expand3, int[] sumdim, int unroll_dim=1) -> Tensor',
+    {
+      define: ({ i1, i2, i3, expand1, expand2, expand3, sumdim }) => {
+        const rank = i1.shape.length + expand1.length;
+        const widen = (t: Tensor, dims: Shape): Tensor =>
+          [...dims].sort((a, b) => a - b).reduce((x: Tensor, d) => x.unsqueeze(d), t);
+        const product = widen(i1, expand1).mul(widen(i2, expand2)).mul(widen(i3, expand3)) as Tensor;
+        return sumdim.length === 0
+          ? product
+          : product.sum(wrapDims(sumdim, rank), false, { dtype: product.dtype });
+      },
     },
-  }),
+  ),
   op('bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor', {
     define: ({ input1, input2, weight, bias }) => {
       if (input1.shape.length !== input2.shape.length)
@@ -476,28 +522,42 @@ export const linearAlgebra = [
   op('linalg_vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor', {
     define: ({ x, y, dim }) => x.mul(y).sum([dim]),
   }),
-  op('linalg_matmul(Tensor self, Tensor other) -> Tensor', { define: ({ self, other }) => self.matmul(other) }),
+  op('linalg_matmul(Tensor self, Tensor other) -> Tensor', {
+    define: ({ self, other }) => self.matmul(other),
+  }),
   op('linalg_matrix_power(Tensor self, int n) -> Tensor', { define: ({ self, n }) => matrixPower(self, n) }),
   op('matrix_power(Tensor self, int n) -> Tensor', { define: ({ self, n }) => matrixPower(self, n) }),
   op('linalg_multi_dot(Tensor[] tensors) -> Tensor', { define: ({ tensors }) => multiDot(tensors) }),
-  op('linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor', {
-    define: ({ self, ord, dim, keepdim, dtype }) => matrixNorm(self, ord, dim, keepdim, dtype),
-  }),
-  op('linalg_matrix_norm.str_ord(Tensor self, str ord="fro", int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor', {
-    define: ({ self, ord, dim, keepdim, dtype }) => matrixNorm(self, ord, dim, keepdim, dtype),
-  }),
-  op('linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor', {
-    define: ({ self, ord, dim, keepdim, dtype }) => norm(self, ord, dim, keepdim, dtype),
-  }),
-  op('linalg_norm.ord_str(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor', {
-    define: ({ self, ord, dim, keepdim, dtype }) => {
-      if (dim === null && self.shape.length !== 2)
-        throw new TorchError(
-          `linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got ${self.shape.length}D.`,
-        );
-      return matrixNorm(self, ord, dim ?? [0, 1], keepdim, dtype);
+  op(
+    'linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor',
+    {
+      define: ({ self, ord, dim, keepdim, dtype }) => matrixNorm(self, ord, dim, keepdim, dtype),
     },
-  }),
+  ),
+  op(
+    'linalg_matrix_norm.str_ord(Tensor self, str ord="fro", int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor',
+    {
+      define: ({ self, ord, dim, keepdim, dtype }) => matrixNorm(self, ord, dim, keepdim, dtype),
+    },
+  ),
+  op(
+    'linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor',
+    {
+      define: ({ self, ord, dim, keepdim, dtype }) => norm(self, ord, dim, keepdim, dtype),
+    },
+  ),
+  op(
+    'linalg_norm.ord_str(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor',
+    {
+      define: ({ self, ord, dim, keepdim, dtype }) => {
+        if (dim === null && self.shape.length !== 2)
+          throw new TorchError(
+            `linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got ${self.shape.length}D.`,
+          );
+        return matrixNorm(self, ord, dim ?? [0, 1], keepdim, dtype);
+      },
+    },
+  ),
   op('frobenius_norm.dim(Tensor self, int[1] dim, bool keepdim=False) -> Tensor', {
     define: ({ self, dim, keepdim }) => self.linalg_vector_norm(2, dim.length === 0 ? null : dim, keepdim),
   }),
@@ -574,4 +634,3 @@ export const linearAlgebra = [
     },
   }),
 ].flat();
-

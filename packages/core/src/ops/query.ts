@@ -1,9 +1,10 @@
 /** Questions about a tensor: its sizes and layout, and single values that leave the device. */
 import { op } from '../dispatch/operator.ts';
 import { IndexError, TorchError } from '../errors.ts';
+import type { TypedArray } from '../tensor/dtype.ts';
 import { type DType, isFloat } from '../tensor/dtype.ts';
-import { canReadNow, type HostNumber, readRaw, readRawNow } from '../tensor/host.ts';
 import { decode16 } from '../tensor/float16.ts';
+import { canReadNow, type HostNumber, hostNumber, readRaw, readRawNow } from '../tensor/host.ts';
 import {
   isChannelsLast,
   isContiguous,
@@ -13,13 +14,10 @@ import {
   wrapDim,
 } from '../tensor/layout.ts';
 import { PyFloat, type Scalar } from '../tensor/promotion.ts';
-import { hostNumber } from '../tensor/host.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { TypedArray } from '../tensor/dtype.ts';
 
 function sizeAt(list: readonly number[], dim: number): number {
-  if (list.length === 0)
-    throw new IndexError(`Dimension specified as ${dim} but tensor has no dimensions`);
+  if (list.length === 0) throw new IndexError(`Dimension specified as ${dim} but tensor has no dimensions`);
   return list[wrapDim(dim, list.length)];
 }
 
@@ -31,7 +29,7 @@ function asScalar(data: TypedArray, dtype: DType): Scalar {
 }
 
 /** The one element: at once where the host can read the memory, else a promise. */
-function valueOf<T>(t: Tensor, then: (value: Scalar) => T): T | Promise<T> {
+function elementOf<T>(t: Tensor, then: (value: Scalar) => T): T | Promise<T> {
   if (numelOf(t.shape) !== 1)
     throw new TorchError(`a Tensor with ${numelOf(t.shape)} elements cannot be converted to Scalar`);
   return canReadNow(t)
@@ -39,7 +37,7 @@ function valueOf<T>(t: Tensor, then: (value: Scalar) => T): T | Promise<T> {
     : readRaw(t).then((data) => then(asScalar(data, t.dtype)));
 }
 
-const isTrue = (t: Tensor): boolean | Promise<boolean> => valueOf(t, (v) => Number(v.valueOf()) !== 0);
+const isTrue = (t: Tensor): boolean | Promise<boolean> => elementOf(t, (v) => Number(v.elementOf()) !== 0);
 
 function isInFormat(self: Tensor, format: string): boolean {
   const { shape, strides } = self;
@@ -110,10 +108,10 @@ export const queries = [
       sameShape(self.shape, tensor.shape) &&
       sameShape(self.strides, tensor.strides),
   }),
-  op('item(Tensor self) -> Scalar', { grad: 'none', define: ({ self }) => valueOf(self, (v) => v) }),
+  op('item(Tensor self) -> Scalar', { grad: 'none', define: ({ self }) => elementOf(self, (v) => v) }),
   op('_local_scalar_dense(Tensor self) -> Scalar', {
     grad: 'none',
-    define: ({ self }) => valueOf(self, (v) => v),
+    define: ({ self }) => elementOf(self, (v) => v),
   }),
   op('is_nonzero(Tensor self) -> bool', {
     grad: 'none',
@@ -128,7 +126,9 @@ export const queries = [
     grad: 'none',
     define: ({ self, other }) => {
       if (self.dtype !== other.dtype)
-        throw new TorchError(`Expected object of data type ${self.dtype} but got data type ${other.dtype} for argument 'other' in call to equal`);
+        throw new TorchError(
+          `Expected object of data type ${self.dtype} but got data type ${other.dtype} for argument 'other' in call to equal`,
+        );
       return sameShape(self.shape, other.shape) && isTrue(self.eq(other).all());
     },
   }),

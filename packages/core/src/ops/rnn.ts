@@ -3,15 +3,16 @@ import { callOperator } from '../dispatch/call.ts';
 import { findOperator, named, op } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
 import { fromTypedArray } from '../tensor/create.ts';
+import type { TypedArray } from '../tensor/dtype.ts';
 import { canReadNow, readRaw, readRawNow } from '../tensor/host.ts';
 import type { Scalar } from '../tensor/promotion.ts';
-import type { TypedArray } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { catOf } from './join.ts';
 
 const linear = (x: Tensor, weight: Tensor, bias: Tensor | null): Tensor =>
   callOperator(findOperator('aten::linear')!, [x, weight, bias]) as Tensor;
-const stack = (list: readonly Tensor[]): Tensor => callOperator(findOperator('aten::stack')!, [list, 0]) as Tensor;
+const stack = (list: readonly Tensor[]): Tensor =>
+  callOperator(findOperator('aten::stack')!, [list, 0]) as Tensor;
 
 /** One layer in one direction. */
 interface Weights {
@@ -48,10 +49,17 @@ const simple =
   (activation: 'tanh' | 'relu'): Cell =>
   (gates, [h], { hh, biasHh }) => [gates.add(linear(h, hh, biasHh))[activation]()];
 
-const rowsOf = (state: State, from: number, count: number): State => state.map((t) => t.narrow(0, from, count));
+const rowsOf = (state: State, from: number, count: number): State =>
+  state.map((t) => t.narrow(0, from, count));
 
 /** A padded sequence: [time, batch, features]. */
-function overTime(cell: Cell, gates: Tensor, state: State, w: Weights, backwards: boolean): { output: Tensor; state: State } {
+function overTime(
+  cell: Cell,
+  gates: Tensor,
+  state: State,
+  w: Weights,
+  backwards: boolean,
+): { output: Tensor; state: State } {
   const steps = gates.unbind(0) as unknown as Tensor[];
   const outputs = new Array<Tensor>(steps.length);
   let now = state;
@@ -100,7 +108,14 @@ function overPacked(
   }
   ended.push(now);
   ended.reverse();
-  const last = state.map((_, i) => (ended.length === 1 ? ended[0][i] : catOf(ended.map((s) => s[i]), 0)));
+  const last = state.map((_, i) =>
+    ended.length === 1
+      ? ended[0][i]
+      : catOf(
+          ended.map((s) => s[i]),
+          0,
+        ),
+  );
   return { output: catOf(outputs, 0), state: last };
 }
 
@@ -152,7 +167,9 @@ function network(
       const gates = linear(x, w.ih, w.biasIh);
       const start = starts.map((s) => s[k]);
       const run =
-        sizes === null ? overTime(cell, gates, start, w, d === 1) : overPacked(cell, gates, sizes, start, w, d === 1);
+        sizes === null
+          ? overTime(cell, gates, start, w, d === 1)
+          : overPacked(cell, gates, sizes, start, w, d === 1);
       outputs.push(run.output);
       ends.push(run.state);
     }
@@ -163,7 +180,12 @@ function network(
   return [x, ...states.map((_, i) => stack(ends.map((s) => s[i])))];
 }
 
-function padded(cell: Cell, input: Tensor, states: readonly Tensor[], a: Layers & { batch_first: boolean }): Tensor[] {
+function padded(
+  cell: Cell,
+  input: Tensor,
+  states: readonly Tensor[],
+  a: Layers & { batch_first: boolean },
+): Tensor[] {
   const x = (a.batch_first ? input.transpose(0, 1) : input) as Tensor;
   const [output, ...last] = network(cell, x, states, a, null);
   return [a.batch_first ? output.transpose(0, 1) : output, ...last];
@@ -187,7 +209,10 @@ function pack(input: Tensor, lengths: readonly number[], batchFirst: boolean): T
       `Expected \`len(lengths)\` to be equal to batch_size, but got ${lengths.length} (batch_size=${batch})`,
     );
   lengths.forEach((n, i) => {
-    if (n <= 0) throw new TorchError('Length of all samples has to be greater than 0, but found an element in \'lengths\' that is <= 0');
+    if (n <= 0)
+      throw new TorchError(
+        "Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0",
+      );
     if (i > 0 && n > lengths[i - 1])
       throw new TorchError(
         '`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass `enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement if you do not need ONNX exportability.',
@@ -215,7 +240,9 @@ function unpack(
   const lengths = Array.from({ length: batch }, (_, b) => sizes.filter((n) => n > b).length);
   const rows = sizes.flatMap((n, t) => Array.from({ length: n }, (_, b) => t * batch + b));
   const rest = data.shape.slice(1);
-  const flat = data.new_full([steps * batch, ...rest], padding).index_copy(0, indexOf(rows, data), data) as Tensor;
+  const flat = data
+    .new_full([steps * batch, ...rest], padding)
+    .index_copy(0, indexOf(rows, data), data) as Tensor;
   const out = flat.view([steps, batch, ...rest]) as Tensor;
   return [batchFirst ? out.transpose(0, 1) : out, indexOf(lengths, data)];
 }
@@ -272,13 +299,19 @@ export const recurrent = [
     },
   }),
   ...families.flatMap(([name, cell]) => [
-    ...op(named(`${name}.input`, `(Tensor input, Tensor hx, ${layers}, bool batch_first) -> (Tensor, Tensor)`), {
-      define: ({ input, hx, ...a }) => padded(cell, input, [hx], a),
-    }),
-    ...op(named(`${name}.data`, `(Tensor data, Tensor batch_sizes, Tensor hx, ${layers}) -> (Tensor, Tensor)`), {
-      define: ({ data, batch_sizes, hx, ...a }) =>
-        withNumbers(batch_sizes, (sizes) => network(cell, data, [hx], a, sizes)),
-    }),
+    ...op(
+      named(`${name}.input`, `(Tensor input, Tensor hx, ${layers}, bool batch_first) -> (Tensor, Tensor)`),
+      {
+        define: ({ input, hx, ...a }) => padded(cell, input, [hx], a),
+      },
+    ),
+    ...op(
+      named(`${name}.data`, `(Tensor data, Tensor batch_sizes, Tensor hx, ${layers}) -> (Tensor, Tensor)`),
+      {
+        define: ({ data, batch_sizes, hx, ...a }) =>
+          withNumbers(batch_sizes, (sizes) => network(cell, data, [hx], a, sizes)),
+      },
+    ),
     ...op(named(`${name}_cell`, `(Tensor input, Tensor hx, ${cellParams}) -> Tensor`), {
       define: ({ hx, ...a }) => step(cell, [hx], a)[0],
     }),

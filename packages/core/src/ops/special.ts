@@ -6,7 +6,7 @@ import { TorchError } from '../errors.ts';
 import { X } from '../expr/build.ts';
 import { Elementwise } from '../kernel/elementwise.ts';
 import { isFloat, isIntegral } from '../tensor/dtype.ts';
-import { scalarValue } from '../tensor/promotion.ts';
+import { get_default_dtype, scalarValue } from '../tensor/promotion.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 const zero = (x: X): X => X.const(0, x.dtype);
@@ -16,7 +16,13 @@ const one = (x: X): X => X.const(1, x.dtype);
 const xlogy = (x: X, y: X): X => y.isnan().where(y, x.eq(0).where(zero(x), x.mul(y.log())));
 const xlog1py = (x: X, y: X): X => y.isnan().where(y, x.eq(0).where(zero(x), x.mul(y.log1p())));
 
-const xlogyFamily = (name: string, f: (x: X, y: X) => X, slope: (x: Tensor, y: Tensor) => Tensor, log: (y: Tensor) => Tensor, overloads: readonly [string, string, string]) => {
+const xlogyFamily = (
+  name: string,
+  f: (x: X, y: X) => X,
+  slope: (x: Tensor, y: Tensor) => Tensor,
+  log: (y: Tensor) => Tensor,
+  overloads: readonly [string, string, string],
+) => {
   const gradSelf = (grad: Tensor, self: Tensor, other: Tensor): Tensor =>
     grad.mul(log(other)).masked_fill(self.eq(0).logical_and(other.le(name === 'xlogy' ? 0 : -1)), 0);
   const [tensor, otherScalar, selfScalar] = overloads;
@@ -65,71 +71,94 @@ function copysign(x: X, y: X): X {
 const copysignSlope = (grad: Tensor, self: Tensor, result: Tensor): Tensor =>
   grad.mul(result.div(self).masked_fill(self.eq(0), 0));
 
-/** Clenshaw's recurrence for a Chebyshev series, as Cephes has it. */
-function chebyshev(x: X, coefficients: readonly number[]): X {
-  let [b0, b1, b2] = [X.const(coefficients[0], x.dtype), zero(x), zero(x)];
+const clenshaw = new Elementwise((x, b1, b2, c) => x.mul(b1).sub(b2).add(c), { promotes: [0, 1, 2] });
+
+/** A Chebyshev series by Clenshaw's recurrence, as Cephes has it: a kernel for each term, since one for all would repeat itself endlessly. */
+function chebyshev(x: Tensor, coefficients: readonly number[]): Tensor {
+  let b0 = x.new_full(x.shape, coefficients[0]) as Tensor;
+  let [b1, b2] = [x.new_zeros(x.shape), x.new_zeros(x.shape)] as Tensor[];
   for (const c of coefficients.slice(1)) {
     [b2, b1] = [b1, b0];
-    b0 = x.mul(b1).sub(b2).add(c);
+    [b0] = clenshaw.call('bessel', [x, b1, b2], [c]);
   }
   return b0.sub(b2).mul(0.5);
 }
 
 // Coefficients of the modified Bessel functions exp(-x) I0(x) and exp(-x) I1(x) / x on [0, 8], and of sqrt(x) times them beyond (Cephes, S. Moshier).
 const i0Near = [
-  -4.41534164647933937950e-18, 3.33079451882223809783e-17, -2.43127984654795469359e-16, 1.71539128555513303061e-15,
-  -1.16853328779934516808e-14, 7.67618549860493561688e-14, -4.85644678311192946090e-13, 2.95505266312963983461e-12,
-  -1.72682629144155570723e-11, 9.67580903537323691224e-11, -5.18979560163526290666e-10, 2.65982372468238665035e-9,
-  -1.30002500998624804212e-8, 6.04699502254191894932e-8, -2.67079385394061173391e-7, 1.11738753912010371815e-6,
-  -4.41673835845875056359e-6, 1.64484480707288970893e-5, -5.75419501008210370398e-5, 1.88502885095841655729e-4,
-  -5.76375574538582365885e-4, 1.63947561694133579842e-3, -4.32430999505057594430e-3, 1.05464603945949983183e-2,
-  -2.37374148058994688156e-2, 4.93052842396707084878e-2, -9.49010970480476444210e-2, 1.71620901522208775349e-1,
-  -3.04682672343198398683e-1, 6.76795274409476084995e-1,
+  -4.4153416464793395e-18, 3.3307945188222384e-17, -2.431279846547955e-16, 1.715391285555133e-15,
+  -1.1685332877993451e-14, 7.676185498604936e-14, -4.856446783111929e-13, 2.95505266312964e-12,
+  -1.726826291441556e-11, 9.675809035373237e-11, -5.189795601635263e-10, 2.6598237246823866e-09,
+  -1.300025009986248e-08, 6.046995022541919e-08, -2.670793853940612e-07, 1.1173875391201037e-06,
+  -4.4167383584587505e-06, 1.6448448070728896e-05, -5.754195010082104e-05, 0.00018850288509584165,
+  -0.0005763755745385824, 0.0016394756169413357, -0.004324309995050576, 0.010546460394594998,
+  -0.02373741480589947, 0.04930528423967071, -0.09490109704804764, 0.17162090152220877,
+  -0.3046826723431984, 0.6767952744094761,
 ]; // biome-ignore format: a table
 const i0Far = [
-  -7.23318048787475395456e-18, -4.83050448594418207126e-18, 4.46562142029675999901e-17, 3.46122286769746109310e-17,
-  -2.82762398051658348494e-16, -3.42548561967721913462e-16, 1.77256013305652638360e-15, 3.81168066935262242075e-15,
-  -9.55484669882830764870e-15, -4.15056934728722208663e-14, 1.54008621752140982691e-14, 3.85277838274214270114e-13,
-  7.18012445138366623367e-13, -1.79417853150680611778e-12, -1.32158118404477131188e-11, -3.14991652796324136454e-11,
-  1.18891471078464383424e-11, 4.94060238822496958910e-10, 3.39623202570838634515e-9, 2.26666899049817806459e-8,
-  2.04891858946906374183e-7, 2.89137052083475648297e-6, 6.88975834691682398426e-5, 3.36911647825569408990e-3,
-  8.04490411014108831608e-1,
+  -7.233180487874754e-18, -4.830504485944182e-18, 4.46562142029676e-17, 3.461222867697461e-17,
+  -2.8276239805165836e-16, -3.425485619677219e-16, 1.7725601330565263e-15, 3.8116806693526224e-15,
+  -9.554846698828307e-15, -4.150569347287222e-14, 1.54008621752141e-14, 3.8527783827421426e-13,
+  7.180124451383666e-13, -1.7941785315068062e-12, -1.3215811840447713e-11, -3.1499165279632416e-11,
+  1.1889147107846439e-11, 4.94060238822497e-10, 3.3962320257083865e-09, 2.266668990498178e-08,
+  2.0489185894690638e-07, 2.8913705208347567e-06, 6.889758346916825e-05, 0.0033691164782556943,
+  0.8044904110141088,
 ]; // biome-ignore format: a table
 const i1Near = [
-  2.77791411276104639959e-18, -2.11142121435816608115e-17, 1.55363195773620046921e-16, -1.10559694773538630805e-15,
-  7.60068429473540693410e-15, -5.04218550472791168711e-14, 3.22379336594557470981e-13, -1.98397439776494371520e-12,
-  1.17361862988909016308e-11, -6.66348972350202774223e-11, 3.62559028155211703701e-10, -1.88724975172282928790e-9,
-  9.38153738649577178388e-9, -4.44505912879632808065e-8, 2.00329475355213526229e-7, -8.56872026469545474066e-7,
-  3.47025130813767847674e-6, -1.32731636560394358279e-5, 4.78156510755005422638e-5, -1.61760815825896745588e-4,
-  5.12285956168575772895e-4, -1.51357245063125314899e-3, 4.15642294431288815669e-3, -1.05640848946261981558e-2,
-  2.47264490306265168283e-2, -5.29459812080949914269e-2, 1.02643658689847095384e-1, -1.76416518357834055153e-1,
-  2.52587186443633654823e-1,
+  2.7779141127610464e-18, -2.111421214358166e-17, 1.5536319577362005e-16, -1.1055969477353862e-15,
+  7.600684294735408e-15, -5.042185504727912e-14, 3.223793365945575e-13, -1.9839743977649436e-12,
+  1.1736186298890901e-11, -6.663489723502027e-11, 3.625590281552117e-10, -1.8872497517228294e-09,
+  9.381537386495773e-09, -4.445059128796328e-08, 2.0032947535521353e-07, -8.568720264695455e-07,
+  3.4702513081376785e-06, -1.3273163656039436e-05, 4.781565107550054e-05, -0.00016176081582589674,
+  0.0005122859561685758, -0.0015135724506312532, 0.004156422944312888, -0.010564084894626197,
+  0.024726449030626516, -0.05294598120809499, 0.1026436586898471, -0.17641651835783406,
+  0.25258718644363365,
 ]; // biome-ignore format: a table
 const i1Far = [
-  7.51729631084210481353e-18, 4.41434832307170791151e-18, -4.65030536848935832153e-17, -3.20952592199342395980e-17,
-  2.96262899764595013876e-16, 3.30820231092092828324e-16, -1.88035477551078244854e-15, -3.81440307243700780478e-15,
-  1.04202769841288027642e-14, 4.27244001671195135429e-14, -2.10154184277266431302e-14, -4.08355111109219731823e-13,
-  -7.19855177624590851209e-13, 2.03562854414708950722e-12, 1.41258074366137813316e-11, 3.25260358301548823856e-11,
-  -1.89749581235054123450e-11, -5.58974346219658380687e-10, -3.83538038596423702205e-9, -2.63146884688951950684e-8,
-  -2.51223623787020892529e-7, -3.88256480887769039346e-6, -1.10588938762623716291e-4, -9.76109749136146840777e-3,
-  7.78576235018280120474e-1,
+  7.517296310842105e-18, 4.414348323071708e-18, -4.6503053684893586e-17, -3.209525921993424e-17,
+  2.96262899764595e-16, 3.3082023109209285e-16, -1.8803547755107825e-15, -3.8144030724370075e-15,
+  1.0420276984128802e-14, 4.272440016711951e-14, -2.1015418427726643e-14, -4.0835511110921974e-13,
+  -7.198551776245908e-13, 2.0356285441470896e-12, 1.4125807436613782e-11, 3.2526035830154884e-11,
+  -1.8974958123505413e-11, -5.589743462196584e-10, -3.835380385964237e-09, -2.6314688468895196e-08,
+  -2.512236237870209e-07, -3.882564808877691e-06, -0.00011058893876262371, -0.009761097491361469,
+  0.7785762350182801,
 ]; // biome-ignore format: a table
 
-const besselScaled = (x: X, near: readonly number[], far: readonly number[]): X => {
-  const a = x.abs();
-  return a.le(8).where(chebyshev(a.mul(0.5).sub(2), near), chebyshev(X.const(32, x.dtype).div(a).sub(2), far).div(a.sqrt()));
+const floating = (t: Tensor): Tensor => (isFloat(t.dtype) ? t : t.to(get_default_dtype()));
+/** In float32 at least. */
+const widened = (t: Tensor): Tensor =>
+  t.dtype === 'float16' || t.dtype === 'bfloat16' ? t.to('float32') : t;
+
+/** Even in x: the series below 8, and the asymptotic one from there on. */
+function bessel(x: Tensor, near: (a: Tensor) => Tensor, far: readonly number[]): Tensor {
+  const a = x.abs() as Tensor;
+  const inside = near(a.clamp_max(8));
+  const beyond = chebyshev(a.clamp_min(8).reciprocal().mul(32).sub(2), far).div(a.clamp_min(8).sqrt());
+  return inside.where(a.le(8), beyond).where(x.isnan().logical_not(), x);
+}
+const i0e = (x: Tensor): Tensor => bessel(x, (a) => chebyshev(a.mul(0.5).sub(2), i0Near), i0Far);
+/** The series is for exp(-x) I1(x) / x. */
+const i1e = (x: Tensor): Tensor => {
+  const y = bessel(x, (a) => chebyshev(a.mul(0.5).sub(2), i1Near).mul(a), i1Far);
+  return y.where(x.ge(0).logical_or(x.isnan()), y.neg());
 };
-const i0e = (x: X): X => besselScaled(x, i0Near, i0Far);
-const i0 = (x: X): X => i0e(x).mul(x.abs().exp());
-/** Below 8 the series is for exp(-x) I1(x) / x. */
-const i1e = (x: X): X => {
-  const a = x.abs();
-  const y = a
-    .le(8)
-    .where(chebyshev(a.mul(0.5).sub(2), i1Near).mul(a), chebyshev(X.const(32, x.dtype).div(a).sub(2), i1Far).div(a.sqrt()));
-  return x.lt(0).where(y.neg(), y);
-};
-const i1 = (x: X): X => i1e(x).mul(x.abs().exp());
+const i0 = (x: Tensor): Tensor => i0e(x).mul(x.abs().exp());
+const i1 = (x: Tensor): Tensor => i1e(x).mul(x.abs().exp());
+
+const overTensor = (
+  base: string,
+  f: (x: Tensor) => Tensor,
+  slope: (grad: Tensor, self: Tensor, result: Tensor) => Tensor,
+  inplace = false,
+) =>
+  op(named(base, '(Tensor self) -> Tensor'), {
+    inplace,
+    define: ({ self }) => {
+      const x = floating(self);
+      return f(widened(x)).to(x.dtype);
+    },
+    grad: { self: ({ grad, self, result }) => slope(grad, self, result) },
+  });
 
 /** exp(x²) erfc(x): straight where that is exact enough, a continued fraction where erfc would vanish. */
 const erfcx = (x: X): X => {
@@ -143,68 +172,78 @@ const erfcx = (x: X): X => {
 };
 
 const entr = (x: X): X =>
-  x.isnan().where(x, x.gt(0).where(x.neg().mul(x.log()), x.eq(0).where(zero(x), X.const(-Infinity, x.dtype))));
+  x
+    .isnan()
+    .where(x, x.gt(0).where(x.neg().mul(x.log()), x.eq(0).where(zero(x), X.const(-Infinity, x.dtype))));
 
 const ndtr = (x: X): X => x.mul(Math.SQRT1_2).neg().erfc().mul(0.5);
 const logNdtr = (x: X): X => {
   const t = x.mul(Math.SQRT1_2);
-  return x
-    .lt(-1)
-    .where(erfcx(t.neg()).div(2).log().sub(t.mul(t)), t.erfc().div(-2).log1p());
+  return x.lt(-1).where(erfcx(t.neg()).div(2).log().sub(t.mul(t)), t.erfc().div(-2).log1p());
 };
 const ndtri = (x: X): X => x.mul(2).sub(1).erfinv().mul(Math.SQRT2);
 
-/** Hurwitz' zeta by Euler and Maclaurin, for s > 1 and q > 0: nine terms, the integral, and Bernoulli's corrections. */
-function zeta(s: X, q: X): X {
-  const power = (base: X): X => base.pow(s.neg());
-  let sum = power(q);
-  let a = q;
-  for (let k = 0; k < 9; k++) {
-    a = a.add(1);
-    sum = sum.add(power(a));
-  }
-  const b = power(a);
-  sum = sum.add(b.mul(a).div(s.sub(1))).sub(b.mul(0.5));
-  const bernoulli = [12, -720, 30240, -1209600, 47900160, -1.8924375803183791606e9, 7.47242496e10, -2.950130727918164224e12, 1.1646782814350067249e14, -4.5979787224074726105e15, 1.8152105401943546773e17, -7.1661652561756670113e18];
-  let factor = one(s);
-  let term = b;
-  let k = zero(s);
-  for (const c of bernoulli) {
-    factor = factor.mul(s.add(k));
-    term = term.div(a);
-    sum = sum.add(factor.mul(term).div(c));
-    k = k.add(1);
-    factor = factor.mul(s.add(k));
-    term = term.div(a);
-    k = k.add(1);
-  }
-  const nan = X.const(NaN, s.dtype);
-  const pole = q.le(0);
-  const integral = q.eq(q.floor());
-  // A term past float's range is 0, and 0 * inf in the corrections must not spoil the sum.
-  const value = q.eq(Infinity).or(s.eq(Infinity)).where(s.eq(Infinity).where(q.gt(1).where(zero(s), q.eq(1).where(one(s), X.const(Infinity, s.dtype))), zero(s)), sum);
-  return s
-    .eq(1)
-    .where(X.const(Infinity, s.dtype), s.lt(1).where(nan, pole.where(integral.where(X.const(Infinity, s.dtype), s.ne(s.floor()).where(nan, value)), value)));
-}
+// Factors (2k)! / B(2k) of Euler's and Maclaurin's corrections.
+const maclaurin = [
+  12, -720, 30240, -1209600, 47900160, -1892437580.3183792, 7.47242496e10, -2950130727918.164,
+  116467828143500.67, -4597978722407473.0, 1.8152105401943546e+17, -7.166165256175667e+18,
+]; // biome-ignore format: a table
 
-const polygammaRules = new Map<number, Elementwise>();
+/** Terms q^-s, (q + 1)^-s, … to the one past 9 (ten at least), and the base of the last. */
+const direct = new Elementwise((s, q) => {
+  let sum = q.pow(s.neg());
+  let last = q;
+  for (let k = 1; k <= MOST_TERMS; k++) {
+    const wanted = q.add(k - 1).le(9);
+    const base = q.add(k);
+    const term = base.pow(s.neg());
+    sum = sum.add(k <= 9 ? term : wanted.where(term, X.const(0, q.dtype)));
+    last = k <= 9 ? base : wanted.where(base, last);
+  }
+  return [sum, q.lt(9 - MOST_TERMS).where(X.const(NaN, q.dtype), last)];
+});
+
+/** Enough for a base above -50; below, the answer is NaN. */
+const MOST_TERMS = 60;
+
+/** Hurwitz' zeta by Euler and Maclaurin, for s > 1: some terms, the integral of the rest, and the corrections. */
+function zeta(order: Tensor, from: Tensor): Tensor {
+  const dtype = order.add(from).dtype as Tensor['dtype'];
+  const [s, q] = [widened(floating(order)), widened(floating(from))];
+  // The corrections want to start past 9; from a negative number that takes more terms.
+  let [sum, a] = direct.call('zeta', [s, q]) as [Tensor, Tensor];
+  const minus = s.neg() as Tensor;
+  const last = a.pow(minus) as Tensor;
+  sum = sum.add(last.mul(a).div(s.sub(1))).sub(last.mul(0.5));
+  let term = last.mul(s).div(a) as Tensor;
+  maclaurin.forEach((c, k) => {
+    // The last terms are 0 / inf where the first ones already are nothing.
+    sum = sum.add(term.div(c).nan_to_num(0));
+    term = term
+      .mul(s.add(2 * k + 1))
+      .mul(s.add(2 * k + 2))
+      .div(a.mul(a));
+  });
+  const whole = q.eq(q.floor());
+  const atPole = q.le(0).logical_and(whole);
+  const outside = s.lt(1).logical_or(q.le(0).logical_and(whole.logical_not()).logical_and(s.ne(s.floor())));
+  const out = sum
+    .masked_fill(atPole, Infinity)
+    .masked_fill(outside, NaN)
+    .masked_fill(s.eq(1), Infinity) as Tensor;
+  return out.to(isFloat(dtype) ? dtype : get_default_dtype());
+}
 
 /** Derivatives of digamma: (-1)^(n+1) n! zeta(n + 1, x). */
 function polygamma(n: number, self: Tensor): Tensor {
   if (n < 0) throw new TorchError('polygamma(n, x) does not support negative n.');
   if (n === 0) return self.digamma();
-  let rule = polygammaRules.get(n);
-  if (!rule) {
-    let factorial = 1;
-    for (let k = 2; k <= n; k++) factorial *= k;
-    const sign = n % 2 === 0 ? -1 : 1;
-    polygammaRules.set(
-      n,
-      (rule = new Elementwise((x) => zeta(X.const(n + 1, x.dtype), x).mul(sign * factorial), { promote: 'float' })),
-    );
-  }
-  return rule.call('polygamma', [self])[0];
+  let factorial = n % 2 === 0 ? -1 : 1;
+  for (let k = 2; k <= n; k++) factorial *= k;
+  const x = floating(self);
+  return zeta(widened(x).new_full([], n + 1), widened(x))
+    .mul(factorial)
+    .to(x.dtype);
 }
 
 const gcdSteps: Partial<Record<string, number>> = { int64: 92, int32: 46, int16: 24, int8: 13, uint8: 13 };
@@ -230,8 +269,7 @@ const euclid = new Elementwise((a, b) => {
 });
 
 function isclose(self: Tensor, other: Tensor, rtol: number, atol: number, equalNan: boolean): Tensor {
-  if (self.dtype !== other.dtype)
-    throw new TorchError(`${self.dtype} did not match ${other.dtype}`);
+  if (self.dtype !== other.dtype) throw new TorchError(`${self.dtype} did not match ${other.dtype}`);
   if (rtol < 0) throw new TorchError(`rtol must be greater than or equal to zero, but got ${rtol}`);
   if (atol < 0) throw new TorchError(`atol must be greater than or equal to zero, but got ${atol}`);
   let close = self.eq(other) as Tensor;
@@ -246,7 +284,12 @@ function isclose(self: Tensor, other: Tensor, rtol: number, atol: number, equalN
 /** Always in float64. */
 const doubled = (t: Tensor): Tensor => t.to('float64');
 
-const constantInX = (base: string, f: (x: X) => X, slope: (grad: Tensor, self: Tensor, result: Tensor) => Tensor, inplace = false) =>
+const smooth = (
+  base: string,
+  f: (x: X) => X,
+  slope: (grad: Tensor, self: Tensor, result: Tensor) => Tensor,
+  inplace = false,
+) =>
   pointwise(named(base, '(Tensor self) -> Tensor'), {
     promote: 'float',
     inplace,
@@ -254,7 +297,8 @@ const constantInX = (base: string, f: (x: X) => X, slope: (grad: Tensor, self: T
     grad: { self: ({ grad, self, result }) => slope(grad, self, result) },
   });
 
-const call = (name: string, ...args: unknown[]): Tensor => callOperator(findOperator(`aten::${name}`)!, args) as Tensor;
+const call = (name: string, ...args: unknown[]): Tensor =>
+  callOperator(findOperator(`aten::${name}`)!, args) as Tensor;
 
 export const specials = [
   ...xlogyFamily(
@@ -273,7 +317,13 @@ export const specials = [
   ),
   pointwise('logaddexp(Tensor self, Tensor other) -> Tensor', {
     promote: 'float',
-    math: ({ self, other }) => logAdd(self, other, (x) => x.exp(), (x) => x.log1p()),
+    math: ({ self, other }) =>
+      logAdd(
+        self,
+        other,
+        (x) => x.exp(),
+        (x) => x.log1p(),
+      ),
     grad: {
       self: ({ grad, self, other }) => grad.div(other.sub(self).exp().add(1)),
       other: ({ grad, self, other }) => grad.div(self.sub(other).exp().add(1)),
@@ -282,7 +332,12 @@ export const specials = [
   pointwise('logaddexp2(Tensor self, Tensor other) -> Tensor', {
     promote: 'float',
     math: ({ self, other }) =>
-      logAdd(self, other, (x) => x.mul(Math.LN2).exp(), (x) => x.log1p().mul(Math.LOG2E)),
+      logAdd(
+        self,
+        other,
+        (x) => x.mul(Math.LN2).exp(),
+        (x) => x.log1p().mul(Math.LOG2E),
+      ),
     grad: {
       self: ({ grad, self, other }) => grad.div(other.sub(self).exp2().add(1)),
       other: ({ grad, self, other }) => grad.div(self.sub(other).exp2().add(1)),
@@ -303,36 +358,47 @@ export const specials = [
     math: ({ self, other }) => copysign(self, other),
     grad: { self: ({ grad, self, result }) => copysignSlope(grad, self, result) },
   }),
-  constantInX('i0', i0, (grad, self) => grad.mul(self.special_i1()), true),
+  overTensor('i0', i0, (grad, self) => grad.mul(self.special_i1()), true),
   op('special_i0(Tensor self) -> Tensor', { define: ({ self }) => self.i0() }),
-  constantInX('special_i0e', i0e, (grad, self, result) => grad.mul(self.special_i1e().sub(self.sgn().mul(result)))),
-  constantInX('special_i1', i1, (grad, self, result) =>
+  overTensor('special_i0e', i0e, (grad, self, result) =>
+    grad.mul(self.special_i1e().sub(self.sgn().mul(result))),
+  ),
+  overTensor('special_i1', i1, (grad, self, result) =>
     grad.mul(self.i0().sub(result.div(self)).masked_fill(self.eq(0), 0.5)),
   ),
-  constantInX('special_i1e', i1e, (grad, self, result) =>
-    grad.mul(self.special_i0e().sub(result.mul(self.sgn().add(self.reciprocal()))).masked_fill(self.eq(0), 0.5)),
+  overTensor('special_i1e', i1e, (grad, self, result) =>
+    grad.mul(
+      self
+        .special_i0e()
+        .sub(result.mul(self.sgn().add(self.reciprocal())))
+        .masked_fill(self.eq(0), 0.5),
+    ),
   ),
-  constantInX('special_entr', entr, (grad, self) => grad.mul(self.log().neg().sub(1))),
-  constantInX('special_erfcx', erfcx, (grad, self, result) =>
-    self.mul(result).mul(2).sub(2 / Math.sqrt(Math.PI)).mul(grad),
+  smooth('special_entr', entr, (grad, self) => grad.mul(self.log().neg().sub(1))),
+  smooth('special_erfcx', erfcx, (grad, self, result) =>
+    self
+      .mul(result)
+      .mul(2)
+      .sub(2 / Math.sqrt(Math.PI))
+      .mul(grad),
   ),
   op('special_ndtr(Tensor self) -> Tensor', {
     define: ({ self }) => applyElementwise('SpecialNdtrBackward0', normalDistribution, [self]),
   }),
-  constantInX('special_log_ndtr', logNdtr, (grad, self, result) =>
-    grad.div(result.exp()).mul(self.pow(2).div(-2).exp()).div(Math.sqrt(2 * Math.PI)),
+  smooth('special_log_ndtr', logNdtr, (grad, self, result) =>
+    grad.mul(self.pow(2).div(2).add(result).neg().exp()).div(Math.sqrt(2 * Math.PI)),
   ),
-  constantInX('special_ndtri', ndtri, (grad, _self, result) =>
+  smooth('special_ndtri', ndtri, (grad, _self, result) =>
     grad.mul(result.pow(2).div(2).exp()).mul(Math.sqrt(2 * Math.PI)),
   ),
-  pointwise('special_zeta(Tensor self, Tensor other) -> Tensor', {
-    promote: 'float',
-    math: ({ self, other }) => zeta(self, other),
-    grad: { other: ({ grad, self, other }) => grad.mul(self.neg().mul(call('special_zeta', self.add(1), other))) },
+  op('special_zeta(Tensor self, Tensor other) -> Tensor', {
+    define: ({ self, other }) => zeta(self, other),
+    grad: {
+      other: ({ grad, self, other }) => grad.mul(self.neg().mul(call('special_zeta', self.add(1), other))),
+    },
   }),
-  pointwise('special_zeta.self_scalar(Scalar self, Tensor other) -> Tensor', {
-    promote: 'float',
-    math: ({ self, other }) => zeta(self, other),
+  op('special_zeta.self_scalar(Scalar self, Tensor other) -> Tensor', {
+    define: ({ self, other }) => zeta(floating(other).new_full([], self), other),
     grad: {
       other: ({ grad, self, other }) => {
         const s = Number(scalarValue(self));
@@ -340,9 +406,8 @@ export const specials = [
       },
     },
   }),
-  pointwise('special_zeta.other_scalar(Tensor self, Scalar other) -> Tensor', {
-    promote: 'float',
-    math: ({ self, other }) => zeta(self, other),
+  op('special_zeta.other_scalar(Tensor self, Scalar other) -> Tensor', {
+    define: ({ self, other }) => zeta(self, floating(self).new_full([], other)),
   }),
   op('polygamma(int n, Tensor self) -> Tensor', {
     define: ({ n, self }) => polygamma(n, self),
@@ -351,24 +416,30 @@ export const specials = [
   op('polygamma_(Tensor(a!) self, int n) -> Tensor(a!)', {
     define: ({ self, n }) => self.copy_(call('polygamma', n, self)),
   }),
-  op('special_polygamma(int n, Tensor self) -> Tensor', { define: ({ n, self }) => call('polygamma', n, self) }),
+  op('special_polygamma(int n, Tensor self) -> Tensor', {
+    define: ({ n, self }) => call('polygamma', n, self),
+  }),
   op('mvlgamma(Tensor self, int p) -> Tensor', {
     inplace: true,
     define: ({ self, p }) => {
       if (p < 1) throw new TorchError('p has to be greater than or equal to 1');
       const x = isFloat(self.dtype) ? self : (self.to('float32') as Tensor);
-      let out = x.lgamma() as Tensor;
+      let out = x.contiguous().lgamma() as Tensor;
       for (let k = 1; k < p; k++) out = out.add(x.sub(k / 2).lgamma());
       return out.add((p * (p - 1) * Math.log(Math.PI)) / 4);
     },
   }),
-  op('isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor', {
-    grad: 'none',
-    define: ({ self, other, rtol, atol, equal_nan }) => isclose(self, other, rtol, atol, equal_nan),
-  }),
+  op(
+    'isclose(Tensor self, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False) -> Tensor',
+    {
+      grad: 'none',
+      define: ({ self, other, rtol, atol, equal_nan }) => isclose(self, other, rtol, atol, equal_nan),
+    },
+  ),
   op('ldexp.Tensor(Tensor self, Tensor other) -> Tensor', {
     inplace: true,
-    define: ({ self, other }) => self.mul(call('pow.Scalar', 2, isFloat(other.dtype) ? other : other.to('float32'))),
+    define: ({ self, other }) =>
+      self.mul(call('pow.Scalar', 2, isFloat(other.dtype) ? other : other.to('float32'))),
   }),
   op('float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor', {
     define: ({ self, exponent }) => doubled(self).pow(doubled(exponent)),
@@ -411,6 +482,8 @@ const normalDistribution = new Elementwise(ndtr, { promote: 'float' });
 
 function inDouble(self: Tensor): Tensor {
   if (self.dtype !== 'float64')
-    throw new TorchError(`the base given to float_power_ has dtype ${self.dtype} but the operation's result requires dtype Double`);
+    throw new TorchError(
+      `the base given to float_power_ has dtype ${self.dtype} but the operation's result requires dtype Double`,
+    );
   return self;
 }

@@ -1,6 +1,6 @@
 /** Second names: operators that PyTorch has under two names, made from the schemas of the first. */
 import { callOperator } from '../dispatch/call.ts';
-import { findOperator, op, type Operator } from '../dispatch/operator.ts';
+import { findOperator, type Operator, op } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
 
 /** By the second name, overload included; what it stands for. `x_` beside `x` follows where both exist. */

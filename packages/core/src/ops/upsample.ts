@@ -202,7 +202,11 @@ interface Scales {
   readonly scales_w?: number | null;
 }
 
-const scaleNames = { 1: ['scales'], 2: ['scales_h', 'scales_w'], 3: ['scales_d', 'scales_h', 'scales_w'] } as const;
+const scaleNames = {
+  1: ['scales'],
+  2: ['scales_h', 'scales_w'],
+  3: ['scales_d', 'scales_h', 'scales_w'],
+} as const;
 
 const factorsOf = ({ dims }: Mode, scales: Scales): (number | null)[] =>
   scaleNames[dims].map((name) => scales[name] ?? null);
@@ -230,7 +234,14 @@ function check({ name, dims }: Mode, input: Shape, output: Shape): void {
 
 const roundingOf = (dtype: DType): ((x: number) => number) => (dtype === 'float64' ? exactly : Math.fround);
 
-const tapsOf = (mode: Mode, dtype: DType, input: Shape, output: Shape, align: boolean, scales: Scales): Taps[] =>
+const tapsOf = (
+  mode: Mode,
+  dtype: DType,
+  input: Shape,
+  output: Shape,
+  align: boolean,
+  scales: Scales,
+): Taps[] =>
   factorsOf(mode, scales).map((factor, d) =>
     mode.taps({ input: input[d + 2], output: output[d], align, factor, round: roundingOf(dtype) }),
   );
@@ -292,14 +303,20 @@ function upsampleBackward(
 function sizesOf(input: Shape, output_size: Shape | null, scale_factors: readonly number[] | null): number[] {
   const spatial = input.length - 2;
   if (output_size !== null) {
-    if (scale_factors !== null) throw new TorchError('Must specify exactly one of output_size and scale_factors');
+    if (scale_factors !== null)
+      throw new TorchError('Must specify exactly one of output_size and scale_factors');
     if (output_size.length !== spatial)
-      throw new TorchError(`It is expected output_size equals to ${spatial}, but got size ${output_size.length}`);
+      throw new TorchError(
+        `It is expected output_size equals to ${spatial}, but got size ${output_size.length}`,
+      );
     return [...output_size];
   }
-  if (scale_factors === null) throw new TorchError('Must specify exactly one of output_size and scale_factors');
+  if (scale_factors === null)
+    throw new TorchError('Must specify exactly one of output_size and scale_factors');
   if (scale_factors.length !== spatial)
-    throw new TorchError(`It is expected scale_factors equals to ${spatial}, but got size ${scale_factors.length}`);
+    throw new TorchError(
+      `It is expected scale_factors equals to ${spatial}, but got size ${scale_factors.length}`,
+    );
   return scale_factors.map((s, d) => Math.floor(input[d + 2] * s));
 }
 
@@ -328,15 +345,18 @@ function operatorsOf(mode: Mode) {
     ...factorsOf(mode, a),
   ];
   return [
-    op(`${name}.vec(Tensor input, SymInt[]? output_size, ${align}float[]? scale_factors) -> Tensor` as Vector, {
-      define: ({ input, output_size, align_corners, scale_factors }) =>
-        callOperator(findOperator(`aten::${name}`)!, [
-          input,
-          sizesOf(input.shape, output_size, scale_factors),
-          ...(aligns ? [align_corners] : []),
-          ...(scale_factors ?? new Array(dims).fill(null)),
-        ]),
-    }),
+    op(
+      `${name}.vec(Tensor input, SymInt[]? output_size, ${align}float[]? scale_factors) -> Tensor` as Vector,
+      {
+        define: ({ input, output_size, align_corners, scale_factors }) =>
+          callOperator(findOperator(`aten::${name}`)!, [
+            input,
+            sizesOf(input.shape, output_size, scale_factors),
+            ...(aligns ? [align_corners] : []),
+            ...(scale_factors ?? new Array(dims).fill(null)),
+          ]),
+      },
+    ),
     op(`${name}(Tensor self, SymInt[${dims}] output_size, ${align}${scales}) -> Tensor` as Forward, {
       define: ({ self, output_size, align_corners, ...factors }) =>
         upsample(mode, self, output_size, align_corners ?? false, factors),
