@@ -71,3 +71,10 @@ export function xavier_uniform_(tensor: Tensor, gain = 1): Tensor {
 
 /** Glorot and Bengio 2010, from N(0, std²). */
 export const xavier_normal_ = (tensor: Tensor, gain = 1): Tensor => normal_(tensor, 0, xavierStd(tensor, gain));
+
+/** The bias of linear and convolution layers: U(-1 / √fan_in, 1 / √fan_in) of the weight beside it. */
+export function uniform_fan_in_(bias: Tensor, weight: Tensor): Tensor {
+  const { fan_in } = calculate_fan(weight);
+  const bound = fan_in > 0 ? 1 / Math.sqrt(fan_in) : 0;
+  return fan_in > 0 ? uniform_(bias, -bound, bound) : bias;
+}

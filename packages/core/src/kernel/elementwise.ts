@@ -35,7 +35,10 @@ export interface ElementwiseOptions {
    * the default dtype; a dtype; or `none`: each operand in its own.
    */
   readonly promote?: 'common' | 'float' | 'none' | DType;
-  /** Operands (tensors, then scalars) that take part in promotion; all when left out. The others keep their own dtype. */
+  /**
+   * Operands (tensors, then scalars) that take part in promotion; all when left out. Other tensors keep their own
+   * dtype; a number becomes what the formula computes in, unless that would cut it off.
+   */
   readonly promotes?: readonly number[];
   /** The result's dtype; the promoted one when left out (bool for a bool formula). */
   readonly result?: DType;
@@ -110,7 +113,7 @@ export class Elementwise {
     const isNarrow = common === 'uint8' || common === 'int8' || common === 'int16';
     for (let i = 0; i < scalars.length; i++) {
       const scalar = X.scalar(i, kinds[i]);
-      operands.push(isNarrow && takes(tensors.length + i) ? scalar.cast(common).cast(compute) : scalar);
+      operands.push(isNarrow && kinds[i] === compute ? scalar.cast(common).cast(compute) : scalar);
     }
     const results = [this.formula(...operands)].flat() as X[];
     const outDTypes = results.map(

@@ -25,6 +25,7 @@ import { synonymsOfKnown } from './synonyms.ts';
 import { unary } from './unary.ts';
 import { upsamples } from './upsample.ts';
 import { views } from './view.ts';
+import { vision } from './vision.ts';
 
 for (const family of [
   arithmetic,
@@ -50,6 +51,7 @@ for (const family of [
   attentions,
   recurrent,
   specials,
+  vision,
 ])
   register(family);
 register(synonymsOfKnown());

@@ -277,7 +277,8 @@ function triangular(self: Tensor, diagonal: number, keepUpper: boolean): Tensor 
       (rule = new Elementwise(
         (x, k) => {
           const distance = X.coord(rank - 1).sub(X.coord(rank - 2));
-          const kept = keepUpper ? distance.ge(k) : distance.le(k);
+          const limit = k.cast('int64');
+          const kept = keepUpper ? distance.ge(limit) : distance.le(limit);
           return x.isBool ? kept.and(x) : kept.where(x, 0);
         },
         { promotes: [0] },

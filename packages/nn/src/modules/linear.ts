@@ -1,42 +1,36 @@
-/** Linear maps. */
-import { callable, type DType, functions, Module, Parameter, type Tensor } from '@sconce/core';
-import type { Functions } from '@sconce/core/functions';
+/** Linear and bilinear maps. */
+import { callable, type DType, Module, Parameter, type Tensor } from '@sconce/core';
 import * as init from '../init.ts';
-
-const torch = functions as unknown as Functions;
+import { keywords } from '../keywords.ts';
+import { bool } from '../print.ts';
+import { torch } from '../torch.ts';
 
 export interface LinearOptions {
-  readonly bias?: boolean;
-  readonly dtype?: DType;
+  bias: boolean;
+  dtype: DType;
 }
 
 class LinearClass extends Module {
+  readonly in_features: number;
+  readonly out_features: number;
+  /** [out_features, in_features] */
   readonly weight: Parameter;
   readonly bias: Parameter | null;
 
   /** `nn.Linear(in_features, out_features, { bias: true })`: y = x Aᵀ + b. */
-  constructor(
-    readonly in_features: number,
-    readonly out_features: number,
-    options: LinearOptions | boolean = {},
-  ) {
+  constructor(in_features: number, out_features: number, ...rest: (boolean | Partial<LinearOptions>)[]) {
     super();
-    const { bias = true, dtype } = typeof options === 'boolean' ? { bias: options } : options;
+    const { bias = true, dtype } = keywords<LinearOptions>('Linear', ['bias', 'dtype'], rest);
     this.in_features = in_features;
     this.out_features = out_features;
     this.weight = Parameter(torch.empty([out_features, in_features], { dtype }));
-    this.bias = null;
-    if (bias) this.bias = Parameter(torch.empty([out_features], { dtype }));
-    else this.register_parameter('bias', null);
+    this.bias = bias ? Parameter(torch.empty([out_features], { dtype })) : null;
     this.reset_parameters();
   }
 
   reset_parameters(): void {
     init.kaiming_uniform_(this.weight, { a: Math.sqrt(5) });
-    if (!this.bias) return;
-    const { fan_in } = init.calculate_fan(this.weight);
-    const bound = fan_in > 0 ? 1 / Math.sqrt(fan_in) : 0;
-    init.uniform_(this.bias, -bound, bound);
+    if (this.bias) init.uniform_fan_in_(this.bias, this.weight);
   }
 
   override forward(input: Tensor): Tensor {
@@ -44,14 +38,62 @@ class LinearClass extends Module {
   }
 
   override extra_repr(): string {
-    return `in_features=${this.in_features}, out_features=${this.out_features}, bias=${this.bias ? 'True' : 'False'}`;
+    return `in_features=${this.in_features}, out_features=${this.out_features}, bias=${bool(this.bias !== null)}`;
   }
 }
 
 export const Linear = callable(LinearClass);
 export type Linear = LinearClass;
 
+/** Printed as PyTorch prints the projection of attention. */
+class NonDynamicallyQuantizableLinearClass extends LinearClass {}
+export const NonDynamicallyQuantizableLinear = callable(NonDynamicallyQuantizableLinearClass);
+
+class BilinearClass extends Module {
+  readonly in1_features: number;
+  readonly in2_features: number;
+  readonly out_features: number;
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+
+  /** `nn.Bilinear(in1_features, in2_features, out_features)`: y = x1ᵀ A x2 + b. */
+  constructor(in1_features: number, in2_features: number, out_features: number, ...rest: (boolean | { bias?: boolean })[]) {
+    super();
+    const { bias = true } = keywords<{ bias: boolean }>('Bilinear', ['bias'], rest);
+    this.in1_features = in1_features;
+    this.in2_features = in2_features;
+    this.out_features = out_features;
+    this.weight = Parameter(torch.empty([out_features, in1_features, in2_features]));
+    this.bias = bias ? Parameter(torch.empty([out_features])) : null;
+    const bound = 1 / Math.sqrt(in1_features);
+    init.uniform_(this.weight, -bound, bound);
+    if (this.bias) init.uniform_(this.bias, -bound, bound);
+  }
+
+  override forward(input1: Tensor, input2: Tensor): Tensor {
+    // [N, in1] x [out, in1, in2] -> [out, N, in2]; times input2, summed over in2.
+    const lead = input1.shape.slice(0, -1);
+    const a = input1.reshape([-1, this.in1_features]);
+    const b = input2.reshape([-1, this.in2_features]);
+    const product = a.unsqueeze(0).matmul(this.weight).mul(b).sum([-1]).t();
+    const out = product.reshape([...lead, this.out_features]);
+    return this.bias ? out.add(this.bias) : out;
+  }
+
+  override extra_repr(): string {
+    return `in1_features=${this.in1_features}, in2_features=${this.in2_features}, out_features=${this.out_features}, bias=${bool(this.bias !== null)}`;
+  }
+}
+
+export const Bilinear = callable(BilinearClass);
+export type Bilinear = BilinearClass;
+
 class IdentityClass extends Module {
+  // biome-ignore lint/complexity/noUselessConstructor: it takes whatever PyTorch's takes, and uses none of it
+  constructor(..._args: unknown[]) {
+    super();
+  }
+
   override forward(input: Tensor): Tensor {
     return input;
   }

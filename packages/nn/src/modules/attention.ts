@@ -1,0 +1,171 @@
+/** Attention, and the transformer's encoder. */
+import { ArgumentError, callable, Module, Parameter, type Tensor } from '@sconce/core';
+import * as init from '../init.ts';
+import { keywords } from '../keywords.ts';
+import { torch } from '../torch.ts';
+import { ModuleList } from './container.ts';
+import { Linear, NonDynamicallyQuantizableLinear } from './linear.ts';
+import { LayerNorm } from './norm.ts';
+import { Dropout } from './simple.ts';
+
+export interface AttentionOptions {
+  dropout: number;
+  bias: boolean;
+  batch_first: boolean;
+}
+
+export interface AttentionCall {
+  key_padding_mask?: Tensor | null;
+  need_weights?: boolean;
+  attn_mask?: Tensor | null;
+  average_attn_weights?: boolean;
+  is_causal?: boolean;
+}
+
+class MultiheadAttentionClass extends Module {
+  readonly embed_dim: number;
+  readonly num_heads: number;
+  readonly dropout: number;
+  readonly batch_first: boolean;
+  /** Query, key and value projections, one below the other: [3 * embed_dim, embed_dim]. */
+  readonly in_proj_weight: Parameter;
+  readonly in_proj_bias: Parameter | null;
+  readonly out_proj: InstanceType<typeof NonDynamicallyQuantizableLinear>;
+
+  /** `nn.MultiheadAttention(embed_dim, num_heads, { dropout, bias, batch_first })`: Vaswani et al. 2017. */
+  constructor(embed_dim: number, num_heads: number, ...rest: (number | boolean | Partial<AttentionOptions>)[]) {
+    super();
+    const { dropout = 0, bias = true, batch_first = false } = keywords<AttentionOptions>('MultiheadAttention', ['dropout', 'bias', 'batch_first'], rest);
+    if (embed_dim % num_heads !== 0) throw new ArgumentError('embed_dim must be divisible by num_heads');
+    this.embed_dim = embed_dim;
+    this.num_heads = num_heads;
+    this.dropout = dropout;
+    this.batch_first = batch_first;
+    this.in_proj_weight = Parameter(torch.empty([3 * embed_dim, embed_dim]));
+    this.in_proj_bias = bias ? Parameter(torch.empty([3 * embed_dim])) : null;
+    this.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, { bias });
+    init.xavier_uniform_(this.in_proj_weight);
+    if (this.in_proj_bias) init.zeros_(this.in_proj_bias);
+    if (this.out_proj.bias) init.zeros_(this.out_proj.bias);
+  }
+
+  /** Gives [output, weights]; the weights are null where they are not needed. Masks: true, or -inf, is kept out. */
+  override forward(query: Tensor, key: Tensor, value: Tensor, o: AttentionCall = {}): [Tensor, Tensor | null] {
+    const isBatched = query.ndim === 3;
+    const first = (t: Tensor): Tensor => (!isBatched ? t.unsqueeze(0) : this.batch_first ? t : t.transpose(0, 1));
+    const [q0, k0, v0] = [query, key, value].map(first);
+    const [n, length, width] = q0.shape;
+    const heads = this.num_heads;
+    const size = width / heads;
+    const project = (t: Tensor, part: number): Tensor => {
+      const weight = this.in_proj_weight.narrow(0, part * width, width);
+      const bias = this.in_proj_bias?.narrow(0, part * width, width) ?? null;
+      return torch.linear(t, weight, bias).reshape([n, t.shape[1], heads, size]).transpose(1, 2);
+    };
+    const [q, k, v] = [project(q0, 0), project(k0, 1), project(v0, 2)];
+    let mask: Tensor | null = null;
+    const add = (m: Tensor): void => {
+      const floats = m.dtype === 'bool' ? q.new_zeros(m.shape).masked_fill(m, -Infinity) : m;
+      mask = mask === null ? floats : mask.add(floats);
+    };
+    if (o.attn_mask) add(o.attn_mask.ndim === 3 ? o.attn_mask.reshape([n, heads, length, k.shape[2]]) : o.attn_mask);
+    if (o.key_padding_mask) add((isBatched ? o.key_padding_mask : o.key_padding_mask.unsqueeze(0)).reshape([n, 1, 1, k.shape[2]]));
+    const needWeights = o.need_weights ?? true;
+    let context: Tensor;
+    let weights: Tensor | null = null;
+    if (needWeights) {
+      let scores = q.div(Math.sqrt(size)).matmul(k.transpose(-2, -1));
+      if (mask) scores = scores.add(mask);
+      weights = torch.dropout(scores.softmax(-1), this.dropout, this.training);
+      context = weights.matmul(v);
+      if (o.average_attn_weights ?? true) weights = weights.mean([1]);
+    } else
+      context = torch.scaled_dot_product_attention(q, k, v, mask, this.training ? this.dropout : 0, mask === null && (o.is_causal ?? false));
+    const joined = this.out_proj(context.transpose(1, 2).reshape([n, length, width])) as Tensor;
+    const out = !isBatched ? joined.squeeze(0) : this.batch_first ? joined : joined.transpose(0, 1);
+    return [out, weights && !isBatched ? weights.squeeze(0) : weights];
+  }
+}
+export const MultiheadAttention = callable(MultiheadAttentionClass);
+export type MultiheadAttention = MultiheadAttentionClass;
+
+export interface EncoderLayerOptions {
+  dim_feedforward: number;
+  dropout: number;
+  activation: 'relu' | 'gelu' | ((x: Tensor) => Tensor);
+  layer_norm_eps: number;
+  batch_first: boolean;
+  norm_first: boolean;
+}
+
+class TransformerEncoderLayerClass extends Module {
+  readonly self_attn: MultiheadAttention;
+  readonly linear1: InstanceType<typeof Linear>;
+  readonly dropout: Module;
+  readonly linear2: InstanceType<typeof Linear>;
+  readonly norm_first: boolean;
+  readonly norm1: InstanceType<typeof LayerNorm>;
+  readonly norm2: InstanceType<typeof LayerNorm>;
+  readonly dropout1: Module;
+  readonly dropout2: Module;
+  readonly activation: (x: Tensor) => Tensor;
+
+  /** `nn.TransformerEncoderLayer(d_model, nhead, { dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first })` */
+  constructor(d_model: number, nhead: number, ...rest: (number | string | boolean | Partial<EncoderLayerOptions>)[]) {
+    super();
+    const o = keywords<EncoderLayerOptions>(
+      'TransformerEncoderLayer',
+      ['dim_feedforward', 'dropout', 'activation', 'layer_norm_eps', 'batch_first', 'norm_first'],
+      rest,
+    );
+    const { dim_feedforward = 2048, dropout = 0.1, activation = 'relu', layer_norm_eps = 1e-5, batch_first = false, norm_first = false } = o;
+    this.self_attn = MultiheadAttention(d_model, nhead, { dropout, batch_first });
+    this.linear1 = Linear(d_model, dim_feedforward);
+    this.dropout = Dropout(dropout);
+    this.linear2 = Linear(dim_feedforward, d_model);
+    this.norm_first = norm_first;
+    this.norm1 = LayerNorm(d_model, { eps: layer_norm_eps });
+    this.norm2 = LayerNorm(d_model, { eps: layer_norm_eps });
+    this.dropout1 = Dropout(dropout);
+    this.dropout2 = Dropout(dropout);
+    this.activation = activation === 'relu' ? (x) => x.relu() : activation === 'gelu' ? (x) => x.gelu() : activation;
+  }
+
+  private attend(x: Tensor, src_mask: Tensor | null, src_key_padding_mask: Tensor | null): Tensor {
+    const [out] = this.self_attn(x, x, x, { attn_mask: src_mask, key_padding_mask: src_key_padding_mask, need_weights: false });
+    return this.dropout1(out);
+  }
+
+  private feed(x: Tensor): Tensor {
+    return this.dropout2(this.linear2(this.dropout(this.activation(this.linear1(x)))));
+  }
+
+  override forward(src: Tensor, { src_mask = null, src_key_padding_mask = null }: { src_mask?: Tensor | null; src_key_padding_mask?: Tensor | null } = {}): Tensor {
+    if (this.norm_first) {
+      const x = src.add(this.attend(this.norm1(src), src_mask, src_key_padding_mask));
+      return x.add(this.feed(this.norm2(x)));
+    }
+    const x = this.norm1(src.add(this.attend(src, src_mask, src_key_padding_mask))) as Tensor;
+    return this.norm2(x.add(this.feed(x)));
+  }
+}
+export const TransformerEncoderLayer = callable(TransformerEncoderLayerClass);
+
+class TransformerEncoderClass extends Module {
+  readonly layers: InstanceType<typeof ModuleList>;
+  readonly norm: Module | null;
+
+  /** `nn.TransformerEncoder(layers, { norm })`: the layers one after the other. */
+  constructor(layers: readonly Module[], { norm = null }: { norm?: Module | null } = {}) {
+    super();
+    this.layers = ModuleList(layers);
+    this.norm = norm;
+  }
+
+  override forward(src: Tensor, masks: { src_mask?: Tensor | null; src_key_padding_mask?: Tensor | null } = {}): Tensor {
+    let x = src;
+    for (const layer of this.layers) x = layer(x, masks);
+    return this.norm ? this.norm(x) : x;
+  }
+}
+export const TransformerEncoder = callable(TransformerEncoderClass);
