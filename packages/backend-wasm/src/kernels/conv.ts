@@ -9,10 +9,13 @@ import { Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { contiguousStrides, isContiguous, numel, pointerOf } from '../memory/layout.ts';
 import { type Exports, instantiate } from './engine.ts';
-import { type Accumulate, type Gemm, isAccumulate, KC, NC } from './gemm.ts';
+import { type Accumulate, type Gemm, isAccumulate, NC } from './gemm.ts';
 import { castTo, copier, type Products, scratchView } from './matmul.ts';
 import { pointwise } from './pointwise.ts';
 import { fitsRows, WindowRows } from './windows.ts';
+
+/** Taps at a time: with fewer, the long rows of weights come in pieces too short for the processor to fetch ahead. */
+const DEPTH = 256;
 
 /** Bytes of padded input, and columns of many small images, taken at a time. */
 const INPUT_BYTES = 1 << 23;
@@ -305,7 +308,7 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
     if (positions >= FEW_POSITIONS && direct) images = 1;
     else images = Math.max(1, Math.min(images, Math.ceil((4 * NC) / positions)));
     const panelBytes = gemm.columns * bytes;
-    const panels = scratch.get('b', (NC / gemm.columns) * panelBytes * KC);
+    const panels = scratch.get('b', (NC / gemm.columns) * panelBytes * DEPTH);
     const tableAt = scratch.get('tables', 4 * (taps + images * positions + 16));
     const merges = images > 1 || !direct;
     for (let n = 0; n < batch; n += images) {
@@ -341,8 +344,8 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
         if (taps === 0) zero(c.pointer, c.row, filters, total * bytes);
         for (let j = 0; j < total && taps > 0; j += NC) {
           const columns = Math.min(NC, total - j);
-          for (let l = 0; l < taps; l += KC) {
-            const depth = Math.min(KC, taps - l);
+          for (let l = 0; l < taps; l += DEPTH) {
+            const depth = Math.min(DEPTH, taps - l);
             if (rowsOfInput)
               gemm.pack(
                 {

@@ -49,10 +49,7 @@ export class Heap {
 
   /** `maximumBytes` bounds the whole memory; the engine's own limit is 4 GiB. */
   constructor(readonly maximumBytes = LIMIT) {
-    this.memory = new WebAssembly.Memory({
-      initial: 16,
-      maximum: Math.min(65536, Math.ceil(maximumBytes / PAGE)),
-    });
+    this.memory = reserve(Math.min(65536, Math.ceil(maximumBytes / PAGE)));
     this.refresh();
   }
 
@@ -171,6 +168,17 @@ export class Heap {
     this.byStart.delete(free.pointer);
     this.byEnd.delete(free.pointer + free.bytes);
     this.bins[Math.floor(Math.log2(free.bytes))]!.delete(free);
+  }
+}
+
+/** The engine reserves addresses for the maximum; one that refuses 4 GiB (a telephone's) may grant less. */
+function reserve(pages: number): WebAssembly.Memory {
+  for (let maximum = pages; ; maximum >>= 1) {
+    try {
+      return new WebAssembly.Memory({ initial: Math.min(16, maximum), maximum });
+    } catch (error) {
+      if (maximum <= 1024) throw error;
+    }
   }
 }
 
