@@ -81,6 +81,7 @@ export async function load(source: ArchiveSource, options: JitLoadOptions = {}):
   const pending: Promise<unknown>[] = [];
   let constants: unknown[] | undefined;
   const unit: CompilationUnit = new CompilationUnit({
+    version: archive.version,
     source(path) {
       const record = `code/${path.replaceAll('.', '/')}.py`;
       return archive.has(record)

@@ -32,3 +32,16 @@ describe('a loaded program answers as in PyTorch', () => {
       }
     });
 });
+
+describe('an archive of an old version means what it meant then', () => {
+  const old: Record<string, Json> = JSON.parse(readFileSync(new URL('old.json', archives), 'utf8'));
+  for (const [name, { calls }] of Object.entries(old))
+    it(name, async () => {
+      const module = await load(readFileSync(new URL(`old/${name}.pt`, archives)));
+      for (const { args, result, error } of calls) {
+        const answer = module(...args.map(decode));
+        if (error) await expect(answer).rejects.toThrow(messageOf(error));
+        else expect(await differences(await answer, result)).toEqual([]);
+      }
+    });
+});

@@ -1,5 +1,5 @@
 /** What torch::jit does to every freshly compiled graph: simple tuples lowered, dead values dropped, constants pooled at the top. */
-import { Tensor } from '@sconce/core';
+import { Device, Tensor } from '@sconce/core';
 import { allNodes, type Block, type Graph, type Node, type Value } from '../ir/graph.ts';
 import { EnumValue, graphText, type JitType, type TupleType } from '../ir/types.ts';
 import type { ScalarOperator } from '../ops/operator.ts';
@@ -175,6 +175,8 @@ let nextObjectId = 0;
 
 function constantKey(node: Node): string | undefined {
   if (node.func) return `function ${node.func.name}`;
+  // torch::jit tells enum constants apart, even equal ones.
+  if (node.constant?.value instanceof EnumValue) return undefined;
   const text = (value: unknown): string => {
     if (
       value instanceof Tensor ||
@@ -182,6 +184,7 @@ function constantKey(node: Node): string | undefined {
       value instanceof Map ||
       (typeof value === 'object' && value !== null && !Array.isArray(value))
     ) {
+      if (value instanceof Device) return `device ${value}`;
       let id = objectIds.get(value as object);
       if (id === undefined) objectIds.set(value as object, (id = nextObjectId++));
       return `object ${id}`;

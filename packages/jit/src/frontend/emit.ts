@@ -30,6 +30,7 @@ import { convertTo, matchOnly, type NamedValue } from './match.ts';
 import { CompileError, type Range } from './source.ts';
 import { globals, type Resolver, type SpecialForm, type Sugared } from './sugared.ts';
 import { dottedName, typeOfExpression } from './type-expression.ts';
+import { type UpgradeContext, upgrade } from './upgrade.ts';
 
 const maxTripCount = 9223372036854775807n;
 
@@ -110,6 +111,8 @@ export class Emitter {
   private readonly builder = new GraphBuilder();
   private readonly variables = new Environment(this.builder);
   private returnType: JitType = NoneT;
+  /** Old meanings of operators hold in methods only, as in PyTorch. */
+  private isMethod = false;
   /** Blocks that end in a return or a raise. */
   private readonly exits = new Set<Block>();
 
@@ -126,6 +129,7 @@ export class Emitter {
       variables.set(param.name, { kind: 'value', value }, def.params[i].range);
     });
     this.returnType = signature.returns;
+    this.isMethod = self !== undefined;
     this.body(def.body);
     if (!this.exits.has(graph.block)) {
       if (!isSubtype(NoneT, signature.returns))
@@ -970,7 +974,18 @@ export class Emitter {
     }));
     const result = (value: Value): Sugared => ({ kind: 'value', value });
     switch (target.kind) {
-      case 'builtin':
+      case 'builtin': {
+        const upgraded =
+          this.isMethod &&
+          upgrade(
+            target.name,
+            this.resolver.version,
+            values,
+            kwargs,
+            target.self,
+            this.upgradeContext(range),
+          );
+        if (upgraded) return result(upgraded);
         return result(
           builder.callBuiltin(
             target.name,
@@ -980,6 +995,7 @@ export class Emitter {
             range,
           ),
         );
+      }
       case 'cast':
         if (values.length === 1 && kwargs.length === 0)
           return result(this.cast(target.type, target.operator, values[0].value, range));
@@ -1010,6 +1026,15 @@ export class Emitter {
       default:
         throw new CompileError(`${describe(target)} cannot be called`, range);
     }
+  }
+
+  private upgradeContext(range: Range): UpgradeContext {
+    return {
+      call: (name, args, named) => this.builder.callBuiltin(name, args, named, undefined, range),
+      constant: (value, type) => this.builder.constant(value, type, range),
+      choose: (condition, whenTrue, whenFalse) => this.choose(condition, whenTrue, whenFalse, range),
+      range,
+    };
   }
 
   private construct(
@@ -1226,12 +1251,14 @@ export class Emitter {
         `${annotation(element)} is not one of the supported element types for tolist: int, float, complex, bool`,
         range,
       );
+    // torch::jit makes one value more here.
+    this.builder.graph.takeId();
     const inputs = [
       self,
-      this.builder.number(dims, false, range),
-      this.builder.number(codes[element.kind], false, range),
+      this.builder.constant(dims, IntT),
+      this.builder.constant(codes[element.kind], IntT),
     ];
-    return this.builder.node('prim::tolist', inputs, [hint], range).output;
+    return this.builder.node('prim::tolist', inputs, [hint]).output;
   }
 
   /** `fork(f)`: the body runs at once in a block of its own; what it gives is wrapped as a future. */

@@ -40,6 +40,8 @@ export type SpecialForm =
 
 /** Gives the names of a program their meaning, and its type expressions theirs. */
 export interface Resolver {
+  /** The archive's version, where operators once meant something else. */
+  readonly version: number;
   /** The function or type of a qualified name, when there is one. */
   resolve(qualifiedName: string): Sugared | undefined;
   /** The value of `CONSTANTS.cN`, with its type. */

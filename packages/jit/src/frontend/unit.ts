@@ -27,6 +27,8 @@ import { typeOfExpression } from './type-expression.ts';
 import { operatorsIn } from './walk.ts';
 
 export interface UnitOptions {
+  /** The archive's; the newest where not given. */
+  readonly version?: number;
   /** The text of a module of the archive: `__torch__.a.b` is `code/__torch__/a/b.py`. Undefined where there is none. */
   readonly source: (path: string) => Source | undefined;
   readonly constant?: (name: string) => { value: unknown; type: JitType } | undefined;
@@ -43,6 +45,10 @@ export class CompilationUnit implements Resolver {
   private readonly tags = new Map<string, JitType>();
 
   constructor(private readonly options: UnitOptions) {}
+
+  get version(): number {
+    return this.options.version ?? 10;
+  }
 
   constant(name: string): { value: unknown; type: JitType } | undefined {
     return this.options.constant?.(name);

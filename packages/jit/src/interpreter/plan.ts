@@ -102,7 +102,16 @@ const labelling = new Set([
   'aten::as_tensor',
 ]);
 /** The jit's own operators that make tensors. */
-const freshScalarOperators = new Set(['aten::tensor', 'aten::as_tensor', 'prim::NumToTensor']);
+const freshScalarOperators = new Set([
+  'aten::tensor',
+  'aten::as_tensor',
+  'aten::to',
+  'aten::cpu',
+  'aten::cuda',
+  'prim::NumToTensor',
+]);
+/** Those that take a device, which an archive's `cpu` only stands for. */
+const placing = new Set(['aten::tensor', 'aten::as_tensor', 'aten::to']);
 
 class Planner {
   private readonly code: Instruction[] = [];
@@ -375,7 +384,7 @@ class Planner {
       (arg) =>
         arg.type.kind === 'Device' || (arg.type.kind === 'Optional' && arg.type.element.kind === 'Device'),
     );
-    const anyDevice = (schema.base === 'tensor' || schema.base === 'as_tensor') && isDevice.includes(true);
+    const anyDevice = placing.has(node.kind) && isDevice.includes(true);
     const writes = schema.args.some((arg) => arg.alias?.write);
     const memory: Memory = freshScalarOperators.has(node.kind)
       ? 'fresh'

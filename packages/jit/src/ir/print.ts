@@ -3,6 +3,7 @@ import { location } from '../frontend/source.ts';
 import { Device, Tensor } from '../ops/core.ts';
 import { escapeText, floatText, shortest17 } from '../ops/text.ts';
 import type { Block, Graph, Node, Value } from './graph.ts';
+import { tensorText } from './tensor-text.ts';
 import { EnumValue, graphText, type JitType } from './types.ts';
 
 const declared = (value: Value): string => `%${value.debugName} : ${graphText(value.type)}`;
@@ -19,7 +20,7 @@ function constantText(value: unknown, type: JitType): string {
   if (value === null) return 'None';
   if (value instanceof Device) return escapeText(String(value));
   if (value instanceof EnumValue) return `${value.type.name}.${value.name}`;
-  if (value instanceof Tensor) return '<Tensor>';
+  if (value instanceof Tensor) return tensorText(value);
   if (Array.isArray(value)) {
     const elementType = (i: number): JitType =>
       type.kind === 'List' ? type.element : type.kind === 'Tuple' ? type.elements[i] : type;

@@ -1,2 +1,2 @@
 /** Values between host and tensors, as core offers them. */
-export { get_default_dtype, item, itemNow, tensor, tolist, tolistNow } from '@sconce/core';
+export { dataNow, get_default_dtype, item, itemNow, tensor, tolist, tolistNow } from '@sconce/core';

@@ -48,6 +48,8 @@ function defaultOf(argument: Argument): unknown {
   const { default: value, type } = argument;
   const inner = type.kind === 'Optional' ? type.element : type;
   if (typeof value === 'string' && inner.kind !== 'str') return namedInts[value] ?? value;
+  // The schema reader leaves the letters of escapes.
+  if (value === ' ntfv') return ' \n\t\f\v';
   if (inner.kind === 'List' && inner.size !== undefined && value !== null && !Array.isArray(value))
     return new Array(inner.size).fill(value);
   return value;

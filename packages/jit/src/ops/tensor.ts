@@ -234,8 +234,23 @@ export const tensorOperators: readonly ScalarEntry[] = [
   ],
   [
     'aten::as_tensor(Tensor(a) data, *, ScalarType? dtype=None, Device? device=None) -> Tensor(b|a)',
-    asTensor,
+    (data: Tensor, dtype: Int | null, device: Device | null) => convert(data, device, dtype, false),
   ],
+  [
+    'aten::to.prim_Device(Tensor(a) self, Device? device, int? dtype=None, bool non_blocking=False, bool copy=False) -> Tensor(b|a)',
+    (self: Tensor, device: Device | null, dtype: Int | null, _: boolean, copy: boolean) =>
+      convert(self, device, dtype, copy),
+  ],
+  [
+    'aten::to.prim_dtype(Tensor(a) self, int? dtype=None, bool non_blocking=False, bool copy=False) -> Tensor(b|a)',
+    (self: Tensor, dtype: Int | null, _: boolean, copy: boolean) => convert(self, null, dtype, copy),
+  ],
+  [
+    'aten::to.prim_other(Tensor(a) self, bool non_blocking=False, bool copy=False) -> Tensor(b|a)',
+    (self: Tensor, _: boolean, copy: boolean) => convert(self, null, null, copy),
+  ],
+  ['aten::cpu(Tensor(a) self) -> Tensor(b|a)', (self: Tensor) => convert(self, null, null, false)],
+  ['aten::cuda(Tensor(a) self) -> Tensor(b|a)', (self: Tensor) => convert(self, null, null, false)],
   ['aten::is_grad_enabled() -> bool', is_grad_enabled],
   ['aten::set_grad_enabled(bool val) -> ()', set_grad_enabled],
   ['aten::is_autocast_enabled() -> bool', () => false],
@@ -248,12 +263,14 @@ export const tensorOperators: readonly ScalarEntry[] = [
   ['aten::_infer_size(int[] a, int[] b) -> int[]', inferSize],
 ]; // prettier-ignore
 
-function asTensor(data: Tensor, dtype: Int | null, device: Device | null): unknown {
-  const wanted = dtype === null ? data.dtype : dtypeOfCode(Number(dtype));
-  const moved: Tensor | Promise<Tensor> =
-    device && String(device) !== String(data.device) ? data.to(device) : data;
-  const cast = (t: Tensor) => (t.dtype === wanted ? t : t.to(wanted));
-  return moved instanceof Promise ? moved.then(cast) : cast(moved);
+/** `x.to(…)` with whatever was given; a promise where that is another device. */
+function convert(self: Tensor, device: Device | null, dtype: Int | null, copy: boolean): unknown {
+  const wanted = dtype === null ? self.dtype : dtypeOfCode(Number(dtype));
+  const finish = (t: Tensor): Tensor =>
+    t.dtype !== wanted ? t.to(wanted) : copy && t === self ? t.clone() : t;
+  if (device === null || String(device) === String(self.device)) return finish(self);
+  const moved = self.to(device) as Tensor | Promise<Tensor>;
+  return moved instanceof Promise ? moved.then(finish) : finish(moved);
 }
 
 /** Raises a Python exception: the class is `cls` where given, else what stands before the message's colon. */

@@ -322,15 +322,15 @@ export const textOperators: readonly ScalarEntry[] = [
   ],
   [
     'aten::strip(str self, str chars=" \\n\\t\\f\\v") -> str',
-    (s: string, chars: string) => stripper(true, true)(s, spaces(chars)),
+    (s: string, chars: string) => stripper(true, true)(s, chars),
   ],
   [
     'aten::lstrip(str self, str chars=" \\n\\t\\f\\v") -> str',
-    (s: string, chars: string) => stripper(true, false)(s, spaces(chars)),
+    (s: string, chars: string) => stripper(true, false)(s, chars),
   ],
   [
     'aten::rstrip(str self, str chars=" \\n\\t\\f\\v") -> str',
-    (s: string, chars: string) => stripper(false, true)(s, spaces(chars)),
+    (s: string, chars: string) => stripper(false, true)(s, chars),
   ],
   ['aten::replace(str self, str old, str new, int max=-1) -> str', replace],
   ['aten::split.str(str self, str? separator=None, int max=-1) -> str[]', split],
@@ -391,5 +391,3 @@ export const textOperators: readonly ScalarEntry[] = [
 
 const radix = (i: Int, base: number, prefix: string) =>
   `${i < 0 ? '-' : ''}${prefix}${(i < 0 ? -i : i).toString(base)}`;
-/** The default of `strip` comes from the schema's text, whose escapes the schema reader leaves as letters. */
-const spaces = (chars: string): string => (chars === ' ntfv' ? ' \n\t\f\v' : chars);
