@@ -61,6 +61,18 @@ const exceptions: readonly Exception[] = [
     atol: 3e-4,
     reason: 'PyTorch rounds erf to 16 bits and then adds 1',
   },
+  {
+    query: '*:addbmm*:dtype=float32',
+    atol: 3e-5,
+    reason:
+      "sums of products up to 80 cancel to 1 or less; PyTorch's own LibTorch 1.13 and 2.6 differ by 2.3e-5",
+  },
+  {
+    query: 'autograd:special_log_ndtr:dtype=float32',
+    factor: 4,
+    reason:
+      "the formula, PyTorch's too, is exp of a difference of numbers near 36, whose rounding it multiplies",
+  },
 ];
 
 const compiled = exceptions.map(({ query, ...exception }) => ({ matches: parseQuery(query), ...exception }));
