@@ -37,7 +37,7 @@ function elementOf<T>(t: Tensor, then: (value: Scalar) => T): T | Promise<T> {
     : readRaw(t).then((data) => then(asScalar(data, t.dtype)));
 }
 
-const isTrue = (t: Tensor): boolean | Promise<boolean> => elementOf(t, (v) => Number(v.elementOf()) !== 0);
+const isTrue = (t: Tensor): boolean | Promise<boolean> => elementOf(t, (v) => Number(v.valueOf()) !== 0);
 
 function isInFormat(self: Tensor, format: string): boolean {
   const { shape, strides } = self;
