@@ -8,7 +8,9 @@ import { compare } from './compare.ts';
 import { convolutions } from './conv.ts';
 import { copy } from './copy.ts';
 import { creation } from './creation.ts';
+import { folds } from './fold.ts';
 import { gathers } from './gather.ts';
+import { grids } from './grid.ts';
 import { joins } from './join.ts';
 import { linearAlgebra } from './linalg.ts';
 import { losses } from './loss.ts';
@@ -52,6 +54,8 @@ for (const family of [
   recurrent,
   specials,
   vision,
+  grids,
+  folds,
 ])
   register(family);
 register(synonymsOfKnown());

@@ -269,7 +269,7 @@ function triangular(self: Tensor, diagonal: number, keepUpper: boolean): Tensor 
   const rank = self.shape.length;
   if (rank < 2)
     throw new TorchError(`${keepUpper ? 'triu' : 'tril'}: input tensor must have at least 2 dimensions`);
-  const key = `${rank}${keepUpper}`;
+  const key = `${rank}${keepUpper}${self.dtype}`;
   let rule = triangle.get(key);
   if (!rule)
     triangle.set(
@@ -277,11 +277,10 @@ function triangular(self: Tensor, diagonal: number, keepUpper: boolean): Tensor 
       (rule = new Elementwise(
         (x, k) => {
           const distance = X.coord(rank - 1).sub(X.coord(rank - 2));
-          const limit = k.cast('int64');
-          const kept = keepUpper ? distance.ge(limit) : distance.le(limit);
+          const kept = keepUpper ? distance.ge(k) : distance.le(k);
           return x.isBool ? kept.and(x) : kept.where(x, 0);
         },
-        { promotes: [0] },
+        { promote: 'none', result: self.dtype },
       )),
     );
   return rule.call('tril', [self.contiguous()], [diagonal])[0];

@@ -11,7 +11,7 @@ import { oneBackend, refuseUnrecorded } from '../kernel/guard.ts';
 import { empty } from '../tensor/create.ts';
 import { broadcastShapes, numelOf } from '../tensor/layout.ts';
 import { isIntegral } from '../tensor/dtype.ts';
-import { type Scalar, scalarValue } from '../tensor/promotion.ts';
+import { resultType, type Scalar, scalarValue } from '../tensor/promotion.ts';
 import { materialise } from '../tensor/storage.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
@@ -229,6 +229,7 @@ export const products = [
     define: ({ self, vec1, vec2, beta, alpha }) => {
       if (vec1.shape.length !== 1 || vec2.shape.length !== 1)
         throw new TorchError(`addr: Expected 1-D argument vec${vec1.shape.length !== 1 ? 1 : 2}, but got ${(vec1.shape.length !== 1 ? vec1 : vec2).shape.length}-D`);
+      if (Number(scalarValue(beta)) === 0) return vec1.outer(vec2).mul(alpha).to(resultType([self, vec1, vec2]));
       return applyElementwise('AddrBackward0', rankOneUpdate, [self, vec1.unsqueeze(1), vec2], [beta, alpha]);
     },
   }),

@@ -295,8 +295,9 @@ function groupNormGradients(
   };
 }
 
-const mask = <T>(wanted: readonly boolean[], values: readonly T[]): (T | null)[] =>
-  values.map((v, i) => (wanted[i] ? v : null));
+/** The gradients that are wanted; none of them is `grad` itself. */
+const mask = (wanted: readonly boolean[], values: readonly Tensor[], grad: Tensor): (Tensor | null)[] =>
+  values.map((v, i) => (wanted[i] ? (v === grad ? v.clone() : v) : null));
 
 export const norms = [
   op(
@@ -393,7 +394,7 @@ export const norms = [
     {
       define: ({ grad_out, train, output_mask, ...args }) => {
         const g = batchNormGradients({ grad: grad_out, training: train, ...args });
-        return mask(output_mask, [g.input, g.weight, g.bias]);
+        return mask(output_mask, [g.input, g.weight, g.bias], grad_out);
       },
     },
   ),
@@ -444,7 +445,7 @@ export const norms = [
     {
       define: ({ grad_out, input, normalized_shape, mean, rstd, weight, output_mask }) => {
         const g = layerNormGradients(grad_out, input, normalized_shape, mean, rstd, weight, 0);
-        return mask(output_mask, [g.input, g.weight, g.bias]);
+        return mask(output_mask, [g.input, g.weight, g.bias], grad_out);
       },
     },
   ),
@@ -476,7 +477,7 @@ export const norms = [
     {
       define: ({ grad_out, input, mean, rstd, weight, group, output_mask }) => {
         const g = groupNormGradients(grad_out, input, mean, rstd, weight, group, 0);
-        return mask(output_mask, [g.input, g.weight, g.bias]);
+        return mask(output_mask, [g.input, g.weight, g.bias], grad_out);
       },
     },
   ),

@@ -317,6 +317,7 @@ export const reductions = [
   }),
   op('sum_to_size(Tensor self, SymInt[] size) -> Tensor', {
     define: ({ self, size }) => {
+      if (size.length === 0) return self.sum();
       if (sameShape(self.shape, size)) return self;
       const lead = self.shape.length - size.length;
       if (lead < 0 || size.some((n, i) => n !== 1 && n !== self.shape[lead + i]))

@@ -179,6 +179,34 @@ async function unique(self: Tensor, consecutive: boolean): Promise<Uniques> {
   };
 }
 
+/** Slices along `dim`, each once where equal ones follow each other. */
+async function uniqueRows(self: Tensor, dim: number): Promise<Uniques> {
+  const rows = self.transpose(0, dim);
+  const data = hostValues(await readRaw(rows), self.dtype);
+  const n = rows.shape[0];
+  const width = n === 0 ? 0 : data.length / n;
+  const kept: number[] = [];
+  const counts: number[] = [];
+  const inverse = new BigInt64Array(n);
+  for (let i = 0; i < n; i++) {
+    let same = i > 0;
+    for (let k = 0; same && k < width; k++) same = data[i * width + k] === data[(i - 1) * width + k];
+    if (!same) {
+      kept.push(i);
+      counts.push(0);
+    }
+    counts[counts.length - 1]++;
+    inverse[i] = BigInt(kept.length - 1);
+  }
+  const index = (list: number[]): Tensor =>
+    fromTypedArray(BigInt64Array.from(list, BigInt), [list.length], 'int64', self.backend);
+  return {
+    values: self.index_select(dim, index(kept)),
+    inverse: fromTypedArray(inverse, [n], 'int64', self.backend),
+    counts: index(counts),
+  };
+}
+
 const emptyIndices = (self: Tensor): Tensor => self.new_empty([0], { dtype: 'int64' });
 
 export const orders = [
@@ -291,10 +319,13 @@ export const orders = [
   op('unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)', {
     grad: 'none',
     define: async ({ self, return_inverse, return_counts, dim }) => {
-      if (dim !== null && self.shape.length !== 1)
-        throw new TorchError('unique_consecutive: dim is not implemented for more than one dimension');
-      const u = await unique(self, true);
-      return [u.values, return_inverse ? u.inverse : emptyIndices(self), return_counts ? u.counts : emptyIndices(self)];
+      const u =
+        dim === null || self.shape.length === 1 ? await unique(self, true) : await uniqueRows(self, wrapDim(dim, self.shape.length));
+      return [
+        u.values,
+        return_inverse ? u.inverse : emptyIndices(self),
+        return_counts ? u.counts : emptyIndices(self),
+      ];
     },
   }),
   op('bincount(Tensor self, Tensor? weights=None, int minlength=0) -> Tensor', {

@@ -407,7 +407,8 @@ export const views = [
     },
   ),
   op('narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)', {
-    define: ({ self, dim, start, length }) => {
+    define: ({ self, dim, start: from, length: count }) => {
+      const [start, length] = [Number(from), Number(count)];
       if (self.shape.length === 0) throw new TorchError('narrow() cannot be applied to a 0-dim tensor.');
       if (length < 0) throw new TorchError('narrow(): length must be non-negative.');
       const n = self.shape[wrapDim(dim, self.shape.length)];
