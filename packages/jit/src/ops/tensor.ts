@@ -1,5 +1,6 @@
 /** Operators that take a tensor and give something else: properties, casts to numbers, `tolist`, and a program's effects. */
 import { JitError } from '../errors.ts';
+import { ambient } from '../interpreter/marshal.ts';
 import {
   canReadNow,
   Device,
@@ -93,10 +94,13 @@ function holdsFloats(data: unknown): boolean {
   return type?.kind === 'float';
 }
 
+const numToTensor = (value: unknown, isFloat: boolean): Tensor =>
+  tensor(value as never, { dtype: isFloat ? 'float64' : null, device: ambient.device });
+
 function newTensor(data: unknown, dtype: Int | null, device: Device | null, requiresGrad: boolean): Tensor {
   return tensor(data as never, {
     dtype: dtype !== null ? dtypeOfCode(Number(dtype)) : holdsFloats(data) ? get_default_dtype() : null,
-    device,
+    device: device ?? ambient.device,
     requires_grad: requiresGrad,
   });
 }
@@ -206,14 +210,9 @@ export const tensorOperators: readonly ScalarEntry[] = [
   [
     'prim::NumToTensor.Scalar(Scalar a) -> Tensor',
     (value: unknown) =>
-      tensor(
-        value as never,
-        value instanceof PyFloat || (typeof value === 'number' && !Number.isInteger(value))
-          ? { dtype: 'float64' }
-          : {},
-      ),
+      numToTensor(value, value instanceof PyFloat || (typeof value === 'number' && !Number.isInteger(value))),
   ],
-  ['prim::NumToTensor.bool(bool a) -> Tensor', (value: boolean) => tensor(value)],
+  ['prim::NumToTensor.bool(bool a) -> Tensor', (value: boolean) => numToTensor(value, false)],
   [`aten::tensor(t[] data, ${tensorOptions}) -> Tensor`, newTensor],
   [
     `aten::tensor.float(float t, ${tensorOptions}) -> Tensor`,
