@@ -1,4 +1,5 @@
 /** A typed value of generated code: what `a.mul(b).add(1)` builds, and what writes itself when it is needed. */
+import { NotSupportedError } from '@sconce/core';
 import {
   type Binary,
   type Compare,
@@ -39,7 +40,7 @@ export class Val {
 
   private unary(op: Unary): Val {
     const code = opcodes[this.lane][op];
-    if (code === undefined) throw new Error(`${this.lane} has no ${op}`);
+    if (code === undefined) throw new NotSupportedError(`wasm: ${op} has no meaning for ${this.lane}`);
     return new Val(this.fn, this.lane, () => {
       this.put();
       this.fn.op(code);
@@ -48,7 +49,7 @@ export class Val {
 
   private binary(op: Binary | Compare, other: Val | number, lane = this.lane): Val {
     const code = opcodes[this.lane][op];
-    if (code === undefined) throw new Error(`${this.lane} has no ${op}`);
+    if (code === undefined) throw new NotSupportedError(`wasm: ${op} has no meaning for ${this.lane}`);
     const b = this.fn.as(this.lane, other);
     return new Val(this.fn, lane, () => {
       this.put();
