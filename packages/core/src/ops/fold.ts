@@ -2,7 +2,7 @@
 import { op } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
 import { fromTypedArray } from '../tensor/create.ts';
-import { numelOf, type Shape } from '../tensor/layout.ts';
+import { isChannelsLast, isContiguous, numelOf, type Shape } from '../tensor/layout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
@@ -39,7 +39,9 @@ function windowOf(kernel_size: Shape, dilation: Shape, padding: Shape, stride: S
 }
 
 const positions = (sizes: Shape, w: Window): number[] =>
-  w.kernel.map((k, d) => Math.floor((sizes[d] + 2 * w.padding[d] - w.dilation[d] * (k - 1) - 1) / w.stride[d]) + 1);
+  w.kernel.map(
+    (k, d) => Math.floor((sizes[d] + 2 * w.padding[d] - w.dilation[d] * (k - 1) - 1) / w.stride[d]) + 1,
+  );
 
 /** In the padded image: kernel element by kernel element, where it lies in each window. */
 const places = (w: Window, d: number, count: number): number[] =>
@@ -124,7 +126,7 @@ function pixelShuffle(self: Tensor, factor: number): Tensor {
   return self
     .reshape([...lead, kept, factor, factor, height, width])
     .permute([...range(k), k, k + 3, k + 1, k + 4, k + 2])
-    .contiguous()
+    .clone({ memory_format: 'contiguous_format' })
     .view([...lead, kept, height * factor, width * factor]);
 }
 
@@ -149,7 +151,7 @@ function pixelUnshuffle(self: Tensor, factor: number): Tensor {
   return self
     .reshape([...lead, channels, height / factor, factor, width / factor, factor])
     .permute([...range(k), k, k + 2, k + 4, k + 1, k + 3])
-    .contiguous()
+    .clone({ memory_format: 'contiguous_format' })
     .view([...lead, channels * factor * factor, height / factor, width / factor]);
 }
 
@@ -159,13 +161,18 @@ function channelShuffle(self: Tensor, groups: number): Tensor {
       `channel_shuffle expects input with > 2 dims, but got input with sizes [${self.shape.join(', ')}]`,
     );
   const [n, channels, ...rest] = self.shape;
-  if (groups <= 0) throw new TorchError(`Number of groups to divide channels in must be positive. Value of groups:${groups}`);
+  if (groups <= 0)
+    throw new TorchError(
+      `Number of groups to divide channels in must be positive. Value of groups:${groups}`,
+    );
   if (channels % groups !== 0)
-    throw new TorchError(`Number of channels must be divisible by groups. Got ${channels} channels and ${groups} groups.`);
+    throw new TorchError(
+      `Number of channels must be divisible by groups. Got ${channels} channels and ${groups} groups.`,
+    );
   return self
     .reshape([n, groups, channels / groups, numelOf(rest)])
     .permute([0, 2, 1, 3])
-    .contiguous()
+    .clone({ memory_format: 'contiguous_format' })
     .view(self.shape);
 }
 
@@ -175,7 +182,9 @@ function unpool(self: Tensor, indices: Tensor, output_size: Shape, dims: number)
   if (indices.dtype !== 'int64')
     throw new TorchError(`elements in indices should be type int64 but got: ${indices.dtype}`);
   if (output_size.length !== dims)
-    throw new TorchError(`There should be exactly ${dims === 2 ? 'two' : 'three'} elements (${dims === 2 ? 'height, width' : 'depth, height, width'}) in output_size`);
+    throw new TorchError(
+      `There should be exactly ${dims === 2 ? 'two' : 'three'} elements (${dims === 2 ? 'height, width' : 'depth, height, width'}) in output_size`,
+    );
   if (self.shape.length !== dims + 1 && self.shape.length !== dims + 2)
     throw new TorchError(
       `Input to ${name}() should be a ${dims + 1}d or ${dims + 2}d Tensor, but got a tensor with ${self.shape.length} dim`,
@@ -186,10 +195,12 @@ function unpool(self: Tensor, indices: Tensor, output_size: Shape, dims: number)
     );
   const lead = self.shape.slice(0, -dims);
   const flat = [...lead, numelOf(self.shape.slice(-dims))];
-  return self
+  const out = self
     .new_zeros([...lead, numelOf(output_size)])
     .scatter(-1, indices.reshape(flat), self.reshape(flat))
-    .view([...lead, ...output_size]);
+    .view([...lead, ...output_size]) as Tensor;
+  const last = isChannelsLast(self.shape, self.strides) && !isContiguous(self.shape, self.strides);
+  return last && dims === 2 ? out.contiguous({ memory_format: 'channels_last' }) : out;
 }
 
 export const folds = [

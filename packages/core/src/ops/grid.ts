@@ -1,9 +1,10 @@
 /** Sampling images at given places: grid_sampler, and the grids of affine maps. */
 import { grad as gradientsOf } from '../autograd/api.ts';
-import { set_grad_enabled } from '../autograd/mode.ts';
+import { is_grad_enabled, set_grad_enabled } from '../autograd/mode.ts';
 import { callOperator } from '../dispatch/call.ts';
 import { findOperator, named, op } from '../dispatch/operator.ts';
-import { NotImplementedError, TorchError } from '../errors.ts';
+import { TorchError } from '../errors.ts';
+import { refuseUnrecorded } from '../kernel/guard.ts';
 import { fromTypedArray, toTypedArray } from '../tensor/create.ts';
 import { numelOf } from '../tensor/layout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -23,7 +24,12 @@ interface Sampling {
 
 /** From -1 … 1 to pixels. */
 const toPixels = (x: Tensor, size: number, align: boolean): Tensor =>
-  align ? x.add(1).div(2).mul(size - 1) : x.add(1).mul(size).sub(1).div(2);
+  align
+    ? x
+        .add(1)
+        .div(2)
+        .mul(size - 1)
+    : x.add(1).mul(size).sub(1).div(2);
 
 /** Held inside the image; what is held has no slope. */
 function clipped(x: Tensor, size: number): Tensor {
@@ -55,11 +61,17 @@ function pixelsAt(flat: Tensor, at: readonly Tensor[], sizes: readonly number[])
   at.forEach((x, d) => {
     const within = x.ge(0).logical_and(x.le(sizes[d] - 1)) as Tensor;
     inside = inside === null ? within : (inside as Tensor).logical_and(within);
-    const i = x.clamp(0, sizes[d] - 1).nan_to_num().to('int64') as Tensor;
+    const i = x
+      .clamp(0, sizes[d] - 1)
+      .nan_to_num()
+      .to('int64') as Tensor;
     index = index === null ? i : (index as Tensor).mul(sizes[d]).add(i);
   });
   const places = index!.shape[1];
-  const taken = flat.gather(2, (index as unknown as Tensor).unsqueeze(1).expand([n, channels, places])) as Tensor;
+  const taken = flat.gather(
+    2,
+    (index as unknown as Tensor).unsqueeze(1).expand([n, channels, places]),
+  ) as Tensor;
   return taken.mul((inside as unknown as Tensor).unsqueeze(1).to(flat.dtype));
 }
 
@@ -69,7 +81,9 @@ const cubicFar = (x: Tensor): Tensor => x.mul(-0.75).add(3.75).mul(x).sub(6).mul
 function check(name: string, input: Tensor, grid: Tensor, { mode, padding }: Sampling): void {
   const rank = input.shape.length;
   if (input.dtype !== grid.dtype)
-    throw new TorchError(`${name}(): expected input and grid to have same dtype, but input has ${input.dtype} and grid has ${grid.dtype}`);
+    throw new TorchError(
+      `${name}(): expected input and grid to have same dtype, but input has ${input.dtype} and grid has ${grid.dtype}`,
+    );
   if (grid.shape.length !== rank || input.shape[0] !== grid.shape[0])
     throw new TorchError(
       `grid_sampler(): expected grid and input to have same batch size, but got input with sizes [${input.shape.join(', ')}] and grid with sizes [${grid.shape.join(', ')}]`,
@@ -87,7 +101,7 @@ function check(name: string, input: Tensor, grid: Tensor, { mode, padding }: Sam
   if (mode === BICUBIC && rank !== 4)
     throw new TorchError('grid_sampler(): bicubic interpolation only supports 4D input');
   if (![0, 1, 2].includes(mode) || ![0, 1, 2].includes(padding))
-    throw new NotImplementedError(`grid_sampler(): unknown interpolation or padding mode (${mode}, ${padding})`);
+    throw new TorchError(`grid_sampler(): unknown interpolation or padding mode (${mode}, ${padding})`);
 }
 
 function sample(name: string, input: Tensor, grid: Tensor, how: Sampling): Tensor {
@@ -101,11 +115,24 @@ function sample(name: string, input: Tensor, grid: Tensor, how: Sampling): Tenso
   const flat = input.to(wide).reshape([n, channels, numelOf(sizes)]) as Tensor;
   // The grid's last dim runs x, y, z; sizes run the other way.
   const points = sizes.map((size, d) =>
-    toPixels(grid.select(-1, dims - 1 - d).to(wide).reshape([n, -1]), size, align),
+    toPixels(
+      grid
+        .select(-1, dims - 1 - d)
+        .to(wide)
+        .reshape([n, -1]),
+      size,
+      align,
+    ),
   );
   const done = (t: Tensor): Tensor => t.reshape(out).to(input.dtype);
   if (mode === NEAREST)
-    return done(pixelsAt(flat, points.map((x, d) => padded(x, sizes[d], how).detach().round()), sizes));
+    return done(
+      pixelsAt(
+        flat,
+        points.map((x, d) => padded(x, sizes[d], how).detach().round()),
+        sizes,
+      ),
+    );
   if (mode === BILINEAR) {
     const at = points.map((x, d) => padded(x, sizes[d], how));
     const low = at.map((x) => x.detach().floor() as Tensor);
@@ -113,10 +140,12 @@ function sample(name: string, input: Tensor, grid: Tensor, how: Sampling): Tenso
     let sum: Tensor | null = null;
     for (let corner = 0; corner < 1 << dims; corner++) {
       const isHigh = (d: number): boolean => ((corner >> d) & 1) === 1;
-      const pixels = pixelsAt(flat, low.map((x, d) => (isHigh(d) ? x.add(1) : x)), sizes);
-      const weight = upper
-        .map((w, d) => (isHigh(d) ? w : (w.rsub(1) as Tensor)))
-        .reduce((a, b) => a.mul(b));
+      const pixels = pixelsAt(
+        flat,
+        low.map((x, d) => (isHigh(d) ? x.add(1) : x)),
+        sizes,
+      );
+      const weight = upper.map((w, d) => (isHigh(d) ? w : (w.rsub(1) as Tensor))).reduce((a, b) => a.mul(b));
       const part = pixels.mul(weight.unsqueeze(1)) as Tensor;
       sum = sum === null ? part : (sum as Tensor).add(part);
     }
@@ -147,13 +176,21 @@ function sampleBackward(
   how: Sampling,
   mask: readonly boolean[],
 ): (Tensor | null)[] {
-  const before = set_grad_enabled(true);
+  refuseUnrecorded(`${name}_backward`, [grad, input, grid]);
+  const before = is_grad_enabled();
+  set_grad_enabled(true);
   try {
     const [x, g] = [input.detach(), grid.detach()] as Tensor[];
     x.requires_grad = true;
     g.requires_grad = true;
-    const [dx, dg] = gradientsOf([sample(name, x, g, how)], [x, g], { grad_outputs: [grad.detach()], allow_unused: true });
-    return [mask[0] ? (dx ?? input.new_zeros(input.shape)) : null, mask[1] ? (dg ?? grid.new_zeros(grid.shape)) : null];
+    const [dx, dg] = gradientsOf([sample(name, x, g, how)], [x, g], {
+      grad_outputs: [grad.detach()],
+      allow_unused: true,
+    });
+    return [
+      mask[0] ? (dx ?? input.new_zeros(input.shape)) : null,
+      mask[1] ? (dg ?? grid.new_zeros(grid.shape)) : null,
+    ];
   } finally {
     set_grad_enabled(before);
   }
@@ -174,7 +211,11 @@ function affineGrid(theta: Tensor, size: readonly number[], align: boolean): Ten
     throw new TorchError('affine_grid_generator needs 4d (spatial) or 5d (volumetric) inputs.');
   const [n, , ...sizes] = size;
   const columns = sizes
-    .map((m, d) => line(m, align, theta).reshape(sizes.map((_, k) => (k === d ? m : 1))).expand(sizes))
+    .map((m, d) =>
+      line(m, align, theta)
+        .reshape(sizes.map((_, k) => (k === d ? m : 1)))
+        .expand(sizes),
+    )
     .reverse();
   const base = catOf(
     [...columns, theta.new_ones(sizes)].map((t) => t.unsqueeze(-1)),
@@ -215,6 +256,19 @@ export const grids = [
   ...[2, 3].flatMap((dims) => [
     ...op(named(`grid_sampler_${dims}d`, `(Tensor input, Tensor grid, ${modes}) -> Tensor`), {
       define: ({ input, grid, ...a }) => sample(`grid_sampler_${dims}d`, input, grid, how(a)),
+      grad: ({ grad, input, grid, interpolation_mode, padding_mode, align_corners, needs }) => {
+        const [dx, dg] = callOperator(findOperator(`aten::grid_sampler_${dims}d_backward`)!, [
+          grad,
+          input,
+          grid,
+          interpolation_mode,
+          padding_mode,
+          align_corners,
+          [needs.input, needs.grid],
+        ]) as Tensor[];
+        return { input: dx, grid: dg };
+      },
+      gradName: `GridSampler${dims}DBackward0`,
     }),
     ...op(
       named(

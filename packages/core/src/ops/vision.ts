@@ -14,7 +14,9 @@ function withValues<T>(tensors: readonly Tensor[], then: (...values: Numbers[]) 
   const plain = (data: TypedArray, t: Tensor): Numbers =>
     Array.from(toUserArray(data, t.dtype) as ArrayLike<number | bigint>, Number);
   if (tensors.every(canReadNow)) return then(...tensors.map((t) => plain(readRawNow(t), t)));
-  return Promise.all(tensors.map(readRaw)).then((all) => then(...all.map((data, i) => plain(data, tensors[i]))));
+  return Promise.all(tensors.map(readRaw)).then((all) =>
+    then(...all.map((data, i) => plain(data, tensors[i]))),
+  );
 }
 
 const indexOf = (list: readonly number[], like: Tensor): Tensor =>
@@ -24,17 +26,22 @@ function checkBoxes(dets: Tensor, scores: Tensor): void {
   if (dets.shape.length !== 2) throw new TorchError(`boxes should be a 2d tensor, got ${dets.shape.length}D`);
   if (dets.shape[1] !== 4)
     throw new TorchError(`boxes should have 4 elements in dimension 1, got ${dets.shape[1]}`);
-  if (scores.shape.length !== 1) throw new TorchError(`scores should be a 1d tensor, got ${scores.shape.length}D`);
+  if (scores.shape.length !== 1)
+    throw new TorchError(`scores should be a 1d tensor, got ${scores.shape.length}D`);
   if (dets.shape[0] !== scores.shape[0])
     throw new TorchError(
       `boxes and scores should have same number of elements in dimension 0, got ${dets.shape[0]} and ${scores.shape[0]}`,
     );
-  if (dets.dtype !== scores.dtype)
-    throw new TorchError('dets should have the same type as scores');
+  if (dets.dtype !== scores.dtype) throw new TorchError('dets should have the same type as scores');
 }
 
 /** The boxes to keep, best first: one that covers too much of a better one goes. */
-function suppress(boxes: Numbers, scores: Numbers, threshold: number, round: (x: number) => number): number[] {
+function suppress(
+  boxes: Numbers,
+  scores: Numbers,
+  threshold: number,
+  round: (x: number) => number,
+): number[] {
   const n = scores.length;
   const order = Array.from({ length: n }, (_, i) => i).sort((a, b) => scores[b] - scores[a] || a - b);
   const area = (i: number): number =>
@@ -49,7 +56,10 @@ function suppress(boxes: Numbers, scores: Numbers, threshold: number, round: (x:
     for (let b = a + 1; b < n; b++) {
       const j = order[b];
       if (gone[j]) continue;
-      const width = Math.max(0, round(Math.min(boxes[4 * i + 2], boxes[4 * j + 2]) - Math.max(boxes[4 * i], boxes[4 * j])));
+      const width = Math.max(
+        0,
+        round(Math.min(boxes[4 * i + 2], boxes[4 * j + 2]) - Math.max(boxes[4 * i], boxes[4 * j])),
+      );
       const height = Math.max(
         0,
         round(Math.min(boxes[4 * i + 3], boxes[4 * j + 3]) - Math.max(boxes[4 * i + 1], boxes[4 * j + 1])),
@@ -142,7 +152,12 @@ function poolEqual(pixels: Tensor, boxes: readonly Box[], a: Align, height: numb
   let sum = pixels.new_zeros(shape) as Tensor;
   for (let i = 0; i < rows; i++)
     for (let j = 0; j < columns; j++)
-      for (const [lower, leftmost] of [[true, true], [true, false], [false, true], [false, false]]) {
+      for (const [lower, leftmost] of [
+        [true, true],
+        [true, false],
+        [false, true],
+        [false, false],
+      ]) {
         const places: number[] = [];
         const weights: number[] = [];
         for (const { image, y, x } of boxes)
@@ -152,13 +167,24 @@ function poolEqual(pixels: Tensor, boxes: readonly Box[], a: Align, height: numb
               const [py, qx] = [lower ? y.low[p] : y.high[p], leftmost ? x.low[q] : x.high[q]];
               const inside = y.inside[p] && x.inside[q];
               places.push((image * height + py) * width + qx);
-              const [wy, wx] = [lower ? 1 - y.weight[p] : y.weight[p], leftmost ? 1 - x.weight[q] : x.weight[q]];
+              const [wy, wx] = [
+                lower ? 1 - y.weight[p] : y.weight[p],
+                leftmost ? 1 - x.weight[q] : x.weight[q],
+              ];
               weights.push(inside ? wy * wx : 0);
             }
-        const weight = fromTypedArray(toTypedArray(weights, pixels.dtype), [weights.length, 1], pixels.dtype, pixels.backend);
+        const weight = fromTypedArray(
+          toTypedArray(weights, pixels.dtype),
+          [weights.length, 1],
+          pixels.dtype,
+          pixels.backend,
+        );
         sum = sum.add(pixels.index_select(0, indexOf(places, pixels)).mul(weight));
       }
-  return sum.div(Math.max(rows * columns, 1)).view([boxes.length, ph, pw, channels]).permute([0, 3, 1, 2]);
+  return sum
+    .div(Math.max(rows * columns, 1))
+    .view([boxes.length, ph, pw, channels])
+    .permute([0, 3, 1, 2]);
 }
 
 function roiAlign(input: Tensor, rois: Tensor, values: Numbers, a: Align): Tensor {
@@ -166,7 +192,8 @@ function roiAlign(input: Tensor, rois: Tensor, values: Numbers, a: Align): Tenso
   const boxes = boxesOf(values, a, height, width, images);
   if (boxes.length === 0 || channels === 0)
     return input.new_empty([boxes.length, channels, a.pooled_height, a.pooled_width]);
-  const wide = input.dtype === 'float16' || input.dtype === 'bfloat16' ? (input.to('float32') as Tensor) : input;
+  const wide =
+    input.dtype === 'float16' || input.dtype === 'bfloat16' ? (input.to('float32') as Tensor) : input;
   const pixels = wide.permute([0, 2, 3, 1]).reshape([images * height * width, channels]) as Tensor;
   const groups = new Map<string, Box[]>();
   for (const box of boxes) {
@@ -187,7 +214,9 @@ function roiAlign(input: Tensor, rois: Tensor, values: Numbers, a: Align): Tenso
   order.forEach((row, i) => {
     back[row] = i;
   });
-  const sorted = back.every((row, i) => row === i) ? joined : (joined.index_select(0, indexOf(back, rois)) as Tensor);
+  const sorted = back.every((row, i) => row === i)
+    ? joined
+    : (joined.index_select(0, indexOf(back, rois)) as Tensor);
   return sorted.contiguous().to(input.dtype);
 }
 
@@ -206,7 +235,8 @@ export const vision = [
     'torchvision::roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width, int sampling_ratio, bool aligned) -> Tensor',
     {
       define: ({ input, rois, ...a }) => {
-        if (rois.shape.length !== 2 || rois.shape[1] !== 5) throw new TorchError('rois must have shape as Tensor[K, 5]');
+        if (rois.shape.length !== 2 || rois.shape[1] !== 5)
+          throw new TorchError('rois must have shape as Tensor[K, 5]');
         if (input.dtype !== rois.dtype) throw new TorchError('input and rois must have the same dtype');
         return withValues([rois], (values) => roiAlign(input, rois, values, a));
       },
