@@ -260,21 +260,24 @@ describe('pool', () => {
   it.each([4, 7, 9, 12])('by rows of %i', (o) => {
     for (const reduce of ['max', 'sum'] as const)
       for (const stride of [1, 2])
-        for (const padding of [0, 1])
-          agree(
-            {
-              kind: 'pool',
-              dims: 2,
-              reduce,
-              window: [3, 3],
-              stride: [stride, stride],
-              padding: [padding, padding],
-              dilation: [1, 1],
-              dtype: f,
-            },
-            [{ shape: [2, 3, o, o] }],
-            [{ shape: [2, 3, (o - 1) * stride + 3 - 2 * padding, (o - 1) * stride + 3 - 2 * padding] }],
-          );
+        for (const padding of [0, 1]) {
+          const n = (o - 1) * stride + 3 - 2 * padding;
+          const values = { shape: [2, 3, o, o] };
+          const kernel: Kernel = {
+            kind: 'pool',
+            dims: 2,
+            reduce,
+            window: [3, 3],
+            stride: [stride, stride],
+            padding: [padding, padding],
+            dilation: [1, 1],
+            dtype: f,
+          };
+          agree(kernel, [values], [{ shape: [2, 3, n, n] }]);
+          // Few different values, so that the first of equals matters.
+          const positions = { shape: [2, 3, o, o], dtype: 'int64' as const };
+          if (reduce === 'max') agree(kernel, [values, positions], [{ shape: [2, 3, n, n], integers: 5 }]);
+        }
   });
 });
 

@@ -130,17 +130,22 @@ function plane(m: Module, kernel: PoolKernel, hasIndices: boolean): Fn {
 const toThree = (list: readonly number[], filling: number) =>
   [...new Array<number>(3 - list.length).fill(filling), ...list] as unknown as Windows['window'];
 
-/** float32 without indices, row by row; false where the layout or the window is not for that. */
-function byRows(heap: Heap, scratch: Scratch, kernel: PoolKernel): (out: View, x: View) => boolean {
+/** float32, row by row; false where the layout or the window is not for that. */
+function byRows(
+  heap: Heap,
+  scratch: Scratch,
+  kernel: PoolKernel,
+): (out: View, x: View, indices?: View) => boolean {
   const { dims, reduce } = kernel;
   const rows = new WindowRows(heap, reduce);
   const copy = copier(heap, 'float32', 'float32', 5);
-  return (out, x) => {
+  return (out, x, indices) => {
     const planesShape = x.shape.slice(0, -dims);
     if (planesShape.length !== 2) return false;
-    const outer = out.strides.slice(2);
     const dense = contiguousStrides(out.shape.slice(2));
-    if (!outer.every((s, d) => s === dense[d] || out.shape[2 + d] === 1)) return false;
+    const isDense = (v: View): boolean =>
+      v.strides.slice(2).every((s, d) => s === dense[d] || v.shape[2 + d] === 1);
+    if (!isDense(out) || (indices && !isDense(indices))) return false;
     const window = toThree(kernel.window, 1);
     const stride = toThree(kernel.stride, 1);
     const dilation = toThree(kernel.dilation, 1);
@@ -152,6 +157,13 @@ function byRows(heap: Heap, scratch: Scratch, kernel: PoolKernel): (out: View, x
     ) as unknown as Windows['padded'];
     const windows: Windows = { window, stride, dilation, output, padded };
     if (!fitsRows(windows)) return false;
+    if (indices) {
+      // Every window must touch the input, or it would have no position.
+      const touches = [1, 2].every(
+        (d) => padding[d]! < window[d]! && (output[d]! - 1) * stride[d]! - padding[d]! < input[d]!,
+      );
+      if (!touches || dilation.some((n) => n !== 1)) return false;
+    }
     const strides = [x.strides[0]!, x.strides[1]!, ...toThree(x.strides.slice(2), 0)];
     const [batch, channels] = planesShape as [number, number];
     const isInside = padding.every((p) => p === 0) && padded.every((n, d) => n <= input[d]!);
@@ -176,7 +188,21 @@ function byRows(heap: Heap, scratch: Scratch, kernel: PoolKernel): (out: View, x
           );
         }
         const to = pointerOf(out) + 4 * (n * out.strides[0]! + c * out.strides[1]!);
-        rows.run(windows, count, from, steps, to, out.strides[1]! * 4);
+        const toPlane = out.strides[1]! * 4;
+        if (!indices) {
+          rows.run(windows, count, from, steps, to, toPlane);
+          continue;
+        }
+        const places = pointerOf(indices) + 8 * (n * indices.strides[0]! + c * indices.strides[1]!);
+        rows.largest(
+          windows,
+          count,
+          from,
+          steps,
+          [to, toPlane],
+          [places, indices.strides[1]! * 8],
+          [input[2], padding[1], padding[2]],
+        );
       }
     return true;
   };
@@ -216,7 +242,7 @@ export function compilePool(heap: Heap, scratch: Scratch, kernel: PoolKernel): E
     const x = inputs[0]!;
     const out = outputs[0]!;
     if (numel(out.shape) === 0) return;
-    if (outputs.length === 1 && x.memory !== out.memory && fast?.(out, x)) return;
+    if (x.memory !== out.memory && fast?.(out, x, outputs[1])) return;
     const drive = (variants[outputs.length] ??= build(outputs.length > 1));
     const lead = x.shape.length - kernel.dims;
     let w = GEOMETRY >> 2;
