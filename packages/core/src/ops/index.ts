@@ -4,6 +4,7 @@ import { register } from '../dispatch/operator.ts';
 import { activations } from './activation.ts';
 import { arithmetic } from './arithmetic.ts';
 import { attentions } from './attention.ts';
+import { backwards } from './backward.ts';
 import { compare } from './compare.ts';
 import { convolutions } from './conv.ts';
 import { copy } from './copy.ts';
@@ -56,6 +57,7 @@ for (const family of [
   vision,
   grids,
   folds,
+  backwards,
 ])
   register(family);
 register(synonymsOfKnown());

@@ -209,7 +209,9 @@ const MOST_TERMS = 60;
 /** Hurwitz' zeta by Euler and Maclaurin, for s > 1: some terms, the integral of the rest, and the corrections. */
 function zeta(order: Tensor, from: Tensor): Tensor {
   const dtype = order.add(from).dtype as Tensor['dtype'];
-  const [s, q] = [widened(floating(order)), widened(floating(from))];
+  // Near the poles much cancels.
+  const wide = from.backend.capabilities.dtypes.has('float64') ? 'float64' : 'float32';
+  const [s, q] = [order.to(wide), from.to(wide)] as Tensor[];
   // The corrections want to start past 9; from a negative number that takes more terms.
   let [sum, a] = direct.call('zeta', [s, q]) as [Tensor, Tensor];
   const minus = s.neg() as Tensor;

@@ -2,6 +2,7 @@
 import { callOperator } from '../dispatch/call.ts';
 import { findOperator, type Operator, op } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 
 /** By the second name, overload included; what it stands for. `x_` beside `x` follows where both exist. */
 const synonyms: Record<string, string> = {
@@ -26,6 +27,8 @@ const synonyms: Record<string, string> = {
   'less_equal_.Tensor': 'le_.Tensor', 'less_equal_.Scalar': 'le_.Scalar',
   'not_equal.Tensor': 'ne.Tensor', 'not_equal.Scalar': 'ne.Scalar',
   'not_equal_.Tensor': 'ne_.Tensor', 'not_equal_.Scalar': 'ne_.Scalar',
+  'pow_.Scalar': 'pow_.Tensor_Scalar', 'pow_.Tensor': 'pow_.Tensor_Tensor', 'floor_divide_.Tensor': 'floor_divide_',
+  ldexp_: 'ldexp_.Tensor',
   clip_: 'clamp_', 'clip_.Tensor': 'clamp_.Tensor',
   'moveaxis.intlist': 'movedim.intlist',
   special_digamma: 'digamma', special_psi: 'digamma', special_erf: 'erf', special_erfc: 'erfc', special_erfinv: 'erfinv',
@@ -43,9 +46,38 @@ function textOf(alias: string, original: Operator): string {
   return alias.endsWith('hacked_twin') ? text.replace('Tensor?[]', 'Tensor[]') : text;
 }
 
+/** Views made copies, by the copy's name. */
+const copies: Record<string, string> = {
+  alias_copy: 'alias', as_strided_copy: 'as_strided', diagonal_copy: 'diagonal', expand_copy: 'expand',
+  permute_copy: 'permute', 'select_copy.int': 'select.int', 'slice_copy.Tensor': 'slice.Tensor', 'split_copy.Tensor': 'split.Tensor',
+  split_with_sizes_copy: 'split_with_sizes', squeeze_copy: 'squeeze', 'squeeze_copy.dim': 'squeeze.dim',
+  'squeeze_copy.dims': 'squeeze.dims', t_copy: 't', 'transpose_copy.int': 'transpose.int', 'unbind_copy.int': 'unbind.int',
+  unfold_copy: 'unfold', unsqueeze_copy: 'unsqueeze', view_copy: 'view', narrow_copy: 'narrow', detach_copy: 'detach',
+}; // biome-ignore format: a table
+
+const withoutAlias = (text: string): string => text.replaceAll(/Tensor\(a(!| -> \*)?\)/g, 'Tensor');
+const copyOf = (t: Tensor): Tensor => t.clone({ memory_format: 'contiguous_format' });
+
+function makeCopies(): Operator[] {
+  return Object.entries(copies).flatMap(([name, of]) => {
+    const original = findOperator(`aten::${of}`);
+    if (!original) throw new TorchError(`${name} is a copy of ${of}, which is not registered`);
+    return op(withoutAlias(textOf(name, original)) as 'f(Tensor self) -> Tensor', {
+      define: (args) => {
+        const views = callOperator(
+          original,
+          original.argNames.map((n) => (args as Record<string, unknown>)[n]),
+        ) as Tensor | Tensor[];
+        return Array.isArray(views) ? views.map(copyOf) : copyOf(views);
+      },
+    });
+  });
+}
+
 /** Called when the operators that they stand for are registered. */
-export const synonymsOfKnown = (): Operator[] =>
-  Object.entries(synonyms).flatMap(([alias, name]) => {
+export const synonymsOfKnown = (): Operator[] => [
+  ...makeCopies(),
+  ...Object.entries(synonyms).flatMap(([alias, name]) => {
     const original = findOperator(`aten::${name}`);
     if (!original) throw new TorchError(`${alias} is a synonym of ${name}, which is not registered`);
     return op(textOf(alias, original) as 'f(Tensor self) -> Tensor', {
@@ -55,4 +87,5 @@ export const synonymsOfKnown = (): Operator[] =>
           original.argNames.map((n) => (args as Record<string, unknown>)[n]),
         ),
     });
-  });
+  }),
+];

@@ -1,5 +1,6 @@
 /** Functions of one operand. */
-import { named, op, pointwise } from '../dispatch/operator.ts';
+import { callOperator } from '../dispatch/call.ts';
+import { findOperator, named, op, pointwise } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
 import { X } from '../expr/build.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -23,7 +24,12 @@ const rounding = (name: string, math: (x: X) => X) =>
   });
 
 export const unary = [
-  float('exp', (x) => x.exp()),
+  pointwise('exp(Tensor self) -> Tensor', {
+    inplace: true,
+    promote: 'float',
+    math: ({ self }) => self.exp(),
+    grad: { self: ({ grad, result }) => grad.mul(result) },
+  }),
   float('exp2', (x) => X.const(2, x.dtype).pow(x)),
   float('expm1', (x) => x.expm1()),
   float('log', (x) => x.log()),
@@ -39,13 +45,30 @@ export const unary = [
   float('sinh', (x) => x.sinh()),
   float('cosh', (x) => x.cosh()),
   float('asinh', (x) => x.asinh()),
-  float('acosh', (x) => x.acosh()),
+  pointwise('acosh(Tensor self) -> Tensor', {
+    inplace: true,
+    promote: 'float',
+    math: ({ self }) => self.acosh(),
+    grad: { self: ({ grad, self }) => grad.mul(self.pow(2).sub(1).rsqrt()) },
+  }),
   float('atanh', (x) => x.atanh()),
   float('erf', (x) => x.erf()),
   float('erfc', (x) => x.erfc()),
   float('erfinv', (x) => x.erfinv()),
-  float('lgamma', (x) => x.lgamma()),
-  float('digamma', (x) => x.digamma()),
+  pointwise('lgamma(Tensor self) -> Tensor', {
+    inplace: true,
+    promote: 'float',
+    math: ({ self }) => self.lgamma(),
+    grad: { self: ({ grad, self }) => grad.mul(self.digamma()) },
+  }),
+  pointwise('digamma(Tensor self) -> Tensor', {
+    inplace: true,
+    promote: 'float',
+    math: ({ self }) => self.digamma(),
+    grad: {
+      self: ({ grad, self }) => grad.mul(callOperator(findOperator('aten::polygamma')!, [1, self]) as Tensor),
+    },
+  }),
   float('sinc', (x) => {
     const angle = x.mul(Math.PI);
     return x.eq(0).where(one(x), angle.sin().div(angle));
