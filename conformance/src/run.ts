@@ -1,9 +1,10 @@
 /** Runs the suite on a backend: an iterator of results, which a command, a browser page or a test framework consumes. */
 import type { Backend } from '@sconce/core';
-import { type Case, fail, type Tier, type Verdict } from './case.ts';
+import { type Case, fail, notApplicable, type Tier, type Verdict } from './case.ts';
 import { Expectations } from './expectations.ts';
 import { type CaseFiles, folderFiles } from './files.ts';
 import { layers } from './layers/index.ts';
+import { oracleError } from './oracle.ts';
 import { type CaseId, formatId, parseQuery } from './query.ts';
 
 export interface RunOptions {
@@ -60,7 +61,8 @@ async function runCase(item: Case, expected: string | undefined): Promise<CaseRe
   const start = performance.now();
   let verdict: Verdict;
   try {
-    verdict = await item.run();
+    const distrust = oracleError(item.id);
+    verdict = distrust ? notApplicable(distrust) : await item.run();
   } catch (error) {
     verdict = fail(error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
