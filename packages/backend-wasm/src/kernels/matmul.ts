@@ -174,11 +174,11 @@ export function compileMatmul(products: Products, kernel: MatmulKernel): Executa
     let [batch, m, n] = out.shape as [number, number, number];
     const k = va.shape[2]!;
     if (batch * m * n === 0) return;
-    // The sums may stand in the output until the epilogue, unless that still reads what is there.
+    // The sums may stand in the output until the epilogue, unless what is there is still read.
     const direct =
       outDtype === accumulate &&
       (out.strides[2] === 1 || n === 1) &&
-      !inputs.some((v, i) => i >= 2 && v.memory === out.memory);
+      !inputs.some((v) => v.memory === out.memory);
     const a: Matrix = {
       pointer: pointerOf(va),
       row: va.strides[1]! * inBytes,

@@ -22,14 +22,16 @@ import {
 import { Plans } from '../memory/plans.ts';
 import { checkFault, type Exports, instantiate, writeScalars } from './engine.ts';
 import { LOOP, odometer, writeLoop } from './odometer.ts';
-import { CHUNK_START, rowFunction, type Step } from './row.ts';
+import { CHUNK_START, type RowSpec, rowFunction, type Step } from './row.ts';
 
 /** Elements per call of a row: V8 replaces a function's first code only between calls. */
 const CHUNK = 8192;
 
-interface Variant {
-  readonly row: Exports[string];
-  readonly drive: () => void;
+/** A row alone: most kernels only ever meet dense operands, and a module's size is its cost. */
+function buildRow(heap: Heap, spec: RowSpec): Exports[string] {
+  const m = new Module();
+  rowFunction(m, spec);
+  return instantiate(heap, m).row!;
 }
 
 interface Plan {
@@ -47,7 +49,7 @@ function build(
   inputs: readonly (DType | undefined)[],
   steps: readonly Step[],
   coordRank: number | undefined,
-): Variant {
+): () => void {
   const m = new Module();
   const row = rowFunction(m, { exprs, outputs, inputs, steps, coordRank });
   const operands = steps.length;
@@ -79,8 +81,7 @@ function build(
       );
     });
   });
-  const e = instantiate(heap, m);
-  return { row: e.row!, drive: e.drive as () => void };
+  return instantiate(heap, m).drive as () => void;
 }
 
 /** Elements of a row where an input runs across the output: each of its cache lines serves this many rows. */
@@ -127,8 +128,8 @@ export function pointwise(heap: Heap, exprs: readonly Expr[], rank: number): Exe
   const outs = exprs.length;
   const bytes = [...outputDtypes, ...inputTypes].map((d) => (d ? dtypes[d].bytes : 0));
   const operands = bytes.length;
-  const variants = new Map<string, Variant>();
-  const variant = (steps: readonly Step[]): Variant => {
+  const variants = new Map<string, () => void>();
+  const variant = (steps: readonly Step[]): (() => void) => {
     const key = steps.join();
     let v = variants.get(key);
     if (!v) {
@@ -141,7 +142,12 @@ export function pointwise(heap: Heap, exprs: readonly Expr[], rank: number): Exe
   const pointers: number[] = new Array(operands).fill(0);
 
   const callDense = (n: number): void => {
-    dense ??= variant(bytes.map((): Step => 'dense')).row;
+    dense ??= buildRow(heap, {
+      exprs,
+      outputs: outputDtypes,
+      inputs: inputTypes,
+      steps: bytes.map((): Step => 'dense'),
+    });
     switch (operands) {
       case 1:
         dense(n, pointers[0]);
@@ -173,7 +179,7 @@ export function pointwise(heap: Heap, exprs: readonly Expr[], rank: number): Exe
       if (b === 0 || s === b || loop.sizes[inner] === 1) return 'dense';
       return s === 0 && i >= outs ? 'fixed' : 'strided';
     });
-    const { drive } = variant(steps);
+    const drive = variant(steps);
     const crossing = coordRank === undefined ? crossed(loop, steps, bytes, outs) : -1;
     if (crossing < 0) return { drive, loop };
     const n = loop.sizes[inner]!;
