@@ -96,8 +96,10 @@ export class OperatorNode extends Node {
     if (this.savedResults) this.savedResults = results.map((r) => new SavedTensor(r, this.name, true));
   }
 
-  get wantsResults(): boolean {
-    return this.savedResults !== null;
+  /** Whether gradients of all outputs are looked at; a formula of `grad` alone says that only the first has one. */
+  get takesAllGradients(): boolean {
+    for (const [, formula] of this.formulas()) if (namesUsedBy(formula)?.includes('grads') ?? true) return true;
+    return false;
   }
 
   /** The operator wrote its first argument in place: formulas get a copy of what it was. */
@@ -126,9 +128,12 @@ export class OperatorNode extends Node {
     const context: Record<string, unknown> = { grads, grad: grads[0] };
     for (const [name, value] of this.saved) context[name] = unpack(value);
     if (this.savedResults) {
-      const results = this.savedResults.map((r) => r?.get() ?? null);
+      // Looked up when a formula does: an output that none needs may have been changed in place (batch norm's, by relu_).
+      const results: (Tensor | null)[] = [];
+      for (const [i, saved] of this.savedResults.entries())
+        Object.defineProperty(results, i, { get: () => saved?.get() ?? null });
       context.results = results;
-      context.result = results[0];
+      Object.defineProperty(context, 'result', { get: () => results[0] });
     }
     const needs: Record<string, boolean> = {};
     for (const { name, first, count } of this.slots)

@@ -27,11 +27,11 @@ export function edgeOf(tensor: Tensor): Edge | null {
   return { node: meta.accumulator, output: 0 };
 }
 
-/** Makes `node` the origin of `outputs`; those that are not floating point stay without one. */
-export function setHistory(node: Node, outputs: readonly Tensor[]): void {
+/** Makes `node` the origin of `outputs` (of the first alone unless `all`); those that are not floating point stay without one. */
+export function setHistory(node: Node, outputs: readonly Tensor[], all = true): void {
   node.outputs = outputs.map(({ shape, dtype }) => ({ shape, dtype }));
   outputs.forEach((tensor, i) => {
-    if (!isFloat(tensor.dtype)) return;
+    if (!isFloat(tensor.dtype) || (i > 0 && !all)) return;
     const meta = AutogradMeta.of(tensor);
     meta.node = node;
     meta.output = i;

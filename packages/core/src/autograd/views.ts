@@ -10,6 +10,14 @@ import { edgeOf, setHistory } from './record.ts';
 /** Before an in-place change: what PyTorch does not allow. */
 export function checkInplace(self: Tensor, inputs: readonly Tensor[]): void {
   if (!is_grad_enabled() || !inputs.some((t) => t.requires_grad)) return;
+  if (self.viewOrigin === 'no_grad')
+    throw new TorchError(
+      "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked).",
+    );
+  if (self.viewOrigin !== null && self.requires_grad)
+    throw new TorchError(
+      `Output ${self.meta?.output ?? 0} of ${self.viewOrigin} is a view and is being modified inplace. This view is the output of a function that returns multiple views. Such functions do not allow the output views to be modified inplace. You should replace the inplace operation by an out-of-place one.`,
+    );
   if (self.meta?.requires_grad && self.grad_fn === null)
     throw new TorchError('a leaf Variable that requires grad is being used in an in-place operation.');
   if (self.base?.meta?.requires_grad && self.base.grad_fn === null)

@@ -86,7 +86,7 @@ function attach(
 ): void {
   if (operator.hasGradient) {
     const node = new OperatorNode(operator, args);
-    setHistory(node, outputs);
+    setHistory(node, outputs, node.takesAllGradients);
     node.saveResults(outputs);
   } else if (operator.meaning.kind === 'pointwise')
     setHistory(
@@ -179,13 +179,18 @@ function runDefined(operator: Operator, args: readonly unknown[]): unknown {
   return result;
 }
 
+/** How deep we are in operators that record for themselves: views made there are not the user's. */
+let depth = 0;
+
 export function withoutGrad<T>(fn: () => T): T {
-  if (!is_grad_enabled()) return fn();
-  set_grad_enabled(false);
+  const before = is_grad_enabled();
+  depth++;
+  if (before) set_grad_enabled(false);
   try {
     return fn();
   } finally {
-    set_grad_enabled(true);
+    depth--;
+    if (before) set_grad_enabled(true);
   }
 }
 
@@ -216,6 +221,7 @@ function runView(operator: Operator, args: readonly unknown[]): unknown {
   const layouts = view(operator.named(args));
   const isList = Array.isArray(layouts);
   const views = (isList ? (layouts as readonly Layout[]) : [layouts as Layout]).map((l) => viewOf(self, l));
+  if (isList && is_grad_enabled()) for (const v of views) v.viewOrigin = operator.gradName;
   if (is_grad_enabled() && operator.isDifferentiable && isFloat(self.dtype) && self.requires_grad)
     attach(operator, args, [self], views);
   return isList ? views : views[0];
@@ -226,6 +232,7 @@ export function viewOf(self: Tensor, layout: Layout): Tensor {
   const view = alias(self, layout);
   view.base = self.base ?? self;
   view.viewVersion = self.storage.version;
+  if (!is_grad_enabled() && depth === 0) view.viewOrigin = 'no_grad';
   return view;
 }
 

@@ -236,10 +236,18 @@ export const arithmetic = [
   pointwise('fmax(Tensor self, Tensor other) -> Tensor', {
     math: ({ self, other }) =>
       self.isFloat ? self.isnan().where(other, other.isnan().where(self, self.max(other))) : self.max(other),
+    grad: {
+      self: ({ grad, self, other }) => grad.where(self.ge(other).logical_or(other.isnan()), 0),
+      other: ({ grad, self, other }) => grad.masked_fill(self.ge(other).logical_or(other.isnan()), 0),
+    },
   }),
   pointwise('fmin(Tensor self, Tensor other) -> Tensor', {
     math: ({ self, other }) =>
       self.isFloat ? self.isnan().where(other, other.isnan().where(self, self.min(other))) : self.min(other),
+    grad: {
+      self: ({ grad, self, other }) => grad.where(self.le(other).logical_or(other.isnan()), 0),
+      other: ({ grad, self, other }) => grad.masked_fill(self.le(other).logical_or(other.isnan()), 0),
+    },
   }),
   pointwise('atan2(Tensor self, Tensor other) -> Tensor', {
     inplace: true,

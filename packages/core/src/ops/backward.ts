@@ -253,6 +253,7 @@ export const backwards = [
   ),
   op('_cdist_backward(Tensor grad, Tensor x1, Tensor x2, float p, Tensor cdist) -> Tensor', {
     define: ({ grad, x1, x2, p }) => {
+      if (numelOf(grad.shape) === 0 || numelOf(x1.shape) === 0) return x1.new_zeros(x1.shape);
       const batch = broadcastShapes(x1.shape.slice(0, -2), x2.shape.slice(0, -2));
       const wide = x1.expand([...batch, ...x1.shape.slice(-2)]) as Tensor;
       const forward = findOperator('aten::_cdist_forward')!;

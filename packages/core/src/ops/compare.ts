@@ -175,6 +175,22 @@ export const compare = [
   pointwise('clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor', {
     inplace: true,
     math: ({ self, min, max }) => clamp(self, min, max),
+    grad: {
+      self: ({ grad, self, min, max }) => {
+        let inside = self.eq(self);
+        if (min !== null) inside = inside.logical_and(self.ge(min));
+        if (max !== null) inside = inside.logical_and(self.le(max));
+        return grad.where(inside, 0);
+      },
+      min: ({ grad, self, min, max }) => {
+        const low = self.lt(min!);
+        return grad.where(max === null ? low : low.logical_and(min!.lt(max)), 0);
+      },
+      max: ({ grad, self, min, max }) => {
+        const high = self.gt(max!);
+        return grad.where(min === null ? high : high.logical_or(max!.lt(min)), 0);
+      },
+    },
     gradName: 'ClampBackward1',
   }),
   pointwise('clamp_min(Tensor self, Scalar min) -> Tensor', {
@@ -190,10 +206,20 @@ export const compare = [
   pointwise('clamp_min.Tensor(Tensor self, Tensor min) -> Tensor', {
     inplace: true,
     math: ({ self, min }) => self.max(min),
+    grad: {
+      self: ({ grad, self, min }) => grad.where(self.ge(min), 0),
+      min: ({ grad, self, min }) => grad.where(self.lt(min), 0),
+    },
+    gradName: 'ClampMinBackward1',
   }),
   pointwise('clamp_max.Tensor(Tensor self, Tensor max) -> Tensor', {
     inplace: true,
     math: ({ self, max }) => self.min(max),
+    grad: {
+      self: ({ grad, self, max }) => grad.where(self.le(max), 0),
+      max: ({ grad, self, max }) => grad.where(self.gt(max), 0),
+    },
+    gradName: 'ClampMaxBackward1',
   }),
   op('clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor', {
     define: ({ self, min, max }) => self.clamp(min, max),

@@ -5,7 +5,7 @@ import { OperatorNode } from '../autograd/operator_node.ts';
 import { checkInplace, rebaseHistory } from '../autograd/views.ts';
 import { findOperator, op, view } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
-import { copyInto, copyOf, fillWith } from '../kernel/elementwise.ts';
+import { copyInto, copyOf, fillWith, refuseOverlap } from '../kernel/elementwise.ts';
 import { alias, empty } from '../tensor/create.ts';
 import { backendOf, type Device } from '../tensor/device.ts';
 import { type DType, isFloat } from '../tensor/dtype.ts';
@@ -144,7 +144,10 @@ export const copy = [
   }),
   op('copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)', {
     define: ({ self, src }) =>
-      recordWrite(self, 'aten::copy', [self, src, false], [self, src], () => copyInto(self, src)),
+      recordWrite(self, 'aten::copy', [self, src, false], [self, src], () => {
+        refuseOverlap(self, [src]);
+        copyInto(self, src);
+      }),
   }),
   op('fill.Scalar(Tensor self, Scalar value) -> Tensor', {
     define: ({ self, value }) => filled(self, value),
@@ -228,5 +231,6 @@ function resize(self: Tensor, size: Shape): Tensor {
   }
   self.shape = [...size];
   self.strides = strides;
+  self.storage.version++;
   return self;
 }

@@ -652,7 +652,7 @@ export const gathers = [
     },
     grad: {
       self: ({ grad, dim, index }) => grad.index_fill(dim, index, 0),
-      value: ({ grad, dim, index }) => grad.index_select(dim, index).sum(),
+      value: ({ grad, dim, index }) => grad.sub(grad.index_fill(dim, index, 0)).sum(),
     },
   }),
   op('index.Tensor(Tensor self, Tensor?[] indices) -> Tensor', {
@@ -763,6 +763,14 @@ export const gathers = [
   op(
     'embedding_dense_backward(Tensor grad_output, Tensor indices, SymInt num_weights, SymInt padding_idx, bool scale_grad_by_freq) -> Tensor',
     {
+      grad: {
+        grad_output: ({ grad, indices, padding_idx }) => {
+          const flat = asIndex(indices, 'embedding').reshape([-1]);
+          const rows = grad.index_select(0, flat);
+          const kept = padding_idx >= 0 ? rows.masked_fill(flat.eq(padding_idx).unsqueeze(1), 0) : rows;
+          return kept.reshape([...indices.shape, grad.shape[1]]);
+        },
+      },
       define: ({ grad_output, indices, num_weights, padding_idx, scale_grad_by_freq }) =>
         embeddingGradient(grad_output, indices, num_weights, padding_idx, scale_grad_by_freq),
     },

@@ -5,6 +5,7 @@ import { activations } from './activation.ts';
 import { arithmetic } from './arithmetic.ts';
 import { attentions } from './attention.ts';
 import { backwards } from './backward.ts';
+import { bags } from './bag.ts';
 import { compare } from './compare.ts';
 import { convolutions } from './conv.ts';
 import { copy } from './copy.ts';
@@ -22,7 +23,9 @@ import { queries } from './query.ts';
 import { randoms } from './random.ts';
 import { reductions } from './reduce.ts';
 import { recurrent } from './rnn.ts';
+import { shapes } from './shape.ts';
 import { orders } from './sort.ts';
+import { searches } from './search.ts';
 import { specials } from './special.ts';
 import { synonymsOfKnown } from './synonyms.ts';
 import { unary } from './unary.ts';
@@ -58,6 +61,9 @@ for (const family of [
   grids,
   folds,
   backwards,
+  bags,
+  searches,
+  shapes,
 ])
   register(family);
 register(synonymsOfKnown());

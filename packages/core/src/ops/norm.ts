@@ -72,17 +72,29 @@ function normGradient(
   x: Tensor,
   saved: { mean: Tensor; rstd: Tensor },
   dims: readonly number[],
-  eps: number,
+  eps: number | null,
 ): Tensor {
-  const { mean, rstd } = isRecorded(x, gradHat) ? fresh(x, dims, eps) : saved;
+  const { mean, rstd } = momentsOf(saved, x, gradHat, dims, eps);
   const hat = x.sub(mean).mul(rstd);
   const a = gradHat.mean(dims, true);
   const b = gradHat.mul(hat).mean(dims, true);
   return rstd.mul(gradHat.sub(a).sub(hat.mul(b)));
 }
 
-/** Whether this gradient is itself to be differentiated. */
-const isRecorded = (x: Tensor, grad: Tensor): boolean => is_grad_enabled() && (x.requires_grad || grad.requires_grad);
+/**
+ * The moments: as saved, or, where this gradient is itself to be differentiated, computed anew from x. A null eps says
+ * that the saved ones are all there is.
+ */
+function momentsOf(saved: Moments, x: Tensor, grad: Tensor, dims: readonly number[], eps: number | null): Moments {
+  const isRecorded = is_grad_enabled() && (x.requires_grad || grad.requires_grad);
+  return isRecorded && eps !== null ? fresh(x, dims, eps) : saved;
+}
+
+interface Moments {
+  readonly mean: Tensor;
+  readonly rstd: Tensor;
+}
+
 
 function fresh(x: Tensor, dims: readonly number[], eps: number): { mean: Tensor; rstd: Tensor } {
   return { mean: x.mean(dims, true), rstd: x.var(dims, { correction: 0, keepdim: true }).add(eps).rsqrt() };
@@ -171,7 +183,7 @@ function batchNormGradients(args: {
   const mean = perChannel(training ? args.save_mean! : args.running_mean!, rank);
   const rstd = perChannel(training ? args.save_invstd! : args.running_var!.add(eps).rsqrt(), rank);
   const gradHat = weight ? grad.mul(perChannel(weight, rank)) : grad;
-  const own = training && isRecorded(input, grad) ? fresh(input, dims, eps) : { mean, rstd };
+  const own = training ? momentsOf({ mean, rstd }, input, grad, dims, eps) : { mean, rstd };
   return {
     input: training ? normGradient(gradHat, input, { mean, rstd }, dims, eps) : gradHat.mul(rstd),
     weight: grad.mul(input.sub(own.mean).mul(own.rstd)).sum(dims),
@@ -235,11 +247,11 @@ function layerNormGradients(
   mean: Tensor,
   rstd: Tensor,
   weight: Tensor | null,
-  eps: number,
+  eps: number | null,
 ): { input: Tensor; weight: Tensor; bias: Tensor } {
   const dims = normDims(input, normalized_shape);
   const lead = [...input.shape.keys()].filter((d) => !dims.includes(d));
-  const own = isRecorded(input, grad) ? fresh(input, dims, eps) : { mean, rstd };
+  const own = momentsOf({ mean, rstd }, input, grad, dims, eps);
   const gradHat = weight ? grad.mul(weight) : grad;
   const fold = (t: Tensor): Tensor => (lead.length > 0 ? t.sum(lead) : t);
   return {
@@ -277,7 +289,7 @@ function groupNormGradients(
   rstd: Tensor,
   weight: Tensor | null,
   groups: number,
-  eps: number,
+  eps: number | null,
 ): { input: Tensor; weight: Tensor; bias: Tensor } {
   const [n, c] = input.shape;
   const grouped = [n, groups, numelOf(input.shape.slice(1)) / groups];
@@ -285,7 +297,7 @@ function groupNormGradients(
   const affine = (t: Tensor): Tensor => t.view([c, ...new Array(input.shape.length - 2).fill(1)]);
   const gradHat = (weight ? grad.mul(affine(weight)) : grad).reshape(grouped);
   const saved = { mean: mean.reshape([n, groups, 1]), rstd: rstd.reshape([n, groups, 1]) };
-  const own = isRecorded(x, grad) ? fresh(x, [2], eps) : saved;
+  const own = momentsOf(saved, x, grad, [2], eps);
   const hat = x.sub(own.mean).mul(own.rstd).reshape(input.shape);
   const dims = channelDims(input.shape);
   return {
@@ -444,7 +456,7 @@ export const norms = [
     'native_layer_norm_backward(Tensor grad_out, Tensor input, SymInt[] normalized_shape, Tensor mean, Tensor rstd, Tensor? weight, Tensor? bias, bool[3] output_mask) -> (Tensor, Tensor, Tensor)',
     {
       define: ({ grad_out, input, normalized_shape, mean, rstd, weight, output_mask }) => {
-        const g = layerNormGradients(grad_out, input, normalized_shape, mean, rstd, weight, 0);
+        const g = layerNormGradients(grad_out, input, normalized_shape, mean, rstd, weight, null);
         return mask(output_mask, [g.input, g.weight, g.bias], grad_out);
       },
     },
@@ -476,7 +488,7 @@ export const norms = [
     'native_group_norm_backward(Tensor grad_out, Tensor input, Tensor mean, Tensor rstd, Tensor? weight, SymInt N, SymInt C, SymInt HxW, int group, bool[3] output_mask) -> (Tensor, Tensor, Tensor)',
     {
       define: ({ grad_out, input, mean, rstd, weight, group, output_mask }) => {
-        const g = groupNormGradients(grad_out, input, mean, rstd, weight, group, 0);
+        const g = groupNormGradients(grad_out, input, mean, rstd, weight, group, null);
         return mask(output_mask, [g.input, g.weight, g.bias], grad_out);
       },
     },

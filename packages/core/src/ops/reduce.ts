@@ -274,12 +274,15 @@ function normGradient(
 ): Tensor {
   const order = p === null ? 2 : Number(scalarValue(p));
   const g = withDims(grad, self.shape, dim, keepdim);
-  const y = withDims(result, self.shape, dim, keepdim);
+  const norm = withDims(result, self.shape, dim, keepdim);
+  // Where the norm is 0 the subgradient is 0, and nothing is divided by it, so that second derivatives stay finite.
+  const isZero = norm.eq(0);
+  const y = norm.masked_fill(isZero, 1);
   if (order === 0) return self.new_zeros(self.shape);
   if (order === 1) return self.sign().mul(g);
-  if (order === 2) return self.mul(g.div(y)).masked_fill(y.eq(0), 0);
+  if (order === 2) return self.mul(g.div(y)).masked_fill(isZero, 0);
   if (order === Infinity || order === -Infinity) {
-    const at = self.abs().eq(y);
+    const at = self.abs().eq(norm);
     return self.sign().mul(at.mul(g.div(at.sum(wrapDims(dim, self.shape.length), true))));
   }
   if (order < 2)
@@ -288,9 +291,9 @@ function normGradient(
       .mul(self.abs().pow(order - 1))
       .mul(g)
       .div(y.pow(order - 1))
-      .masked_fill(y.eq(0), 0)
+      .masked_fill(isZero, 0)
       .masked_fill(self.eq(0), 0);
-  return self.mul(self.abs().pow(order - 2)).mul(g.div(y.pow(order - 1)).masked_fill(y.eq(0), 0));
+  return self.mul(self.abs().pow(order - 2)).mul(g.div(y.pow(order - 1)).masked_fill(isZero, 0));
 }
 
 export const reductions = [

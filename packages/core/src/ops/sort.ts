@@ -319,8 +319,12 @@ export const orders = [
   op('unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)', {
     grad: 'none',
     define: async ({ self, return_inverse, return_counts, dim }) => {
-      const u =
-        dim === null || self.shape.length === 1 ? await unique(self, true) : await uniqueRows(self, wrapDim(dim, self.shape.length));
+      // Along a dim PyTorch always gives all three.
+      if (dim !== null) {
+        const u = await uniqueRows(self, wrapDim(dim, self.shape.length));
+        return [u.values, u.inverse, u.counts];
+      }
+      const u = await unique(self, true);
       return [
         u.values,
         return_inverse ? u.inverse : emptyIndices(self),

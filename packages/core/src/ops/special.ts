@@ -236,10 +236,31 @@ function zeta(order: Tensor, from: Tensor): Tensor {
   return out.to(isFloat(dtype) ? dtype : get_default_dtype());
 }
 
+/** Six terms, then the asymptotic series; below a half by reflection. */
+const trigamma = new Elementwise(
+  (self) => {
+    const isLow = self.lt(0.5);
+    const sine = self.mul(Math.PI).sin();
+    let sum = isLow.where(X.const(-Math.PI * Math.PI, self.dtype).div(sine.mul(sine)), zero(self));
+    const from = isLow.where(one(self).sub(self), self);
+    for (let k = 0; k < 6; k++) {
+      const x = from.add(k);
+      sum = sum.add(one(x).div(x.mul(x)));
+    }
+    const x = from.add(6);
+    const square = one(x).div(x.mul(x));
+    const tail = square.mul(square.mul(square.mul(-1 / 42).add(1 / 30)).neg().add(1 / 6));
+    sum = sum.add(one(x).add(one(x).div(x.mul(2))).add(tail).div(x));
+    return isLow.where(sum.neg(), sum);
+  },
+  { promote: 'float' },
+);
+
 /** Derivatives of digamma: (-1)^(n+1) n! zeta(n + 1, x). */
 function polygamma(n: number, self: Tensor): Tensor {
   if (n < 0) throw new TorchError('polygamma(n, x) does not support negative n.');
   if (n === 0) return self.digamma();
+  if (n === 1) return trigamma.call('polygamma', [self])[0];
   let factorial = n % 2 === 0 ? -1 : 1;
   for (let k = 2; k <= n; k++) factorial *= k;
   const x = floating(self);

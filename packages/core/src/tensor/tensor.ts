@@ -27,6 +27,8 @@ export class Tensor implements View {
   base: Tensor | null = null;
   /** The storage's version when this view's graph node was made. */
   viewVersion = 0;
+  /** What a view may not be changed in place for: the node of several views at once, or `no_grad`; null for none. */
+  viewOrigin: string | null = null;
   private disposed = false;
 
   constructor(
