@@ -47,6 +47,7 @@ const refusals: Readonly<Record<string, Refuses>> = {
   _softmax_backward_data: hasStrided,
   _log_softmax_backward_data: hasStrided,
   max_pool3d_with_indices_backward: hasStrided,
+  native_group_norm_backward: hasStrided,
   _weight_norm_interface: hasStrided,
   _weight_norm_interface_backward: hasStrided,
   // LibTorch 1.13 scales before it subtracts the mean, and misses the zero that is left of one element.
