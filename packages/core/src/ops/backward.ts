@@ -202,7 +202,8 @@ export const backwards = [
     },
   }),
   op('native_dropout_backward(Tensor grad_output, Tensor mask, float scale) -> Tensor', {
-    define: ({ grad_output, mask, scale }) => grad_output.mul(mask.to(grad_output.dtype).mul(py_float(scale))),
+    define: ({ grad_output, mask, scale }) =>
+      grad_output.mul(mask.to(grad_output.dtype).mul(py_float(scale))),
   }),
   op('glu_backward(Tensor grad_output, Tensor self, int dim) -> Tensor', {
     define: ({ grad_output, self, dim }) => {
@@ -257,7 +258,12 @@ export const backwards = [
       const batch = broadcastShapes(x1.shape.slice(0, -2), x2.shape.slice(0, -2));
       const wide = x1.expand([...batch, ...x1.shape.slice(-2)]) as Tensor;
       const forward = findOperator('aten::_cdist_forward')!;
-      return recorded('_cdist_backward', grad, [wide], (x) => callOperator(forward, [x, x2, p, null]) as Tensor)[0];
+      return recorded(
+        '_cdist_backward',
+        grad,
+        [wide],
+        (x) => callOperator(forward, [x, x2, p, null]) as Tensor,
+      )[0];
     },
   }),
   op('_pdist_backward(Tensor grad, Tensor self, float p, Tensor pdist) -> Tensor', {

@@ -25,16 +25,22 @@ const wide = (t: Tensor): Tensor => (t.dtype === 'int64' ? t : t.to('int64'));
 /** The bag of each index: bags start where `offsets` say. */
 function bagOf(indices: Tensor, offsets: Tensor): Tensor {
   const n = indices.shape[0];
-  const starts = indices.new_zeros([n + 1], { dtype: 'int64' }).index_add(0, wide(offsets), wide(offsets).new_ones(offsets.shape)) as Tensor;
+  const starts = indices
+    .new_zeros([n + 1], { dtype: 'int64' })
+    .index_add(0, wide(offsets), wide(offsets).new_ones(offsets.shape)) as Tensor;
   return starts.cumsum(0).sub(1).narrow(0, 0, n);
 }
 
 function check({ weight, indices, offsets, mode, per_sample_weights }: Bags): void {
   if (weight.shape.length !== 2) throw new TorchError(`'weight' must be 2-D`);
   if (indices.shape.length !== 1)
-    throw new TorchError(`input has to be a 1D or 2D Tensor, but got Tensor of dimension ${indices.shape.length}`);
+    throw new TorchError(
+      `input has to be a 1D or 2D Tensor, but got Tensor of dimension ${indices.shape.length}`,
+    );
   if (offsets.shape.length !== 1)
-    throw new TorchError(`offsets has to be a 1D Tensor, but got Tensor of dimension ${offsets.shape.length}`);
+    throw new TorchError(
+      `offsets has to be a 1D Tensor, but got Tensor of dimension ${offsets.shape.length}`,
+    );
   for (const t of [indices, offsets])
     if (t.dtype !== 'int64' && t.dtype !== 'int32')
       throw new TorchError(
@@ -58,7 +64,13 @@ function embed(a: Bags): Tensor[] {
   const padding = indices.eq(padding_idx) as Tensor;
   const counted = padding.logical_not().to('int64') as Tensor;
   const sizes = counted.new_zeros([count]).index_add(0, bags, counted) as Tensor;
-  const rows = callOperator(findOperator('aten::embedding')!, [weight, indices, padding_idx, a.scale_grad_by_freq, false]) as Tensor;
+  const rows = callOperator(findOperator('aten::embedding')!, [
+    weight,
+    indices,
+    padding_idx,
+    a.scale_grad_by_freq,
+    false,
+  ]) as Tensor;
   if (mode === MAX) {
     const spread = bags.unsqueeze(1).expand(rows.shape) as Tensor;
     const masked = rows.masked_fill(padding.unsqueeze(1), -Infinity) as Tensor;
@@ -68,11 +80,20 @@ function embed(a: Bags): Tensor[] {
     // The first of equals wins: its position is the least that holds the greatest value.
     const n = indices.shape[0];
     const order = indices.new_ones([n]).cumsum(0).sub(1).unsqueeze(1).expand(rows.shape) as Tensor;
-    const hit = masked.eq(best.detach().index_select(0, bags)).logical_and(padding.logical_not().unsqueeze(1)) as Tensor;
-    const first = order.new_full([count, width], n).scatter_reduce(0, spread, order.where(hit, n), 'amin') as Tensor;
+    const hit = masked
+      .eq(best.detach().index_select(0, bags))
+      .logical_and(padding.logical_not().unsqueeze(1)) as Tensor;
+    const first = order
+      .new_full([count, width], n)
+      .scatter_reduce(0, spread, order.where(hit, n), 'amin') as Tensor;
     const at = first.clamp(0, Math.max(n - 1, 0)) as Tensor;
-    const winners = (n === 0 ? at : indices.index_select(0, at.reshape([-1])).reshape(at.shape)).masked_fill(isEmpty, 0) as Tensor;
-    const output = (n === 0 ? weight.new_zeros([count, width]) : masked.gather(0, at).masked_fill(isEmpty, 0)) as Tensor;
+    const winners = (n === 0 ? at : indices.index_select(0, at.reshape([-1])).reshape(at.shape)).masked_fill(
+      isEmpty,
+      0,
+    ) as Tensor;
+    const output = (
+      n === 0 ? weight.new_zeros([count, width]) : masked.gather(0, at).masked_fill(isEmpty, 0)
+    ) as Tensor;
     return [output, bags, sizes, winners];
   }
   let parts = rows.masked_fill(padding.unsqueeze(1), 0) as Tensor;
@@ -80,14 +101,15 @@ function embed(a: Bags): Tensor[] {
   let output = weight.new_zeros([count, width]).index_add(0, bags, parts) as Tensor;
   if (mode === MEAN) output = output.div(sizes.clamp_min(1).unsqueeze(1));
   // What PyTorch's fast sums do not need, they do not fill.
-  const isFast = mode === SUM && weight.dtype !== 'float64' && weight.strides[1] === 1 && padding_idx < 0;
+  const isFast = mode === SUM && weight.dtype !== 'float64' && padding_idx < 0;
   const filled = (mode === SUM ? sizes.new_zeros(sizes.shape) : sizes) as Tensor;
   return [output, isFast ? bags.new_empty([0]) : bags, filled, filled];
 }
 
 type BagArgs = Omit<Bags, 'padding_idx'> & { padding_idx: number | null };
 const bag = (a: BagArgs): Tensor[] => {
-  const padding = a.padding_idx === null ? -1 : a.padding_idx < 0 ? a.padding_idx + a.weight.shape[0] : a.padding_idx;
+  const padding =
+    a.padding_idx === null ? -1 : a.padding_idx < 0 ? a.padding_idx + a.weight.shape[0] : a.padding_idx;
   return embed({ ...a, padding_idx: padding });
 };
 
@@ -109,7 +131,10 @@ export const bags = [
     define: ({ self, indices, max_norm, norm_type }) => {
       // Rows that are not asked for keep their length.
       const rows = indices.new_zeros([self.shape[0]], { dtype: 'int64' }) as Tensor;
-      const asked = rows.index_fill(0, wide(indices).reshape([-1]), 1).ne(0).unsqueeze(1) as Tensor;
+      const asked = rows
+        .index_fill(0, wide(indices).reshape([-1]), 1)
+        .ne(0)
+        .unsqueeze(1) as Tensor;
       const norms = self.detach().norm(norm_type, [1], true) as Tensor;
       const shrunk = self.detach().mul(norms.add(1e-7).reciprocal().mul(max_norm)) as Tensor;
       copyInto(self, shrunk.where(norms.gt(max_norm).logical_and(asked), self.detach()));

@@ -2,21 +2,21 @@
 import { AutogradMeta } from '../autograd/meta.ts';
 import { is_grad_enabled } from '../autograd/mode.ts';
 import { callOperator } from '../dispatch/call.ts';
-import { findOperator, named, op, pointwise } from '../dispatch/operator.ts';
+import { findOperator, named, op, pointwise, view } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
 import { X } from '../expr/build.ts';
 import { typeName } from '../kernel/elementwise.ts';
 import { canReadNow, readRaw, readRawNow } from '../tensor/host.ts';
-import { numelOf, type Shape } from '../tensor/layout.ts';
+import { numelOf, type Shape, wrapDim } from '../tensor/layout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { catOf } from './join.ts';
 
 /** A view that takes the tensor's own place: layout, and in the graph. */
-function become(self: Tensor, view: (t: Tensor) => Tensor): Tensor {
+function become(self: Tensor, seenAs: (t: Tensor) => Tensor): Tensor {
   const isRecorded = is_grad_enabled() && self.requires_grad;
   if (isRecorded && self.is_leaf)
     throw new TorchError('a leaf Variable that requires grad is being used in an in-place operation.');
-  const seen = view(self);
+  const seen = seenAs(self);
   if (isRecorded && seen.meta !== null && seen.meta.node !== null) {
     const meta = AutogradMeta.of(self);
     meta.node = seen.meta.node;
@@ -103,7 +103,10 @@ function alphaDropout(input: Tensor, p: number, train: boolean, feature: boolean
   const shape: Shape = feature ? input.shape.map((n, d) => (d < 2 ? n : 1)) : input.shape;
   const kept = input.new_empty(shape).bernoulli_(1 - p) as Tensor;
   const a = 1 / Math.sqrt((alpha * alpha * p + 1) * (1 - p));
-  const shift = kept.sub(1).mul(alpha * a).add(alpha * a * p) as Tensor;
+  const shift = kept
+    .sub(1)
+    .mul(alpha * a)
+    .add(alpha * a * p) as Tensor;
   return input.mul(kept.mul(a)).add(shift);
 }
 
@@ -121,7 +124,9 @@ export const shapes = [
           throw new TorchError(
             `tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, but got a tensor with ${t.shape.length} dims`,
           );
-        return numbersOf(t, (list) => self.tensor_split(t.shape.length === 0 ? list[0] : list, dim));
+        return numbersOf(t, (list) =>
+          t.shape.length === 0 ? self.tensor_split(list[0], dim) : self.tensor_split(list, dim),
+        );
       },
     },
   ),
@@ -138,13 +143,17 @@ export const shapes = [
     define: ({ self, offset }) => self.contiguous().view([-1]).diag(offset),
   }),
   op('_chunk_cat(Tensor[] tensors, int dim, int num_chunks) -> Tensor', {
-    define: ({ tensors, dim, num_chunks }) => {
+    define: ({ tensors, dim: given, num_chunks }) => {
+      const dim = wrapDim(given, tensors[0].shape.length);
       const rows = tensors.map((t) => {
         const lead = t.shape.slice(0, dim);
         const n = t.shape[dim];
         const each = Math.ceil(n / num_chunks);
         const rest = numelOf(t.shape.slice(dim + 1));
-        const filled = catOf([t, t.new_zeros([...lead, each * num_chunks - n, ...t.shape.slice(dim + 1)])], dim);
+        const filled = catOf(
+          [t, t.new_zeros([...lead, each * num_chunks - n, ...t.shape.slice(dim + 1)])],
+          dim,
+        );
         return filled.reshape([...lead, num_chunks, each * rest]) as Tensor;
       });
       return catOf(rows, -1);
@@ -170,12 +179,16 @@ export const shapes = [
   op('swapdims_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)', {
     define: ({ self, dim0, dim1 }) => become(self, (t) => t.transpose(dim0, dim1)),
   }),
-  op('as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)', {
-    define: ({ self, size, stride, storage_offset }) =>
-      become(self, (t) => t.as_strided(size, stride, storage_offset)),
-  }),
-  op('_reshape_alias(Tensor(a) self, SymInt[] size, SymInt[] stride) -> Tensor(a)', {
-    define: ({ self, size, stride }) => self.as_strided(size, stride),
+  op(
+    'as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)',
+    {
+      define: ({ self, size, stride, storage_offset }) =>
+        become(self, (t) => t.as_strided(size, stride, storage_offset)),
+    },
+  ),
+  view('_reshape_alias(Tensor(a) self, SymInt[] size, SymInt[] stride) -> Tensor(a)', {
+    view: ({ self, size, stride }) => ({ shape: size, strides: stride, offset: self.offset }),
+    grad: { self: ({ grad, self }) => grad.reshape(self.shape) },
   }),
   op('positive(Tensor(a) self) -> Tensor(a)', {
     define: ({ self }) => {
@@ -185,11 +198,12 @@ export const shapes = [
   }),
   ...itself,
   op('mH(Tensor(a) self) -> Tensor(a)', { define: ({ self }) => self.mT() }),
-  op('conj_physical(Tensor self) -> Tensor', { define: ({ self }) => self.clone() }),
+  op('conj_physical(Tensor self) -> Tensor', { define: ({ self }) => self }),
   op('conj_physical_(Tensor(a!) self) -> Tensor(a!)', { define: ({ self }) => self }),
-  op('isreal(Tensor self) -> Tensor', {
+  pointwise('isreal(Tensor self) -> Tensor', {
     grad: 'none',
-    define: ({ self }) => self.new_ones(self.shape, { dtype: 'bool' }),
+    promote: 'none',
+    math: ({ self }) => self.eq(self).or(self.ne(self)),
   }),
   pointwise('angle(Tensor self) -> Tensor', {
     promote: 'float',
@@ -197,16 +211,21 @@ export const shapes = [
       self.isnan().where(self, self.lt(0).where(X.const(Math.PI, self.dtype), X.const(0, self.dtype))),
     grad: { self: ({ grad }) => grad.new_zeros(grad.shape) },
   }),
-  op('zero(Tensor self) -> Tensor', { define: ({ self }) => self.new_zeros(self.shape), grad: 'none' }),
+  op('zero(Tensor self) -> Tensor', {
+    define: ({ self }) => self.new_zeros(self.shape),
+    grad: { self: ({ grad }) => grad.new_zeros(grad.shape) },
+  }),
   op('heaviside_(Tensor(a!) self, Tensor values) -> Tensor(a!)', {
     define: ({ self, values }) => self.copy_(self.heaviside(values)),
   }),
   ...(['and', 'or', 'xor'] as const).flatMap((name) => [
     ...op(named(`__i${name}__.Tensor`, '(Tensor(a!) self, Tensor other) -> Tensor(a!)'), {
-      define: ({ self, other }) => self.copy_(callOperator(findOperator(`aten::bitwise_${name}.Tensor`)!, [self, other]) as Tensor),
+      define: ({ self, other }) =>
+        self.copy_(callOperator(findOperator(`aten::bitwise_${name}.Tensor`)!, [self, other]) as Tensor),
     }),
     ...op(named(`__i${name}__.Scalar`, '(Tensor(a!) self, Scalar other) -> Tensor(a!)'), {
-      define: ({ self, other }) => self.copy_(callOperator(findOperator(`aten::bitwise_${name}.Scalar`)!, [self, other]) as Tensor),
+      define: ({ self, other }) =>
+        self.copy_(callOperator(findOperator(`aten::bitwise_${name}.Scalar`)!, [self, other]) as Tensor),
     }),
   ]),
   ...[false, true].flatMap((feature) => {

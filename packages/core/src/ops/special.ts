@@ -249,8 +249,18 @@ const trigamma = new Elementwise(
     }
     const x = from.add(6);
     const square = one(x).div(x.mul(x));
-    const tail = square.mul(square.mul(square.mul(-1 / 42).add(1 / 30)).neg().add(1 / 6));
-    sum = sum.add(one(x).add(one(x).div(x.mul(2))).add(tail).div(x));
+    const tail = square.mul(
+      square
+        .mul(square.mul(-1 / 42).add(1 / 30))
+        .neg()
+        .add(1 / 6),
+    );
+    sum = sum.add(
+      one(x)
+        .add(one(x).div(x.mul(2)))
+        .add(tail)
+        .div(x),
+    );
     return isLow.where(sum.neg(), sum);
   },
   { promote: 'float' },
