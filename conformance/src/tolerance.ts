@@ -57,6 +57,11 @@ const exceptions: readonly Exception[] = [
     reason: 'PyTorch rounds every gate of every step to 16 bits',
   })),
   {
+    query: 'autograd:*lgamma:dtype=float32',
+    factor: 16,
+    reason: "PyTorch's polygamma in float32 is good to 2e-5; in float64 its values and ours agree",
+  },
+  {
     query: '*:*ndtr:dtype=*16',
     atol: 3e-4,
     reason: 'PyTorch rounds erf to 16 bits and then adds 1',
