@@ -123,7 +123,7 @@ function matchArgument(
 function takesVarargsAsList(schema: Callable, index: number): boolean {
   const arg = schema.args[index];
   const next = schema.args[index + 1];
-  const type = unwrapOptional(arg.type);
+  const { type } = arg;
   return (
     (next === undefined || next.kwargOnly) &&
     type.kind === 'List' &&
@@ -155,7 +155,7 @@ export function tryMatch(
       receiver = undefined;
     } else if (!arg.kwargOnly && usedArgs < args.length) {
       if (allowConversions && takesVarargsAsList(schema, i)) {
-        const list = unwrapOptional(arg.type) as { element: JitType };
+        const list = arg.type as { element: JitType };
         const given = args[usedArgs].value;
         if (given.type.kind !== 'List' && !tupleFitsList(given.type, unwrapOptional(arg.type))) {
           const items: Value[] = [];

@@ -336,6 +336,7 @@ export const containerOperators: readonly ScalarEntry[] = [
     (dict: Dict) => new Map(dict),
   ]),
 
+  ['aten::dict() -> Dict(str, Tensor)', () => new Map()],
   ['aten::__is__(t1 self, t2 obj) -> bool', isSame],
   ['aten::__isnot__(t1 self, t2 obj) -> bool', (a: unknown, b: unknown) => !isSame(a, b)],
   ['aten::eq.device(Device a, Device b) -> bool', isSame],
