@@ -19,9 +19,11 @@ export interface Methods {
   __ixor__(other: Tensor): Tensor;
   __ixor__(other: Scalar): Tensor;
   __lshift__(other: Scalar): Tensor;
+  __lshift__(other: Tensor): Tensor;
   __or__(other: Tensor): Tensor;
   __or__(other: Scalar): Tensor;
   __rshift__(other: Scalar): Tensor;
+  __rshift__(other: Tensor): Tensor;
   __xor__(other: Tensor): Tensor;
   __xor__(other: Scalar): Tensor;
   _adaptive_avg_pool2d(output_size: readonly (number | bigint)[] | number | bigint): Tensor;
@@ -33,6 +35,8 @@ export interface Methods {
   _cdist_backward(x1: Tensor, x2: Tensor, p: number | PyFloat, cdist: Tensor): Tensor;
   _index_put_impl_(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean, unsafe?: boolean, options?: { accumulate?: boolean; unsafe?: boolean; out?: Tensor }): Tensor;
   _index_put_impl_(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean; unsafe?: boolean; out?: Tensor }): Tensor;
+  _index_put_impl_(indices: readonly Tensor[], values: Tensor, accumulate?: boolean, unsafe?: boolean, options?: { accumulate?: boolean; unsafe?: boolean; out?: Tensor }): Tensor;
+  _index_put_impl_(indices: readonly Tensor[], values: Tensor, options?: { accumulate?: boolean; unsafe?: boolean; out?: Tensor }): Tensor;
   _local_scalar_dense(): Scalar;
   _log_softmax(dim: number | bigint, half_to_float: boolean): Tensor;
   _log_softmax_backward_data(output: Tensor, dim: number | bigint, input_dtype: DType): Tensor;
@@ -568,8 +572,12 @@ export interface Methods {
   index_fill_(dim: number | bigint, index: Tensor, value: Tensor): Tensor;
   index_put(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor }): Tensor;
   index_put(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean; out?: Tensor }): Tensor;
+  index_put(indices: readonly Tensor[], values: Tensor, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor }): Tensor;
+  index_put(indices: readonly Tensor[], values: Tensor, options?: { accumulate?: boolean; out?: Tensor }): Tensor;
   index_put_(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor }): Tensor;
   index_put_(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean; out?: Tensor }): Tensor;
+  index_put_(indices: readonly Tensor[], values: Tensor, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor }): Tensor;
+  index_put_(indices: readonly Tensor[], values: Tensor, options?: { accumulate?: boolean; out?: Tensor }): Tensor;
   index_reduce(dim: number | bigint, index: Tensor, source: Tensor, reduce: string, options?: { include_self?: boolean; out?: Tensor }): Tensor;
   index_reduce_(dim: number | bigint, index: Tensor, source: Tensor, reduce: string, options?: { include_self?: boolean; out?: Tensor }): Tensor;
   index_select(dim: number | bigint, index: Tensor): Tensor;
@@ -791,6 +799,14 @@ export interface Methods {
   mul(other: Scalar): Tensor;
   mul_(other: Tensor): Tensor;
   mul_(other: Scalar): Tensor;
+  multi_margin_loss(target: Tensor, p?: Scalar, margin?: Scalar, weight?: Tensor | null, reduction?: number | bigint, options?: { p?: Scalar; margin?: Scalar; weight?: Tensor | null; reduction?: number | bigint; out?: Tensor }): Tensor;
+  multi_margin_loss(target: Tensor, options?: { p?: Scalar; margin?: Scalar; weight?: Tensor | null; reduction?: number | bigint; out?: Tensor }): Tensor;
+  multi_margin_loss_backward(self: Tensor, target: Tensor, p: Scalar, margin: Scalar, weight?: Tensor | null, reduction?: number | bigint, options?: { weight?: Tensor | null; reduction?: number | bigint; out?: Tensor }): Tensor;
+  multi_margin_loss_backward(self: Tensor, target: Tensor, p: Scalar, margin: Scalar, options?: { weight?: Tensor | null; reduction?: number | bigint; out?: Tensor }): Tensor;
+  multilabel_margin_loss(target: Tensor, reduction?: number | bigint, options?: { reduction?: number | bigint; out?: Tensor }): Tensor;
+  multilabel_margin_loss(target: Tensor, options?: { reduction?: number | bigint; out?: Tensor }): Tensor;
+  multilabel_margin_loss_backward(self: Tensor, target: Tensor, reduction: number | bigint, is_target: Tensor): Tensor;
+  multilabel_margin_loss_forward(target: Tensor, reduction: number | bigint): [Tensor, Tensor];
   multinomial(num_samples: number | bigint, replacement?: boolean, options?: { replacement?: boolean; generator?: Generator | null; out?: Tensor }): Tensor;
   multinomial(num_samples: number | bigint, options?: { replacement?: boolean; generator?: Generator | null; out?: Tensor }): Tensor;
   multiply(other: Tensor): Tensor;

@@ -39,7 +39,7 @@ function geluSlope(x: X, approximate: string): X {
 }
 
 /** Of the operator itself, by recording it; for gradients that are seldom called by name. */
-function recorded(
+export function recorded(
   name: string,
   grad: Tensor,
   inputs: readonly Tensor[],

@@ -102,7 +102,7 @@ function embed(a: Bags): Tensor[] {
   if (mode === MEAN) output = output.div(sizes.clamp_min(1).unsqueeze(1));
   // What PyTorch's fast sums do not need, they do not fill.
   const isFast = mode === SUM && weight.dtype !== 'float64' && padding_idx < 0;
-  const filled = (mode === SUM ? sizes.new_zeros(sizes.shape) : sizes) as Tensor;
+  const filled = (mode === SUM ? sizes.new_zeros(a.offsets.shape) : sizes) as Tensor;
   return [output, isFast ? bags.new_empty([0]) : bags, filled, filled];
 }
 

@@ -16,6 +16,7 @@ import { grids } from './grid.ts';
 import { joins } from './join.ts';
 import { linearAlgebra } from './linalg.ts';
 import { losses } from './loss.ts';
+import { margins } from './margin.ts';
 import { products } from './matmul.ts';
 import { norms } from './norm.ts';
 import { pools } from './pool.ts';
@@ -23,9 +24,9 @@ import { queries } from './query.ts';
 import { randoms } from './random.ts';
 import { reductions } from './reduce.ts';
 import { recurrent } from './rnn.ts';
+import { searches } from './search.ts';
 import { shapes } from './shape.ts';
 import { orders } from './sort.ts';
-import { searches } from './search.ts';
 import { specials } from './special.ts';
 import { synonymsOfKnown } from './synonyms.ts';
 import { unary } from './unary.ts';
@@ -64,6 +65,7 @@ for (const family of [
   bags,
   searches,
   shapes,
+  margins,
 ])
   register(family);
 register(synonymsOfKnown());

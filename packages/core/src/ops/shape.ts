@@ -144,6 +144,7 @@ export const shapes = [
   }),
   op('_chunk_cat(Tensor[] tensors, int dim, int num_chunks) -> Tensor', {
     define: ({ tensors, dim: given, num_chunks }) => {
+      if (tensors.length === 0) throw new TorchError('_chunk_cat expects a non-empty input tensor list');
       const dim = wrapDim(given, tensors[0].shape.length);
       const rows = tensors.map((t) => {
         const lead = t.shape.slice(0, dim);

@@ -36,6 +36,8 @@ const synonyms: Record<string, string> = {
   special_logit: 'logit', special_logsumexp: 'logsumexp', special_sinc: 'sinc',
   'unsafe_split.Tensor': 'split.Tensor', unsafe_split_with_sizes: 'split_with_sizes', unsafe_chunk: 'chunk',
   'index.Tensor_hacked_twin': 'index.Tensor', '_unsafe_index.Tensor_hacked_twin': 'index.Tensor',
+  'index_put.hacked_twin': 'index_put', 'index_put_.hacked_twin': 'index_put_', '_index_put_impl_.hacked_twin': '_index_put_impl_',
+  '__lshift__.Tensor': 'bitwise_left_shift.Tensor', '__rshift__.Tensor': 'bitwise_right_shift.Tensor',
 }; // biome-ignore format: a table
 
 /** The alias' schema is the original's with another name; views that lose their aliasing say so in the text. */
