@@ -20,7 +20,6 @@ export {
   initial_seed,
   intercept,
   is_grad_enabled,
-  manual_seed,
   no_grad,
   ops,
   OutOfMemoryError,

@@ -1,6 +1,14 @@
 /** Small functions of `torch` that are no operators. */
-import { type NestedArray, Tensor, type TensorOptions, tensor } from '@sconce/core';
-import { functions } from '@sconce/core';
+import {
+  functions,
+  type Generator,
+  type NestedArray,
+  registeredBackends,
+  manual_seed as seedGenerator,
+  Tensor,
+  type TensorOptions,
+  tensor,
+} from '@sconce/core';
 import type { Functions } from '@sconce/core/functions';
 
 export const empty: Functions['empty'] = (functions as unknown as Functions).empty;
@@ -17,4 +25,10 @@ export function as_tensor(data: Tensor | NestedArray, options: TensorOptions = {
 export async function print(...values: unknown[]): Promise<void> {
   const shown = await Promise.all(values.map(async (v) => (v instanceof Tensor && v.device.type !== 'cpu' ? await v.to('cpu') : v)));
   console.log(...shown.map((v) => (typeof v === 'string' ? v : String(v))));
+}
+
+/** Seeds the one generator of all backends, and those that backends' native modules draw from. Returns the generator. */
+export function manual_seed(seed: number | bigint): Generator {
+  for (const backend of registeredBackends()) backend.manual_seed?.(seed);
+  return seedGenerator(seed);
 }

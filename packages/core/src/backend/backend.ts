@@ -198,6 +198,8 @@ export interface Backend {
   /** The same at once, where the host can read the memory; for printing and checks on values. */
   readNow?(memory: Memory, offset: number, length: number): TypedArray;
   compile(kernel: Kernel): Executable;
+  /** For a backend with a generator of its own, which its native modules draw from; core's own draws never reach it. */
+  manual_seed?(seed: number | bigint): void;
   /** Asked once per operator, at its first call. */
   op?(schema: Schema): OpKernel | undefined;
 }

@@ -3,22 +3,34 @@ import type { Backend, Memory } from '../backend/backend.ts';
 import { TorchError } from '../errors.ts';
 import type { DType } from './dtype.ts';
 
+interface Usage {
+  allocated: number;
+  peak: number;
+  count: number;
+}
+
 interface Allocation {
   readonly backend: Backend;
   readonly memory: Memory;
   readonly bytes: number;
+  readonly usage: Usage;
 }
 
-const usage = new Map<Backend, { allocated: number; peak: number; count: number }>();
+const usages = new Map<Backend, Usage>();
+let lastBackend: Backend | undefined;
+let lastUsage: Usage;
 
-const usageOf = (backend: Backend): { allocated: number; peak: number; count: number } => {
-  let u = usage.get(backend);
-  if (!u) usage.set(backend, (u = { allocated: 0, peak: 0, count: 0 }));
-  return u;
-};
+/** Every storage asks: the last answer is kept. */
+function usageOf(backend: Backend): Usage {
+  if (backend === lastBackend) return lastUsage;
+  let usage = usages.get(backend);
+  if (!usage) usages.set(backend, (usage = { allocated: 0, peak: 0, count: 0 }));
+  lastBackend = backend;
+  lastUsage = usage;
+  return usage;
+}
 
-function release({ backend, memory, bytes }: Allocation): void {
-  const u = usageOf(backend);
+function release({ backend, memory, bytes, usage: u }: Allocation): void {
   u.allocated -= bytes;
   u.count--;
   backend.free(memory);
@@ -44,8 +56,8 @@ export class Storage {
     memory: Memory,
     bytes: number,
   ) {
-    this.allocation = { backend, memory, bytes };
     const u = usageOf(backend);
+    this.allocation = { backend, memory, bytes, usage: u };
     u.count++;
     u.allocated += bytes;
     if (u.allocated > u.peak) u.peak = u.allocated;
