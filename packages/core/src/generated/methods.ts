@@ -376,6 +376,7 @@ export interface Methods {
   cumsum_(dim: number | bigint, options?: { dtype?: DType | null; out?: Tensor }): Tensor;
   deg2rad(): Tensor;
   deg2rad_(): Tensor;
+  det(): Tensor;
   detach(): Tensor;
   detach_copy(): Tensor;
   diag(diagonal?: number | bigint, options?: { diagonal?: number | bigint; out?: Tensor }): Tensor;
@@ -582,6 +583,7 @@ export interface Methods {
   index_reduce_(dim: number | bigint, index: Tensor, source: Tensor, reduce: string, options?: { include_self?: boolean; out?: Tensor }): Tensor;
   index_select(dim: number | bigint, index: Tensor): Tensor;
   inner(other: Tensor): Tensor;
+  inverse(): Tensor;
   is_complex(): boolean;
   is_conj(): boolean;
   is_contiguous(): boolean;
@@ -669,6 +671,7 @@ export interface Methods {
   logaddexp(other: Tensor): Tensor;
   logaddexp2(other: Tensor): Tensor;
   logcumsumexp(dim: number | bigint): Tensor;
+  logdet(): Tensor;
   logical_and(other: Tensor): Tensor;
   logical_and_(other: Tensor): Tensor;
   logical_not(): Tensor;
@@ -1074,6 +1077,7 @@ export interface Methods {
   slice_copy(options?: { dim?: number | bigint; start?: number | bigint | null; end?: number | bigint | null; step?: number | bigint; out?: Tensor }): Tensor;
   slice_scatter(src: Tensor, dim?: number | bigint, start?: number | bigint | null, end?: number | bigint | null, step?: number | bigint, options?: { dim?: number | bigint; start?: number | bigint | null; end?: number | bigint | null; step?: number | bigint; out?: Tensor }): Tensor;
   slice_scatter(src: Tensor, options?: { dim?: number | bigint; start?: number | bigint | null; end?: number | bigint | null; step?: number | bigint; out?: Tensor }): Tensor;
+  slogdet(): [Tensor, Tensor];
   smooth_l1_loss(target: Tensor, reduction?: number | bigint, beta?: number | PyFloat, options?: { reduction?: number | bigint; beta?: number | PyFloat; out?: Tensor }): Tensor;
   smooth_l1_loss(target: Tensor, options?: { reduction?: number | bigint; beta?: number | PyFloat; out?: Tensor }): Tensor;
   smooth_l1_loss_backward(self: Tensor, target: Tensor, reduction: number | bigint, beta: number | PyFloat): Tensor;

@@ -26,6 +26,7 @@ import { reductions } from './reduce.ts';
 import { recurrent } from './rnn.ts';
 import { searches } from './search.ts';
 import { shapes } from './shape.ts';
+import { solvers } from './solve.ts';
 import { orders } from './sort.ts';
 import { specials } from './special.ts';
 import { synonymsOfKnown } from './synonyms.ts';
@@ -66,6 +67,7 @@ for (const family of [
   searches,
   shapes,
   margins,
+  solvers,
 ])
   register(family);
 register(synonymsOfKnown());

@@ -323,10 +323,7 @@ function matrixPower(self: Tensor, n: number): Tensor {
     throw new TorchError(
       `linalg.matrix_power: A must be batches of square matrices, but they are ${rows} by ${columns} matrices`,
     );
-  if (n < 0)
-    throw new NotSupportedError(
-      'linalg.matrix_power: a negative power needs the inverse, which is not implemented',
-    );
+  if (n < 0) return matrixPower(callOperator(findOperator('aten::linalg_inv')!, [self]) as Tensor, -n);
   if (n === 0) return self.clone().copy_(self.new_ones([rows]).diag());
   let power: Tensor | null = null;
   let square = self;
