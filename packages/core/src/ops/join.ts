@@ -202,7 +202,13 @@ function borderPad(self: Tensor, pad: Shape, kind: 'reflect' | 'replicate' | 'ci
   const { before, after } = padAmounts(self, pad);
   let out = self;
   for (let d = self.shape.length - 1; d >= self.shape.length - pad.length / 2; d--) {
-    const [b, a] = [before[d], after[d]];
+    let [b, a] = [before[d], after[d]];
+    if (kind === 'circular' && (b < 0 || a < 0)) {
+      // What is cut off does not come round again.
+      const from = Math.max(-b, 0);
+      out = out.narrow(d, from, out.shape[d] - from - Math.max(-a, 0));
+      [b, a] = [Math.max(b, 0), Math.max(a, 0)];
+    }
     const n = out.shape[d];
     const parts: Tensor[] = [];
     const [inB, inA] = [Math.max(b, 0), Math.max(a, 0)];

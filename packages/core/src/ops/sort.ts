@@ -319,10 +319,10 @@ export const orders = [
   op('unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)', {
     grad: 'none',
     define: async ({ self, return_inverse, return_counts, dim }) => {
-      // Along a dim PyTorch always gives all three.
+      // Along a dim PyTorch always gives the inverse.
       if (dim !== null) {
         const u = await uniqueRows(self, wrapDim(dim, self.shape.length));
-        return [u.values, u.inverse, u.counts];
+        return [u.values, u.inverse, return_counts ? u.counts : emptyIndices(self)];
       }
       const u = await unique(self, true);
       return [
