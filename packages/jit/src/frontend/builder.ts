@@ -2,7 +2,6 @@
 import { NotSupportedError } from '@sconce/core';
 import { type Block, Graph, type Node, type Value } from '../ir/graph.ts';
 import {
-  AnyT,
   BoolT,
   FloatT,
   IntT,
@@ -186,10 +185,6 @@ export class GraphBuilder {
     if (name === 'aten::div')
       return this.builtin('aten::mul', [this.builtin('aten::reciprocal', [right], range), left], range);
     return undefined;
-  }
-
-  any(value: unknown): Value {
-    return this.constant(value, AnyT);
   }
 }
 

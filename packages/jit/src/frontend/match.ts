@@ -8,8 +8,6 @@ import {
   isSubtype,
   type JitType,
   substitute,
-  type TupleType,
-  tupleOf,
   typesEqual,
 } from '../ir/types.ts';
 import type { JitArgument } from '../ops/operator.ts';
@@ -227,14 +225,3 @@ export function matchOnly(
   if (typeof matched !== 'string') return matched;
   throw new CompileError(`${describeSchema(schema)}:\n${matched}`, range);
 }
-
-/** The type of a NamedTuple whose fields an operator's schema names, as `torch.max(x, 1).values` needs it. */
-export const namedReturns = (
-  name: string,
-  fields: readonly string[],
-  types: readonly JitType[],
-): TupleType => ({
-  ...tupleOf(types),
-  name,
-  fields,
-});

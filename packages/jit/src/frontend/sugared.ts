@@ -101,3 +101,19 @@ export const globals: ReadonlyMap<string, Sugared> = new Map<string, Sugared>([
     builtin(`prim::${name}`),
   ]),
 ]); // prettier-ignore
+
+/** What a message calls it. */
+export function describe(sugared: Sugared): string {
+  switch (sugared.kind) {
+    case 'builtin':
+      return `builtin ${sugared.name}`;
+    case 'path':
+      return `module ${sugared.path}`;
+    case 'type':
+      return `class ${sugared.type.name}`;
+    case 'special':
+      return sugared.form;
+    default:
+      return sugared.kind;
+  }
+}

@@ -1,6 +1,5 @@
 /** A tensor constant in a graph's text, as ATen's stream operator prints small tensors. */
-import { canReadNow, type Tensor } from '../ops/core.ts';
-import { dataNow } from '../ops/core-values.ts';
+import { canReadNow, dataNow, type Tensor } from '../ops/core.ts';
 import { significant } from '../ops/text.ts';
 
 const typeNames: Readonly<Record<string, string>> = {

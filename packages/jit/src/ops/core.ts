@@ -1,14 +1,21 @@
-/** The jit's one door to core: everything it takes from there that is not a type. */
+/** The jit's one door to what it calls of core while programs run. */
 export {
   callOperator,
   canReadNow,
   Device,
+  dataNow,
   dtypeOfCode,
   dtypes,
   findOperators,
+  get_default_dtype,
   is_grad_enabled,
+  item,
+  itemNow,
   PyFloat,
   py_float,
   set_grad_enabled,
   Tensor,
+  tensor,
+  tolist,
+  tolistNow,
 } from '@sconce/core';

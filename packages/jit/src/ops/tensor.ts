@@ -6,12 +6,17 @@ import {
   Device,
   dtypeOfCode,
   dtypes,
+  get_default_dtype,
   is_grad_enabled,
+  item,
+  itemNow,
   PyFloat,
   set_grad_enabled,
   type Tensor,
+  tensor,
+  tolist,
+  tolistNow,
 } from './core.ts';
-import { get_default_dtype, item, itemNow, tensor, tolist, tolistNow } from './core-values.ts';
 import { type Int, truncToInt } from './int.ts';
 import type { ScalarEntry } from './operator.ts';
 import { typeTagOf } from './value.ts';
