@@ -319,10 +319,10 @@ export const orders = [
   op('unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)', {
     grad: 'none',
     define: async ({ self, return_inverse, return_counts, dim }) => {
-      // Along a dim PyTorch always gives the inverse.
-      if (dim !== null) {
+      // Slices along a dim: PyTorch always gives all three.
+      if (dim !== null && self.shape.length > 1) {
         const u = await uniqueRows(self, wrapDim(dim, self.shape.length));
-        return [u.values, u.inverse, return_counts ? u.counts : emptyIndices(self)];
+        return [u.values, u.inverse, u.counts];
       }
       const u = await unique(self, true);
       return [
