@@ -314,7 +314,7 @@ class Run {
   private explain(error: unknown, { node }: Instruction): unknown {
     const place = node?.range ? location(node.range) : undefined;
     if (error instanceof JitError) {
-      Object.assign(error, { place: (error as { place?: string }).place ?? place });
+      if (place !== undefined) error.place ??= place;
       return error;
     }
     if (error instanceof TorchError || !(error instanceof Error)) return error;
