@@ -52,6 +52,7 @@ export interface Methods {
   _reshape_alias(size: readonly (number | bigint)[], stride: readonly (number | bigint)[]): Tensor;
   _safe_softmax(dim: number | bigint, dtype?: DType | null, options?: { dtype?: DType | null; out?: Tensor }): Tensor;
   _safe_softmax(dim: number | bigint, options?: { dtype?: DType | null; out?: Tensor }): Tensor;
+  _shape_as_tensor(): Tensor;
   _softmax(dim: number | bigint, half_to_float: boolean): Tensor;
   _softmax_backward_data(output: Tensor, dim: number | bigint, input_dtype: DType): Tensor;
   _to_copy(options?: { dtype?: DType | null; layout?: string | null; device?: Device | string | Backend | null; pin_memory?: boolean | null; non_blocking?: boolean; memory_format?: string | null; out?: Tensor }): Tensor;
@@ -466,6 +467,8 @@ export interface Methods {
   fill(value: Tensor): Tensor;
   fill_(value: Scalar): Tensor;
   fill_(value: Tensor): Tensor;
+  fill_diagonal_(fill_value: Scalar, wrap?: boolean, options?: { wrap?: boolean; out?: Tensor }): Tensor;
+  fill_diagonal_(fill_value: Scalar, options?: { wrap?: boolean; out?: Tensor }): Tensor;
   fix(): Tensor;
   fix_(): Tensor;
   flatten(start_dim?: number | bigint, end_dim?: number | bigint, options?: { start_dim?: number | bigint; end_dim?: number | bigint; out?: Tensor }): Tensor;
@@ -640,6 +643,7 @@ export interface Methods {
   lgamma_(): Tensor;
   lift(): Tensor;
   lift_fresh(): Tensor;
+  lift_fresh_copy(): Tensor;
   linalg_cross(other: Tensor, options?: { dim?: number | bigint; out?: Tensor }): Tensor;
   linalg_matmul(other: Tensor): Tensor;
   linalg_matrix_norm(ord: Scalar, dim?: readonly (number | bigint)[], keepdim?: boolean, options?: { dim?: readonly (number | bigint)[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
@@ -1128,6 +1132,8 @@ export interface Methods {
   special_sinc(): Tensor;
   special_xlog1py(other: Tensor): Tensor;
   special_xlog1py(other: Scalar): Tensor;
+  special_xlogy(other: Tensor): Tensor;
+  special_xlogy(other: Scalar): Tensor;
   special_zeta(other: Tensor): Tensor;
   special_zeta(other: Scalar): Tensor;
   split(split_size: number | bigint, dim?: number | bigint, options?: { dim?: number | bigint; out?: Tensor }): Tensor[];

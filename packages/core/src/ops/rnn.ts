@@ -327,4 +327,22 @@ export const recurrent = [
         withNumbers(batch_sizes, (sizes) => unpack(data, sizes, batch_first, padding_value, total_length)),
     },
   ),
+  op(
+    'pad_sequence(Tensor[] sequences, bool batch_first=False, float padding_value=0., str padding_side="right") -> Tensor',
+    {
+      define: ({ sequences, batch_first, padding_value, padding_side }) => {
+        if (sequences.length === 0) throw new TorchError('received an empty list of sequences');
+        if (padding_side !== 'left' && padding_side !== 'right')
+          throw new TorchError(`Expected padding_side to be one of left or right, but got ${padding_side}.`);
+        const longest = Math.max(...sequences.map((t) => t.shape[0]));
+        const padded = sequences.map((t) => {
+          const missing = longest - t.shape[0];
+          const ends = padding_side === 'right' ? [0, missing] : [missing, 0];
+          const others = new Array(2 * (t.shape.length - 1)).fill(0);
+          return t.constant_pad_nd([...others, ...ends], padding_value) as Tensor;
+        });
+        return callOperator(findOperator('aten::stack')!, [padded, batch_first ? 0 : 1]);
+      },
+    },
+  ),
 ].flat();

@@ -6,6 +6,7 @@ import { findOperator, named, op, pointwise, view } from '../dispatch/operator.t
 import { TorchError } from '../errors.ts';
 import { X } from '../expr/build.ts';
 import { typeName } from '../kernel/elementwise.ts';
+import { fromTypedArray } from '../tensor/create.ts';
 import { canReadNow, readRaw, readRawNow } from '../tensor/host.ts';
 import { numelOf, type Shape, wrapDim } from '../tensor/layout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -239,5 +240,43 @@ export const shapes = [
         define: ({ self, p, train }) => self.copy_(alphaDropout(self, p, train, feature)),
       }),
     ];
+  }),
+  op('_shape_as_tensor(Tensor self) -> Tensor', {
+    grad: 'none',
+    define: ({ self }) =>
+      fromTypedArray(BigInt64Array.from(self.shape, BigInt), [self.shape.length], 'int64', self.backend),
+  }),
+  op('_dim_arange(Tensor like, int dim) -> Tensor', {
+    grad: 'none',
+    define: ({ like, dim }) => {
+      const n = like.shape[wrapDim(dim, like.shape.length)];
+      return fromTypedArray(
+        BigInt64Array.from({ length: n }, (_, i) => BigInt(i)),
+        [n],
+        'int64',
+        like.backend,
+      );
+    },
+  }),
+  op('fill_diagonal_(Tensor(a!) self, Scalar fill_value, bool wrap=False) -> Tensor(a!)', {
+    define: ({ self, fill_value, wrap }) => {
+      const rank = self.shape.length;
+      if (rank < 2) throw new TorchError('dimensions must larger than 1');
+      const [rows, columns] = self.shape;
+      if (rank > 2 && self.shape.some((n) => n !== rows))
+        throw new TorchError('all dimensions of input must be of equal length');
+      const step = self.strides.reduce((a, b) => a + b, 0);
+      const n = Math.min(rows, columns);
+      (self.as_strided([n], [step], self.offset) as Tensor).fill_(fill_value);
+      // In a tall matrix the diagonal may begin again, one row below the last.
+      if (wrap && rank === 2)
+        for (let from = columns + 1; from < rows; from += columns + 1) {
+          const length = Math.min(columns, rows - from);
+          (self.as_strided([length], [step], self.offset + from * self.strides[0]) as Tensor).fill_(
+            fill_value,
+          );
+        }
+      return self;
+    },
   }),
 ].flat();

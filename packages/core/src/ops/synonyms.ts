@@ -33,6 +33,8 @@ const synonyms: Record<string, string> = {
   'moveaxis.intlist': 'movedim.intlist',
   special_digamma: 'digamma', special_psi: 'digamma', special_erf: 'erf', special_erfc: 'erfc', special_erfinv: 'erfinv',
   special_exp2: 'exp2', special_expit: 'sigmoid', special_expm1: 'expm1', special_gammaln: 'lgamma', special_log1p: 'log1p',
+  row_stack: 'vstack', 'special_xlogy': 'xlogy.Tensor', 'special_xlogy.other_scalar': 'xlogy.Scalar_Other',
+  'special_xlogy.self_scalar': 'xlogy.Scalar_Self',
   special_logit: 'logit', special_logsumexp: 'logsumexp', special_sinc: 'sinc',
   'unsafe_split.Tensor': 'split.Tensor', unsafe_split_with_sizes: 'split_with_sizes', unsafe_chunk: 'chunk',
   'index.Tensor_hacked_twin': 'index.Tensor', '_unsafe_index.Tensor_hacked_twin': 'index.Tensor',
@@ -55,6 +57,7 @@ const copies: Record<string, string> = {
   split_with_sizes_copy: 'split_with_sizes', squeeze_copy: 'squeeze', 'squeeze_copy.dim': 'squeeze.dim',
   'squeeze_copy.dims': 'squeeze.dims', t_copy: 't', 'transpose_copy.int': 'transpose.int', 'unbind_copy.int': 'unbind.int',
   unfold_copy: 'unfold', unsqueeze_copy: 'unsqueeze', view_copy: 'view', narrow_copy: 'narrow', detach_copy: 'detach',
+  lift_fresh_copy: 'lift_fresh',
 }; // biome-ignore format: a table
 
 const withoutAlias = (text: string): string => text.replaceAll(/Tensor\(a(!| -> \*)?\)/g, 'Tensor');
