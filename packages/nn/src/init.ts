@@ -4,7 +4,8 @@ import { ArgumentError, no_grad, type Tensor } from '@sconce/core';
 const quietly = (fn: () => Tensor): Tensor => no_grad(fn);
 
 export const uniform_ = (tensor: Tensor, a = 0, b = 1): Tensor => quietly(() => tensor.uniform_(a, b));
-export const normal_ = (tensor: Tensor, mean = 0, std = 1): Tensor => quietly(() => tensor.normal_(mean, std));
+export const normal_ = (tensor: Tensor, mean = 0, std = 1): Tensor =>
+  quietly(() => tensor.normal_(mean, std));
 export const constant_ = (tensor: Tensor, value: number): Tensor => quietly(() => tensor.fill_(value));
 export const ones_ = (tensor: Tensor): Tensor => constant_(tensor, 1);
 export const zeros_ = (tensor: Tensor): Tensor => constant_(tensor, 0);
@@ -46,8 +47,10 @@ interface Kaiming {
   readonly nonlinearity?: string;
 }
 
-const kaimingStd = (tensor: Tensor, { a = 0, mode = 'fan_in', nonlinearity = 'leaky_relu' }: Kaiming): number =>
-  calculate_gain(nonlinearity, a) / Math.sqrt(calculate_fan(tensor)[mode]);
+const kaimingStd = (
+  tensor: Tensor,
+  { a = 0, mode = 'fan_in', nonlinearity = 'leaky_relu' }: Kaiming,
+): number => calculate_gain(nonlinearity, a) / Math.sqrt(calculate_fan(tensor)[mode]);
 
 /** He et al. 2015, from U(-bound, bound). */
 export function kaiming_uniform_(tensor: Tensor, options: Kaiming = {}): Tensor {
@@ -56,7 +59,8 @@ export function kaiming_uniform_(tensor: Tensor, options: Kaiming = {}): Tensor 
 }
 
 /** He et al. 2015, from N(0, std²). */
-export const kaiming_normal_ = (tensor: Tensor, options: Kaiming = {}): Tensor => normal_(tensor, 0, kaimingStd(tensor, options));
+export const kaiming_normal_ = (tensor: Tensor, options: Kaiming = {}): Tensor =>
+  normal_(tensor, 0, kaimingStd(tensor, options));
 
 const xavierStd = (tensor: Tensor, gain: number): number => {
   const { fan_in, fan_out } = calculate_fan(tensor);
@@ -70,7 +74,8 @@ export function xavier_uniform_(tensor: Tensor, gain = 1): Tensor {
 }
 
 /** Glorot and Bengio 2010, from N(0, std²). */
-export const xavier_normal_ = (tensor: Tensor, gain = 1): Tensor => normal_(tensor, 0, xavierStd(tensor, gain));
+export const xavier_normal_ = (tensor: Tensor, gain = 1): Tensor =>
+  normal_(tensor, 0, xavierStd(tensor, gain));
 
 /** The bias of linear and convolution layers: U(-1 / √fan_in, 1 / √fan_in) of the weight beside it. */
 export function uniform_fan_in_(bias: Tensor, weight: Tensor): Tensor {

@@ -1,6 +1,7 @@
 /** Values as Python prints them, for `extra_repr`. */
 
-export const tuple = (values: readonly number[]): string => `(${values.join(', ')}${values.length === 1 ? ',' : ''})`;
+export const tuple = (values: readonly number[]): string =>
+  `(${values.join(', ')}${values.length === 1 ? ',' : ''})`;
 export const bool = (value: boolean): string => (value ? 'True' : 'False');
 /** A Python float: `1.0`, `1e-05`. */
 export function float(value: number): string {

@@ -46,10 +46,14 @@ export async function use(...names: (string | Backend)[]): Promise<string> {
       setCurrentBackend(backend);
       return backend.name;
     } catch (error) {
-      reasons.push(`${typeof wanted === 'string' ? wanted : wanted.name}: ${error instanceof Error ? error.message : error}`);
+      reasons.push(
+        `${typeof wanted === 'string' ? wanted : wanted.name}: ${error instanceof Error ? error.message : error}`,
+      );
     }
   }
-  throw new TorchError(reasons.length === 1 ? reasons[0] : `none of the backends is here:\n  ${reasons.join('\n  ')}`);
+  throw new TorchError(
+    reasons.length === 1 ? reasons[0] : `none of the backends is here:\n  ${reasons.join('\n  ')}`,
+  );
 }
 
 /** The name of the backend in use. */
@@ -63,5 +67,8 @@ export function memory_summary(): string {
     const { allocated, peak, count } = memoryUsage(b);
     return `${b.name.padEnd(12)}${megabytes(allocated).padStart(14)}${megabytes(peak).padStart(14)}${String(count).padStart(10)}`;
   });
-  return [`${'backend'.padEnd(12)}${'allocated'.padStart(14)}${'peak'.padStart(14)}${'storages'.padStart(10)}`, ...rows].join('\n');
+  return [
+    `${'backend'.padEnd(12)}${'allocated'.padStart(14)}${'peak'.padStart(14)}${'storages'.padStart(10)}`,
+    ...rows,
+  ].join('\n');
 }

@@ -11,7 +11,7 @@ export const float16: DType = 'float16';
 export const bfloat16: DType = 'bfloat16';
 export const float32: DType = 'float32';
 export const float64: DType = 'float64';
-export { int16 as short, int32 as int, int64 as long, float16 as half, float32 as float, float64 as double };
+export { float16 as half, float32 as float, float64 as double, int16 as short, int32 as int, int64 as long };
 export const contiguous_format = 'contiguous_format';
 export const preserve_format = 'preserve_format';
 export const channels_last = 'channels_last';

@@ -6,7 +6,8 @@ const isUrl = (path: string): boolean => /^(https?|blob|data|file):/.test(path);
 
 async function fetchBytes(url: string): Promise<Uint8Array> {
   const response = await fetch(url);
-  if (!response.ok) throw new TorchError(`cannot read ${url}: the server answered ${response.status} ${response.statusText}`);
+  if (!response.ok)
+    throw new TorchError(`cannot read ${url}: the server answered ${response.status} ${response.statusText}`);
   return new Uint8Array(await response.arrayBuffer());
 }
 
@@ -31,7 +32,8 @@ export const installPathReader = (): void => setPathReader(readPath);
 
 /** Writes a file; only where there is a file system. */
 export async function writePath(path: string, bytes: Uint8Array): Promise<void> {
-  if (!isNode()) throw new TorchError(`cannot write '${path}': there is no file system here; take the bytes instead`);
+  if (!isNode())
+    throw new TorchError(`cannot write '${path}': there is no file system here; take the bytes instead`);
   const { writeFile } = await import('node:fs/promises');
   await writeFile(path, bytes);
 }

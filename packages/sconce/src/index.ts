@@ -3,15 +3,14 @@ import { installPathReader } from './files.ts';
 
 installPathReader();
 
-export * from '@sconce/core/functions';
 export {
   autograd,
   type Backend,
   can_cast,
-  default_generator,
   Device,
   type Device as device,
   type DType,
+  default_generator,
   enable_grad,
   Generator,
   get_default_dtype,
@@ -21,8 +20,8 @@ export {
   intercept,
   is_grad_enabled,
   no_grad,
-  ops,
   OutOfMemoryError,
+  ops,
   promote_types,
   py_float,
   type Scalar,
@@ -36,6 +35,7 @@ export {
   TorchError,
   tensor,
 } from '@sconce/core';
+export * from '@sconce/core/functions';
 export * as nn from '@sconce/nn';
 export { optim } from '@sconce/nn';
 export * from './backends.ts';

@@ -1,6 +1,6 @@
 /** `torch.jit`: TorchScript archives, loaded and run. */
 import { readSource, type Source } from '@sconce/core';
-import { load as loadBytes, type JitLoadOptions, type ScriptModule } from '@sconce/jit';
+import { type JitLoadOptions, load as loadBytes, type ScriptModule } from '@sconce/jit';
 
 export * from '@sconce/jit';
 

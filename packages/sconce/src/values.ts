@@ -23,7 +23,9 @@ export function as_tensor(data: Tensor | NestedArray, options: TensorOptions = {
 
 /** Prints tensors with their values, on every backend. */
 export async function print(...values: unknown[]): Promise<void> {
-  const shown = await Promise.all(values.map(async (v) => (v instanceof Tensor && v.device.type !== 'cpu' ? await v.to('cpu') : v)));
+  const shown = await Promise.all(
+    values.map(async (v) => (v instanceof Tensor && v.device.type !== 'cpu' ? await v.to('cpu') : v)),
+  );
   console.log(...shown.map((v) => (typeof v === 'string' ? v : String(v))));
 }
 

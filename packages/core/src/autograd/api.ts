@@ -178,7 +178,7 @@ const zerosFor = (node: Node, i: number, grads: Gradients): Tensor | null => {
  * `torch.autograd.Function`: subclass it with static `forward(ctx, ...args)` and `backward(ctx, ...grads)`, and call
  * `apply`. Forward runs unrecorded; backward returns one gradient (or null) per argument of forward.
  */
-// biome-ignore lint/complexity/noStaticOnlyClass: PyTorch's form, subclassed by users
+// biome-ignore lint/suspicious/noShadowRestrictedNames: PyTorch's name
 export class Function {
   // biome-ignore lint/suspicious/noExplicitAny: a user's forward takes what it likes
   static apply(this: unknown, ...args: any[]): any {

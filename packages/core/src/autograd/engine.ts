@@ -185,7 +185,9 @@ export function runBackward(
   const before = is_grad_enabled();
   set_grad_enabled(create_graph);
   try {
-    rootEdges.forEach((edge, i) => buffers.add(edge, rootGrads[i], false));
+    rootEdges.forEach((edge, i) => {
+      buffers.add(edge, rootGrads[i], false);
+    });
     for (const node of new Set(rootNodes)) if (counts.get(node) === 0) queue.push(node);
     while (queue.size > 0) {
       const node = queue.pop();

@@ -98,7 +98,8 @@ export class OperatorNode extends Node {
 
   /** Whether gradients of all outputs are looked at; a formula of `grad` alone says that only the first has one. */
   get takesAllGradients(): boolean {
-    for (const [, formula] of this.formulas()) if (namesUsedBy(formula)?.includes('grads') ?? true) return true;
+    for (const [, formula] of this.formulas())
+      if (namesUsedBy(formula)?.includes('grads') ?? true) return true;
     return false;
   }
 

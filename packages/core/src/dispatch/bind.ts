@@ -2,10 +2,10 @@
 import { ArgumentError } from '../errors.ts';
 import type { Argument } from '../schema/schema.ts';
 import { type Type, typeToString } from '../schema/type.ts';
+import { tensor } from '../tensor/create.ts';
 import { Device } from '../tensor/device.ts';
 import { dtypeOfCode, dtypes } from '../tensor/dtype.ts';
 import { isScalar, PyFloat, type Scalar } from '../tensor/promotion.ts';
-import { tensor } from '../tensor/create.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import type { Operator } from './operator.ts';
 

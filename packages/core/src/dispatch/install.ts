@@ -18,11 +18,7 @@ function callBound(
   args: readonly unknown[],
   kwargs: Record<string, unknown> | null,
 ): unknown {
-  if (
-    kwargs !== null &&
-    kwargs.out !== undefined &&
-    !takes(overloads, 'out')
-  ) {
+  if (kwargs !== null && kwargs.out !== undefined && !takes(overloads, 'out')) {
     const { out, ...rest } = kwargs;
     return writeOut(name, out, callBound(name, overloads, args, rest));
   }

@@ -6,7 +6,7 @@ import { ArgumentError, TorchError } from '../errors.ts';
 import { OrderedDict } from '../serialization/pickle-values.ts';
 import { readStateDict } from '../serialization/state-dict.ts';
 import { fromTypedArray } from '../tensor/create.ts';
-import { backendOf, Device } from '../tensor/device.ts';
+import { backendOf, type Device } from '../tensor/device.ts';
 import { type DType, dtypes, isFloat } from '../tensor/dtype.ts';
 import { readRaw } from '../tensor/host.ts';
 import { sameShape } from '../tensor/layout.ts';
@@ -49,6 +49,7 @@ const removable = <T>(list: T[], item: T): RemovableHandle => {
 
 /** An instance can be called; what is assigned to it is found by its kind. */
 export interface Module {
+  // biome-ignore lint/style/useShorthandFunctionType: merged with the class below
   // biome-ignore lint/suspicious/noExplicitAny: a user's forward takes and gives what it likes
   (...args: any[]): any;
 }
@@ -89,12 +90,18 @@ export class Module {
       this[state].absent.add(name);
       attributes(this)[name] = null;
     } else if (!isParameter(parameter))
-      throw new ArgumentError(`cannot assign '${typeof parameter}' object to parameter '${name}' (torch.nn.Parameter or None required)`);
+      throw new ArgumentError(
+        `cannot assign '${typeof parameter}' object to parameter '${name}' (torch.nn.Parameter or None required)`,
+      );
     else attributes(this)[name] = parameter;
   }
 
   /** A tensor that is state but no parameter; `persistent: false` keeps it out of the state dict. */
-  register_buffer(name: string, tensor: Tensor | null, { persistent = true }: { persistent?: boolean } = {}): void {
+  register_buffer(
+    name: string,
+    tensor: Tensor | null,
+    { persistent = true }: { persistent?: boolean } = {},
+  ): void {
     this.checkName(name);
     this[state].buffers.set(name, persistent);
     attributes(this)[name] = tensor;
@@ -112,7 +119,8 @@ export class Module {
   private checkName(name: string): void {
     if (name === '') throw new ArgumentError('name can\'t be empty string ""');
     if (name.includes('.')) throw new ArgumentError(`name can't contain ".", got: ${name}`);
-    if (name in this && !Object.hasOwn(this, name)) throw new ArgumentError(`attribute '${name}' already exists`);
+    if (name in this && !Object.hasOwn(this, name))
+      throw new ArgumentError(`attribute '${name}' already exists`);
   }
 
   *named_children(): IterableIterator<[string, Module]> {
@@ -153,9 +161,15 @@ export class Module {
     for (const [name, value] of Object.entries(this)) if (isParameter(value)) yield [name, value];
   }
 
-  private *all(kind: 'parameter' | 'buffer', prefix: string, recurse: boolean): IterableIterator<[string, Tensor]> {
+  private *all(
+    kind: 'parameter' | 'buffer',
+    prefix: string,
+    recurse: boolean,
+  ): IterableIterator<[string, Tensor]> {
     const seen = new Set<Tensor>();
-    const modules: Iterable<[string, Module]> = recurse ? this.named_modules(new Set(), prefix) : [[prefix, this]];
+    const modules: Iterable<[string, Module]> = recurse
+      ? this.named_modules(new Set(), prefix)
+      : [[prefix, this]];
     for (const [path, module] of modules)
       for (const [name, tensor] of module.own(kind))
         if (!seen.has(tensor)) {
@@ -185,7 +199,8 @@ export class Module {
     let module: Module = this;
     for (const name of target === '' ? [] : target.split('.')) {
       const next = attributes(module)[name];
-      if (!isModule(next)) throw new ArgumentError(`${module._get_name()} has no attribute \`${name}\` that is an nn.Module`);
+      if (!isModule(next))
+        throw new ArgumentError(`${module._get_name()} has no attribute \`${name}\` that is an nn.Module`);
       module = next;
     }
     return module;
@@ -199,7 +214,10 @@ export class Module {
   }
 
   /** Parameters and persistent buffers by dotted name, sharing memory with the module. */
-  state_dict(prefix = '', into: OrderedDict<string, Tensor> = new OrderedDict()): OrderedDict<string, Tensor> {
+  state_dict(
+    prefix = '',
+    into: OrderedDict<string, Tensor> = new OrderedDict(),
+  ): OrderedDict<string, Tensor> {
     const metadata = (into.attributes.get('_metadata') as OrderedDict | undefined) ?? new OrderedDict();
     into.attributes.set('_metadata', metadata);
     metadata.set(prefix.slice(0, -1), new Map([['version', this.stateVersion()]]));
@@ -221,7 +239,10 @@ export class Module {
    * path, URL, Response, Blob or bytes (PyTorch's format, safetensors or JSON; the bytes decide). Nothing is changed
    * where something does not fit, unless `strict` is false, which passes over missing and unexpected keys.
    */
-  load_state_dict(source: Source | Map<string, Tensor> | Record<string, unknown>, options: { strict?: boolean } = {}): Promise<IncompatibleKeys> {
+  load_state_dict(
+    source: Source | Map<string, Tensor> | Record<string, unknown>,
+    options: { strict?: boolean } = {},
+  ): Promise<IncompatibleKeys> {
     const strict = options.strict ?? true;
     const device = [...this.parameters()][0]?.backend;
     const take = (dict: Map<string, Tensor>): IncompatibleKeys => this.takeState(dict, strict);
@@ -243,13 +264,15 @@ export class Module {
     for (const [path, module] of this.named_modules()) {
       const prefix = path ? `${path}.` : '';
       for (const [name, p] of module.own('parameter')) own.set(prefix + name, p);
-      for (const [name, b] of module.own('buffer')) if (module[state].buffers.get(name)) own.set(prefix + name, b);
+      for (const [name, b] of module.own('buffer'))
+        if (module[state].buffers.get(name)) own.set(prefix + name, b);
     }
     const missing = [...own.keys()].filter((k) => !dict.has(k));
     const unexpected = [...dict.keys()].filter((k) => !own.has(k));
     const problems: string[] = [];
     const quoted = (keys: string[]): string => keys.map((k) => `"${k}"`).join(', ');
-    if (strict && unexpected.length > 0) problems.push(`Unexpected key(s) in state_dict: ${quoted(unexpected)}.`);
+    if (strict && unexpected.length > 0)
+      problems.push(`Unexpected key(s) in state_dict: ${quoted(unexpected)}.`);
     if (strict && missing.length > 0) problems.push(`Missing key(s) in state_dict: ${quoted(missing)}.`);
     for (const [key, target] of own) {
       const value = dict.get(key);
@@ -259,7 +282,9 @@ export class Module {
         );
     }
     if (problems.length > 0)
-      throw new TorchError(`Error(s) in loading state_dict for ${this._get_name()}:\n\t${problems.join('\n\t')}`);
+      throw new TorchError(
+        `Error(s) in loading state_dict for ${this._get_name()}:\n\t${problems.join('\n\t')}`,
+      );
     no_grad(() => {
       for (const [key, target] of own) {
         const value = dict.get(key);
@@ -318,7 +343,10 @@ export class Module {
   to(target: DType | Device | Backend | string): this | Promise<this> {
     if (typeof target === 'string' && Object.hasOwn(dtypes, target)) {
       const dtype = target as DType;
-      if (!isFloat(dtype)) throw new TorchError(`nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=${dtype}`);
+      if (!isFloat(dtype))
+        throw new TorchError(
+          `nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=${dtype}`,
+        );
       return this.convert((t) => (isFloat(t.dtype) ? (t.to(dtype) as Tensor) : t));
     }
     return this.moveTo(backendOf(target as Device));
@@ -386,7 +414,8 @@ const indent = (text: string): string => {
   return [first, ...rest.map((line) => `  ${line}`)].join('\n');
 };
 
-export const isModule = (value: unknown): value is Module => typeof value === 'function' && value instanceof Module;
+export const isModule = (value: unknown): value is Module =>
+  typeof value === 'function' && value instanceof Module;
 
 function callModule(module: Module, args: unknown[]): unknown {
   const { preHooks, hooks } = module[state];

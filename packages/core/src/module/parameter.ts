@@ -29,4 +29,3 @@ export function replaceData(tensor: Tensor, data: Tensor): void {
   tensor.offset = data.offset;
   if (tensor.meta) tensor.meta.accumulator = null;
 }
-

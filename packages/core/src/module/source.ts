@@ -28,13 +28,21 @@ export function readSource(source: unknown): Promise<Uint8Array> | undefined {
   if (source instanceof ArrayBuffer) return Promise.resolve(new Uint8Array(source));
   if (typeof source === 'string' || isUrl(source)) {
     if (!readPath)
-      return Promise.reject(new ArgumentError(`cannot read '${typeof source === 'string' ? source : source.href}': core takes bytes; import 'sconce', or pass bytes`));
+      return Promise.reject(
+        new ArgumentError(
+          `cannot read '${typeof source === 'string' ? source : source.href}': core takes bytes; import 'sconce', or pass bytes`,
+        ),
+      );
     return readPath(typeof source === 'string' ? source : source.href);
   }
   if (typeof source === 'object' && source !== null && 'arrayBuffer' in source) {
     const holder = source as BytesHolder & { ok?: boolean; status?: number; url?: string };
     if (holder.ok === false)
-      return Promise.reject(new ArgumentError(`cannot read ${holder.url ?? 'the response'}: the server answered ${holder.status}`));
+      return Promise.reject(
+        new ArgumentError(
+          `cannot read ${holder.url ?? 'the response'}: the server answered ${holder.status}`,
+        ),
+      );
     return holder.arrayBuffer().then((b) => new Uint8Array(b));
   }
   return undefined;

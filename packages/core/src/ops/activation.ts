@@ -9,7 +9,6 @@ import { numelOf, wrapDim, wrapDims } from '../tensor/layout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 const zero = (x: X): X => X.const(0, x.dtype);
-const one = (x: X): X => X.const(1, x.dtype);
 const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
 
 /** log(1 + exp(x)) without overflow; PyTorch's softplus is x itself above the threshold. */
@@ -33,10 +32,10 @@ export const activations = [
       self.gt(0).where(self.mul(scale), self.mul(input_scale).expm1().mul(alpha.mul(scale))),
   }),
   op('selu(Tensor self) -> Tensor', {
-    define: ({ self }) => self.elu(1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1),
+    define: ({ self }) => self.elu(1.6732632423543772, 1.0507009873554805, 1),
   }),
   op('selu_(Tensor(a!) self) -> Tensor(a!)', {
-    define: ({ self }) => self.elu_(1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1),
+    define: ({ self }) => self.elu_(1.6732632423543772, 1.0507009873554805, 1),
   }),
   pointwise('celu(Tensor self, Scalar alpha=1.) -> Tensor', {
     inplace: true,
@@ -112,7 +111,8 @@ export const activations = [
   pointwise('threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor', {
     inplace: true,
     promotes: [0],
-    math: ({ self, threshold, value }) => self.le(threshold.cast(self.dtype)).where(value.cast(self.dtype), self),
+    math: ({ self, threshold, value }) =>
+      self.le(threshold.cast(self.dtype)).where(value.cast(self.dtype), self),
     grad: { self: ({ grad, self, threshold }) => grad.masked_fill(self.le(threshold), 0) },
   }),
   op('log_sigmoid(Tensor self) -> Tensor', { define: ({ self }) => self.log_sigmoid_forward()[0] }),

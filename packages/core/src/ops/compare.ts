@@ -69,7 +69,9 @@ const shift = (base: string, dunder: string, name: 'shl' | 'shr') => [
   }),
 ];
 
-const filling = new Elementwise((self, mask, value) => truth(mask).where(value.cast(self.dtype), self), { promotes: [0] });
+const filling = new Elementwise((self, mask, value) => truth(mask).where(value.cast(self.dtype), self), {
+  promotes: [0],
+});
 
 export const compare = [
   ...(['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const).flatMap(comparison),

@@ -95,10 +95,13 @@ function scatterInto(
     strides: values.strides,
     offset: values.offset,
   };
-  compile(backend, { kind: 'scatter', dim: d, combine: o.dtype === 'bool' ? logical(combine) : combine, rank: o.shape.length, dtype: o.dtype })(
-    [o],
-    [cut, at],
-  );
+  compile(backend, {
+    kind: 'scatter',
+    dim: d,
+    combine: o.dtype === 'bool' ? logical(combine) : combine,
+    rank: o.shape.length,
+    dtype: o.dtype,
+  })([o], [cut, at]);
   out.storage.version++;
   return out;
 }

@@ -30,7 +30,9 @@ function pick(rows: Tensor, target: Tensor, weight: Tensor | null, ignore: numbe
 
 function checkTarget(self: Tensor, target: Tensor, weight: Tensor | null): void {
   if (target.dtype !== 'int64' && target.dtype !== 'uint8')
-    throw new TorchError(`expected scalar type Long but found ${target.dtype === 'float32' ? 'Float' : target.dtype}`);
+    throw new TorchError(
+      `expected scalar type Long but found ${target.dtype === 'float32' ? 'Float' : target.dtype}`,
+    );
   const classes = self.shape[1];
   if (weight && (weight.shape.length !== 1 || weight.shape[0] !== classes))
     throw new TorchError(
@@ -84,14 +86,20 @@ function classes<T>(fn: () => T): T {
   try {
     return fn();
   } catch (error) {
-    const index = (error as { detail?: { index?: number } }).detail?.index ?? /index (-?\d+) is out of bounds/.exec(String(error))?.[1];
+    const index =
+      (error as { detail?: { index?: number } }).detail?.index ??
+      /index (-?\d+) is out of bounds/.exec(String(error))?.[1];
     if (index === undefined) throw error;
     throw new IndexError(`Target ${index} is out of bounds.`);
   }
 }
 
 /** The gradient with respect to the log-probabilities: -weight at the target's class. */
-function nllBackward({ self, target, weight, reduction, ignore_index }: Nll, grad: Tensor, total: Tensor): Tensor {
+function nllBackward(
+  { self, target, weight, reduction, ignore_index }: Nll,
+  grad: Tensor,
+  total: Tensor,
+): Tensor {
   const x = self.shape.length === 1 ? self.unsqueeze(0) : self;
   const flat = target.reshape([-1]).to('int64');
   const ignored = flat.eq(ignore_index);
@@ -99,11 +107,20 @@ function nllBackward({ self, target, weight, reduction, ignore_index }: Nll, gra
   const w = (weight ? weight.index_select(0, safe) : x.new_ones(safe.shape)).masked_fill(ignored, 0);
   const g = reduction === 0 ? grad.reshape([-1]) : reduction === 1 ? grad.div(total) : grad;
   const value = g.neg().mul(w).masked_fill(ignored, 0);
-  const rows = grad.new_zeros([numelOf(flat.shape), x.shape[1]]).scatter(1, safe.unsqueeze(1), value.unsqueeze(1));
+  const rows = grad
+    .new_zeros([numelOf(flat.shape), x.shape[1]])
+    .scatter(1, safe.unsqueeze(1), value.unsqueeze(1));
   return fromRows(rows, x).reshape(self.shape).contiguous();
 }
 
-function crossEntropy({ self, target, weight, reduction, ignore_index, label_smoothing }: Nll & { label_smoothing: number }): Tensor {
+function crossEntropy({
+  self,
+  target,
+  weight,
+  reduction,
+  ignore_index,
+  label_smoothing,
+}: Nll & { label_smoothing: number }): Tensor {
   if (label_smoothing < 0 || label_smoothing > 1)
     throw new TorchError(`label_smoothing must be between 0.0 and 1.0. Got: ${label_smoothing}`);
   const dim = self.shape.length === 1 ? 0 : 1;
@@ -111,7 +128,9 @@ function crossEntropy({ self, target, weight, reduction, ignore_index, label_smo
   const perClass = (w: Tensor): Tensor => w.view(self.shape.map((_, d) => (d === dim ? n : 1)));
   if (sameShape(self.shape, target.shape)) {
     if (!isFloat(target.dtype))
-      throw new TorchError(`Expected floating point type for target with class probabilities, got ${target.dtype}`);
+      throw new TorchError(
+        `Expected floating point type for target with class probabilities, got ${target.dtype}`,
+      );
     if (ignore_index >= 0) throw new TorchError('ignore_index is not supported for floating point target');
     const smooth = label_smoothing > 0 ? target.mul(1 - label_smoothing).add(label_smoothing / n) : target;
     const logs = self.log_softmax(dim);
@@ -121,14 +140,22 @@ function crossEntropy({ self, target, weight, reduction, ignore_index, label_smo
     return reduction === 2 ? total : total.div(Math.max(numelOf(self.shape) / n, 1));
   }
   const logs = self.log_softmax(dim);
-  const nll = callOperator(findOperator('aten::nll_loss_nd')!, [logs, target, weight, reduction, ignore_index]) as Tensor;
+  const nll = callOperator(findOperator('aten::nll_loss_nd')!, [
+    logs,
+    target,
+    weight,
+    reduction,
+    ignore_index,
+  ]) as Tensor;
   if (label_smoothing === 0) return nll;
   const ignored = target.eq(ignore_index);
   const smooth = (weight ? logs.mul(perClass(weight)) : logs).sum([dim]).neg().masked_fill(ignored, 0);
   let folded: Tensor;
   if (reduction === 1) {
     if (weight) {
-      const taken = weight.index_select(0, target.masked_fill(ignored, 0).reshape([-1]).to('int64')).view(target.shape);
+      const taken = weight
+        .index_select(0, target.masked_fill(ignored, 0).reshape([-1]).to('int64'))
+        .view(target.shape);
       folded = smooth.sum().div(taken.masked_fill(ignored, 0).sum());
     } else folded = smooth.sum().div(ignored.logical_not().sum());
   } else folded = reduction === 2 ? smooth.sum() : smooth;
@@ -156,78 +183,149 @@ export const losses = [
       if (beta < 0) throw new TorchError('smooth_l1_loss does not support negative values for beta.');
       const z = self.sub(target).abs();
       if (beta === 0) return reduced(z, reduction);
-      return reduced(z.square().mul(0.5 / beta).where(z.lt(beta), z.sub(0.5 * beta)), reduction);
+      return reduced(
+        z
+          .square()
+          .mul(0.5 / beta)
+          .where(z.lt(beta), z.sub(0.5 * beta)),
+        reduction,
+      );
     },
     grad: {
       self: ({ grad, self, target, reduction, beta }) => smoothSlope(grad, self, target, reduction, beta),
-      target: ({ grad, self, target, reduction, beta }) => smoothSlope(grad, self, target, reduction, beta).neg(),
+      target: ({ grad, self, target, reduction, beta }) =>
+        smoothSlope(grad, self, target, reduction, beta).neg(),
     },
   }),
   op('huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.) -> Tensor', {
     define: ({ self, target, reduction, delta }) => {
       if (!(delta > 0)) throw new TorchError('huber_loss does not support non-positive values for delta.');
       const z = self.sub(target).abs();
-      return reduced(z.square().mul(0.5).where(z.le(delta), z.sub(0.5 * delta).mul(delta)), reduction);
+      return reduced(
+        z
+          .square()
+          .mul(0.5)
+          .where(z.le(delta), z.sub(0.5 * delta).mul(delta)),
+        reduction,
+      );
     },
     grad: {
       self: ({ grad, self, target, reduction, delta }) => huberSlope(grad, self, target, reduction, delta),
-      target: ({ grad, self, target, reduction, delta }) => huberSlope(grad, self, target, reduction, delta).neg(),
+      target: ({ grad, self, target, reduction, delta }) =>
+        huberSlope(grad, self, target, reduction, delta).neg(),
     },
   }),
-  op('nll_loss_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)', {
-    define: (args) => nllForward(args),
-    grad: {
-      self: ({ grad, results, self, target, weight, reduction, ignore_index }) =>
-        nllBackward({ self, target, weight, reduction, ignore_index }, grad, results[1]),
+  op(
+    'nll_loss_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)',
+    {
+      define: (args) => nllForward(args),
+      grad: {
+        self: ({ grad, results, self, target, weight, reduction, ignore_index }) =>
+          nllBackward({ self, target, weight, reduction, ignore_index }, grad, results[1]),
+      },
+      gradName: 'NllLossBackward0',
     },
-    gradName: 'NllLossBackward0',
-  }),
-  op('nll_loss2d_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)', {
-    define: (args) => nllForward(args),
-    grad: {
-      self: ({ grad, results, self, target, weight, reduction, ignore_index }) =>
-        nllBackward({ self, target, weight, reduction, ignore_index }, grad, results[1]),
+  ),
+  op(
+    'nll_loss2d_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)',
+    {
+      define: (args) => nllForward(args),
+      grad: {
+        self: ({ grad, results, self, target, weight, reduction, ignore_index }) =>
+          nllBackward({ self, target, weight, reduction, ignore_index }, grad, results[1]),
+      },
+      gradName: 'NllLoss2DBackward0',
     },
-    gradName: 'NllLoss2DBackward0',
-  }),
-  op('nll_loss_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index, Tensor total_weight) -> Tensor', {
-    define: ({ grad_output, total_weight, ...args }) => nllBackward(args, grad_output, total_weight),
-  }),
-  op('nll_loss2d_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index, Tensor total_weight) -> Tensor', {
-    define: ({ grad_output, total_weight, ...args }) => nllBackward(args, grad_output, total_weight),
-  }),
-  op('nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor', {
-    define: ({ self, target, weight, reduction, ignore_index }) =>
-      (callOperator(findOperator('aten::nll_loss_forward')!, [self, target, weight, reduction, ignore_index]) as Tensor[])[0],
-  }),
-  op('nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor', {
-    define: ({ self, target, weight, reduction, ignore_index }) =>
-      (callOperator(findOperator('aten::nll_loss2d_forward')!, [self, target, weight, reduction, ignore_index]) as Tensor[])[0],
-  }),
-  op('nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor', {
-    define: ({ self, target, weight, reduction, ignore_index }) => {
-      const rank = self.shape.length;
-      if (rank < 1) throw new TorchError(`Expected 1 or more dimensions (got ${rank})`);
-      if (rank > 1 && self.shape[0] !== target.shape[0])
-        throw new TorchError(`Expected input batch_size (${self.shape[0]}) to match target batch_size (${target.shape[0]}).`);
-      if (rank <= 2 || rank === 4)
-        return callOperator(findOperator(rank === 4 ? 'aten::nll_loss2d' : 'aten::nll_loss')!, [self, target, weight, reduction, ignore_index]);
-      const [n, c] = self.shape;
-      const x = self.reshape([n, c, 1, -1]);
-      const loss = callOperator(findOperator('aten::nll_loss2d')!, [x, target.reshape([n, 1, -1]), weight, reduction, ignore_index]) as Tensor;
-      return reduction === 0 ? loss.view([n, ...self.shape.slice(2)]) : loss;
+  ),
+  op(
+    'nll_loss_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index, Tensor total_weight) -> Tensor',
+    {
+      define: ({ grad_output, total_weight, ...args }) => nllBackward(args, grad_output, total_weight),
     },
-  }),
-  op('cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor', {
-    define: (args) => crossEntropy(args),
-  }),
+  ),
+  op(
+    'nll_loss2d_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index, Tensor total_weight) -> Tensor',
+    {
+      define: ({ grad_output, total_weight, ...args }) => nllBackward(args, grad_output, total_weight),
+    },
+  ),
+  op(
+    'nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor',
+    {
+      define: ({ self, target, weight, reduction, ignore_index }) =>
+        (
+          callOperator(findOperator('aten::nll_loss_forward')!, [
+            self,
+            target,
+            weight,
+            reduction,
+            ignore_index,
+          ]) as Tensor[]
+        )[0],
+    },
+  ),
+  op(
+    'nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor',
+    {
+      define: ({ self, target, weight, reduction, ignore_index }) =>
+        (
+          callOperator(findOperator('aten::nll_loss2d_forward')!, [
+            self,
+            target,
+            weight,
+            reduction,
+            ignore_index,
+          ]) as Tensor[]
+        )[0],
+    },
+  ),
+  op(
+    'nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor',
+    {
+      define: ({ self, target, weight, reduction, ignore_index }) => {
+        const rank = self.shape.length;
+        if (rank < 1) throw new TorchError(`Expected 1 or more dimensions (got ${rank})`);
+        if (rank > 1 && self.shape[0] !== target.shape[0])
+          throw new TorchError(
+            `Expected input batch_size (${self.shape[0]}) to match target batch_size (${target.shape[0]}).`,
+          );
+        if (rank <= 2 || rank === 4)
+          return callOperator(findOperator(rank === 4 ? 'aten::nll_loss2d' : 'aten::nll_loss')!, [
+            self,
+            target,
+            weight,
+            reduction,
+            ignore_index,
+          ]);
+        const [n, c] = self.shape;
+        const x = self.reshape([n, c, 1, -1]);
+        const loss = callOperator(findOperator('aten::nll_loss2d')!, [
+          x,
+          target.reshape([n, 1, -1]),
+          weight,
+          reduction,
+          ignore_index,
+        ]) as Tensor;
+        return reduction === 0 ? loss.view([n, ...self.shape.slice(2)]) : loss;
+      },
+    },
+  ),
+  op(
+    'cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor',
+    {
+      define: (args) => crossEntropy(args),
+    },
+  ),
   op('binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor', {
     define: ({ self, target, weight, reduction }) => {
       if (!sameShape(self.shape, target.shape))
         throw new TorchError(
           `Using a target size ([${target.shape.join(', ')}]) that is different to the input size ([${self.shape.join(', ')}]) is deprecated. Please ensure they have the same size.`,
         );
-      const loss = target.sub(1).mul(clippedLog(self.neg().add(1))).sub(target.mul(clippedLog(self)));
+      const loss = target
+        .sub(1)
+        .mul(clippedLog(self.neg().add(1)))
+        .sub(target.mul(clippedLog(self)));
       return reduced(weighed(loss, weight), reduction);
     },
     grad: {
@@ -241,15 +339,18 @@ export const losses = [
       },
     },
   }),
-  op('binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor', {
-    define: ({ self, target, weight, pos_weight, reduction }) => {
-      const softplus = self.log_sigmoid();
-      const loss = pos_weight
-        ? target.rsub(1).mul(self).sub(pos_weight.sub(1).mul(target).add(1).mul(softplus))
-        : target.rsub(1).mul(self).sub(softplus);
-      return reduced(weighed(loss, weight), reduction);
+  op(
+    'binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor',
+    {
+      define: ({ self, target, weight, pos_weight, reduction }) => {
+        const softplus = self.log_sigmoid();
+        const loss = pos_weight
+          ? target.rsub(1).mul(self).sub(pos_weight.sub(1).mul(target).add(1).mul(softplus))
+          : target.rsub(1).mul(self).sub(softplus);
+        return reduced(weighed(loss, weight), reduction);
+      },
     },
-  }),
+  ),
   op('kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor', {
     define: ({ self, target, reduction, log_target }) => {
       const loss = log_target
@@ -261,10 +362,13 @@ export const losses = [
   op('soft_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor', {
     define: ({ self, target, reduction }) => reduced(target.neg().mul(self).exp().log1p(), reduction),
   }),
-  op('margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor', {
-    define: ({ input1, input2, target, margin, reduction }) =>
-      reduced(target.neg().mul(input1.sub(input2)).add(py_float(margin)).clamp_min(0), reduction),
-  }),
+  op(
+    'margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor',
+    {
+      define: ({ input1, input2, target, margin, reduction }) =>
+        reduced(target.neg().mul(input1.sub(input2)).add(py_float(margin)).clamp_min(0), reduction),
+    },
+  ),
   op('hinge_embedding_loss(Tensor self, Tensor target, float margin=1., int reduction=1) -> Tensor', {
     define: ({ self, target, margin, reduction }) => {
       const far = self.neg().add(margin).clamp_min(0).masked_fill(target.eq(1), 0);
@@ -277,46 +381,73 @@ export const losses = [
       const norm = (x: Tensor): Tensor => x.square().sum([dim], true).sqrt().clamp_min(eps);
       const shape = broadcastShapes(x1.shape, x2.shape);
       const [a, b] = [x1.expand(shape), x2.expand(shape)];
-      return a.div(norm(a)).mul(b.div(norm(b))).sum([dim]);
+      return a
+        .div(norm(a))
+        .mul(b.div(norm(b)))
+        .sum([dim]);
     },
   }),
-  op('cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor', {
-    define: ({ input1, input2, target, margin, reduction }) => {
-      const dim = target.shape.length;
-      const epsilon = 1e-12;
-      const dot = input1.mul(input2).sum([dim]);
-      const norm = (x: Tensor): Tensor => x.mul(x).sum([dim]).add(epsilon);
-      const cosine = dot.div(norm(input1).mul(norm(input2)).sqrt());
-      const near = cosine.rsub(1).masked_fill(target.eq(1).logical_not(), 0);
-      const far = cosine.sub(margin).clamp_min(0).masked_fill(target.eq(-1).logical_not(), 0);
-      return reduced(near.add(far), reduction);
+  op(
+    'cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor',
+    {
+      define: ({ input1, input2, target, margin, reduction }) => {
+        const dim = target.shape.length;
+        const epsilon = 1e-12;
+        const dot = input1.mul(input2).sum([dim]);
+        const norm = (x: Tensor): Tensor => x.mul(x).sum([dim]).add(epsilon);
+        const cosine = dot.div(norm(input1).mul(norm(input2)).sqrt());
+        const near = cosine.rsub(1).masked_fill(target.eq(1).logical_not(), 0);
+        const far = cosine.sub(margin).clamp_min(0).masked_fill(target.eq(-1).logical_not(), 0);
+        return reduced(near.add(far), reduction);
+      },
     },
-  }),
-  op('pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=9.9999999999999995e-07, bool keepdim=False) -> Tensor', {
-    define: ({ x1, x2, p, eps, keepdim }) => {
-      const dim = Math.max(x1.shape.length, x2.shape.length) - 1;
-      return x1.sub(x2).add(eps).norm(p, [dim], keepdim);
+  ),
+  op(
+    'pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=9.9999999999999995e-07, bool keepdim=False) -> Tensor',
+    {
+      define: ({ x1, x2, p, eps, keepdim }) => {
+        const dim = Math.max(x1.shape.length, x2.shape.length) - 1;
+        return x1.sub(x2).add(eps).norm(p, [dim], keepdim);
+      },
     },
-  }),
-  op('triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1., float p=2., float eps=9.9999999999999995e-07, bool swap=False, int reduction=1) -> Tensor', {
-    define: ({ anchor, positive, negative, margin, p, eps, swap, reduction }) => {
-      const distance = (a: Tensor, b: Tensor): Tensor => a.sub(b).add(eps).norm(p, [-1], false);
-      let far = distance(anchor, negative);
-      if (swap) far = far.minimum(distance(positive, negative));
-      return reduced(distance(anchor, positive).sub(far).add(margin).clamp_min(0), reduction);
+  ),
+  op(
+    'triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1., float p=2., float eps=9.9999999999999995e-07, bool swap=False, int reduction=1) -> Tensor',
+    {
+      define: ({ anchor, positive, negative, margin, p, eps, swap, reduction }) => {
+        const distance = (a: Tensor, b: Tensor): Tensor => a.sub(b).add(eps).norm(p, [-1], false);
+        let far = distance(anchor, negative);
+        if (swap) far = far.minimum(distance(positive, negative));
+        return reduced(distance(anchor, positive).sub(far).add(margin).clamp_min(0), reduction);
+      },
     },
-  }),
-  op('poisson_nll_loss(Tensor input, Tensor target, bool log_input, bool full, float eps, int reduction) -> Tensor', {
-    define: ({ input, target, log_input, full, eps, reduction }) => {
-      let loss = log_input ? input.exp().sub(target.mul(input)) : input.sub(target.mul(input.add(eps).log()));
-      if (full) {
-        const stirling = target.mul(target.log()).sub(target).add(target.mul(2 * Math.PI).log().mul(0.5));
-        loss = loss.add(stirling.masked_fill(target.le(1), 0));
-      }
-      return reduced(loss, reduction);
+  ),
+  op(
+    'poisson_nll_loss(Tensor input, Tensor target, bool log_input, bool full, float eps, int reduction) -> Tensor',
+    {
+      define: ({ input, target, log_input, full, eps, reduction }) => {
+        let loss = log_input
+          ? input.exp().sub(target.mul(input))
+          : input.sub(target.mul(input.add(eps).log()));
+        if (full) {
+          const stirling = target
+            .mul(target.log())
+            .sub(target)
+            .add(
+              target
+                .mul(2 * Math.PI)
+                .log()
+                .mul(0.5),
+            );
+          loss = loss.add(stirling.masked_fill(target.le(1), 0));
+        }
+        return reduced(loss, reduction);
+      },
     },
+  ),
+  op('dist(Tensor self, Tensor other, Scalar p=2) -> Tensor', {
+    define: ({ self, other, p }) => self.sub(other).norm(p),
   }),
-  op('dist(Tensor self, Tensor other, Scalar p=2) -> Tensor', { define: ({ self, other, p }) => self.sub(other).norm(p) }),
   op('cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor', {
     define: ({ x1, x2, p }) => cdist(x1, x2, p),
   }),
@@ -329,8 +460,10 @@ export const losses = [
 
 /** Distances of all pairs of rows. */
 function cdist(x1: Tensor, x2: Tensor, p: number): Tensor {
-  if (x1.shape.length < 2) throw new TorchError(`cdist only supports at least 2D tensors, X1 got: ${x1.shape.length}D`);
-  if (x2.shape.length < 2) throw new TorchError(`cdist only supports at least 2D tensors, X2 got: ${x2.shape.length}D`);
+  if (x1.shape.length < 2)
+    throw new TorchError(`cdist only supports at least 2D tensors, X1 got: ${x1.shape.length}D`);
+  if (x2.shape.length < 2)
+    throw new TorchError(`cdist only supports at least 2D tensors, X2 got: ${x2.shape.length}D`);
   if (x1.shape[x1.shape.length - 1] !== x2.shape[x2.shape.length - 1])
     throw new TorchError(
       `X1 and X2 must have the same number of columns. X1: ${x1.shape[x1.shape.length - 1]} X2: ${x2.shape[x2.shape.length - 1]}`,
@@ -341,7 +474,8 @@ function cdist(x1: Tensor, x2: Tensor, p: number): Tensor {
 
 /** Distances of all pairs of rows above the diagonal. */
 function pdist(self: Tensor, p: number): Tensor {
-  if (self.shape.length !== 2) throw new TorchError(`pdist only supports 2D tensors, got: ${self.shape.length}D`);
+  if (self.shape.length !== 2)
+    throw new TorchError(`pdist only supports 2D tensors, got: ${self.shape.length}D`);
   const n = self.shape[0];
   const rows: number[] = [];
   const columns: number[] = [];
@@ -351,12 +485,16 @@ function pdist(self: Tensor, p: number): Tensor {
       columns.push(j);
     }
   const index = (list: number[]): Tensor => indexTensor(self, list);
-  return self.index_select(0, index(rows)).sub(self.index_select(0, index(columns))).norm(p, [-1], false);
+  return self
+    .index_select(0, index(rows))
+    .sub(self.index_select(0, index(columns)))
+    .norm(p, [-1], false);
 }
 
 const indexTensor = (like: Tensor, list: number[]): Tensor => {
   const out = like.new_empty([list.length], { dtype: 'int64' });
-  if (list.length > 0 && like.backend.name !== 'meta') like.backend.write(out.memory, 0, BigInt64Array.from(list, BigInt));
+  if (list.length > 0 && like.backend.name !== 'meta')
+    like.backend.write(out.memory, 0, BigInt64Array.from(list, BigInt));
   return out;
 };
 

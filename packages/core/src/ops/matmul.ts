@@ -1,7 +1,7 @@
 /** Matrix products. */
 
-import type { View } from '../backend/backend.ts';
 import { applyElementwise } from '../autograd/pointwise.ts';
+import type { View } from '../backend/backend.ts';
 import { op } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
 import { computeType } from '../expr/expr.ts';
@@ -9,8 +9,8 @@ import { compile } from '../kernel/compile.ts';
 import { Elementwise, typeName } from '../kernel/elementwise.ts';
 import { oneBackend, refuseUnrecorded } from '../kernel/guard.ts';
 import { empty } from '../tensor/create.ts';
-import { broadcastShapes, numelOf } from '../tensor/layout.ts';
 import { isIntegral } from '../tensor/dtype.ts';
+import { broadcastShapes, numelOf } from '../tensor/layout.ts';
 import { resultType, type Scalar, scalarValue } from '../tensor/promotion.ts';
 import { materialise } from '../tensor/storage.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -73,7 +73,8 @@ function bmm(a: Tensor, b: Tensor): Tensor {
 
 const isScalarOne = (s: Scalar): boolean => Number(scalarValue(s)) === 1;
 /** Integer matrices take integer factors: what is after the point is lost. */
-const factor = (x: Tensor, s: Scalar): Scalar => (isIntegral(x.dtype) ? Math.trunc(Number(scalarValue(s))) : s);
+const factor = (x: Tensor, s: Scalar): Scalar =>
+  isIntegral(x.dtype) ? Math.trunc(Number(scalarValue(s))) : s;
 const times = (x: Tensor, s: Scalar): Tensor => {
   const f = factor(x, s);
   return isScalarOne(f) ? x : x.mul(f);
@@ -228,8 +229,14 @@ export const products = [
     inplace: true,
     define: ({ self, vec1, vec2, beta, alpha }) => {
       if (vec1.shape.length !== 1 || vec2.shape.length !== 1)
-        throw new TorchError(`addr: Expected 1-D argument vec${vec1.shape.length !== 1 ? 1 : 2}, but got ${(vec1.shape.length !== 1 ? vec1 : vec2).shape.length}-D`);
-      if (Number(scalarValue(beta)) === 0) return vec1.outer(vec2).mul(alpha).to(resultType([self, vec1, vec2]));
+        throw new TorchError(
+          `addr: Expected 1-D argument vec${vec1.shape.length !== 1 ? 1 : 2}, but got ${(vec1.shape.length !== 1 ? vec1 : vec2).shape.length}-D`,
+        );
+      if (Number(scalarValue(beta)) === 0)
+        return vec1
+          .outer(vec2)
+          .mul(alpha)
+          .to(resultType([self, vec1, vec2]));
       return applyElementwise('AddrBackward0', rankOneUpdate, [self, vec1.unsqueeze(1), vec2], [beta, alpha]);
     },
   }),

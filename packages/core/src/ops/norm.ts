@@ -85,7 +85,13 @@ function normGradient(
  * The moments: as saved, or, where this gradient is itself to be differentiated, computed anew from x. A null eps says
  * that the saved ones are all there is.
  */
-function momentsOf(saved: Moments, x: Tensor, grad: Tensor, dims: readonly number[], eps: number | null): Moments {
+function momentsOf(
+  saved: Moments,
+  x: Tensor,
+  grad: Tensor,
+  dims: readonly number[],
+  eps: number | null,
+): Moments {
   const isRecorded = is_grad_enabled() && (x.requires_grad || grad.requires_grad);
   return isRecorded && eps !== null ? fresh(x, dims, eps) : saved;
 }
@@ -94,7 +100,6 @@ interface Moments {
   readonly mean: Tensor;
   readonly rstd: Tensor;
 }
-
 
 function fresh(x: Tensor, dims: readonly number[], eps: number): { mean: Tensor; rstd: Tensor } {
   return { mean: x.mean(dims, true), rstd: x.var(dims, { correction: 0, keepdim: true }).add(eps).rsqrt() };
@@ -446,7 +451,7 @@ export const norms = [
         const { mean, variance } = moments('layer_norm', input, dims);
         const rstd = rstdOf(variance, eps);
         const stats = statisticsType(input, [weight, bias]);
-      return [normalise('layer_norm', input, mean, rstd, weight, bias), mean.to(stats), rstd.to(stats)];
+        return [normalise('layer_norm', input, mean, rstd, weight, bias), mean.to(stats), rstd.to(stats)];
       },
       grad: ({ grad, results, input, normalized_shape, weight, eps }) =>
         layerNormGradients(grad, input, normalized_shape, results[1], results[2], weight, eps),

@@ -207,8 +207,6 @@ const deviationGradient = (
 ): Tensor =>
   varianceGradient(grad.div(result.mul(2)).masked_fill(result.eq(0), 0), self, dim, correction, keepdim);
 
-const optionalDims = (dim: number | null): Dims => (dim === null ? null : [dim]);
-
 function quantified(which: Reduction, name: string, self: Tensor, dim: Dims, keepdim: boolean): Tensor {
   const result: DType = self.dtype === 'uint8' ? 'uint8' : 'bool';
   return which.call(name, [self], wrapDims(dim, self.shape.length), keepdim, [result])[0];

@@ -17,7 +17,11 @@ import { stridesInFormat } from './copy.ts';
 /** The same elements with `dim` last. */
 const lastDim = (t: Tensor, d: number): Tensor => {
   const order = [...t.shape.keys()].filter((k) => k !== d).concat(d);
-  return alias(t, { shape: order.map((k) => t.shape[k]), strides: order.map((k) => t.strides[k]), offset: t.offset });
+  return alias(t, {
+    shape: order.map((k) => t.shape[k]),
+    strides: order.map((k) => t.strides[k]),
+    offset: t.offset,
+  });
 };
 
 function sort(self: Tensor, dim: number, descending: boolean): Tensor[] {
@@ -46,11 +50,15 @@ function scan(name: string, self: Tensor, dim: number, combine: ScanCombine, dty
   if (self.shape.length === 0) return x.clone();
   const out = emptyStrided(x.shape, contiguousStrides(x.shape), dtype, x.backend);
   if (numelOf(x.shape) > 0)
-    compile(x.backend, { kind: 'scan', combine, rank: x.shape.length, dtype })([lastDim(out, d)], [lastDim(x, d)]);
+    compile(x.backend, { kind: 'scan', combine, rank: x.shape.length, dtype })(
+      [lastDim(out, d)],
+      [lastDim(x, d)],
+    );
   return out;
 }
 
-const sumType = (self: Tensor, dtype: DType | null): DType => dtype ?? (isFloat(self.dtype) ? self.dtype : 'int64');
+const sumType = (self: Tensor, dtype: DType | null): DType =>
+  dtype ?? (isFloat(self.dtype) ? self.dtype : 'int64');
 
 const positionRules = new Map<number, Elementwise>();
 
@@ -76,7 +84,8 @@ function runningExtreme(name: string, self: Tensor, dim: number, combine: 'min' 
 }
 
 /** Sum from each place to the end. */
-const reversedSum = (t: Tensor, dim: number): Tensor => (t.shape.length === 0 ? t : t.flip([dim]).cumsum(dim).flip([dim]));
+const reversedSum = (t: Tensor, dim: number): Tensor =>
+  t.shape.length === 0 ? t : t.flip([dim]).cumsum(dim).flip([dim]);
 
 /**
  * Gradient of cumprod. Where no element is 0 it is the reversed sum of grad * result, over the element; an element
@@ -96,7 +105,12 @@ function cumprodGradient(grad: Tensor, self: Tensor, dim: number): Tensor {
     const before = i === 0 ? null : x.narrow(-1, 0, i).prod(-1, true);
     const tail = without.cumprod(-1);
     const products = before ? tail.mul(before) : tail;
-    parts.push(g.narrow(-1, i, n - i).mul(products).sum([-1], true));
+    parts.push(
+      g
+        .narrow(-1, i, n - i)
+        .mul(products)
+        .sum([-1], true),
+    );
   }
   let out = x.new_zeros(x.shape);
   parts.forEach((p, i) => {
@@ -108,7 +122,7 @@ function cumprodGradient(grad: Tensor, self: Tensor, dim: number): Tensor {
 function kth(self: Tensor, k: number, dim: number, keepdim: boolean): Tensor[] {
   const d = wrapDim(dim, self.shape.length);
   const n = self.shape.length === 0 ? 1 : self.shape[d];
-  if (k < 1 || k > n) throw new TorchError('kthvalue(): selected number k out of range for dimension ' + d);
+  if (k < 1 || k > n) throw new TorchError(`kthvalue(): selected number k out of range for dimension ${d}`);
   const [values, indices] = self.sort(dim) as unknown as Tensor[];
   if (self.shape.length === 0) return [values, indices];
   const cut = (t: Tensor): Tensor => (keepdim ? t.narrow(d, k - 1, 1).clone() : t.select(d, k - 1).clone());
@@ -156,7 +170,7 @@ async function unique(self: Tensor, consecutive: boolean): Promise<Uniques> {
   if (!consecutive)
     order.sort((a, b) => {
       const [x, y] = [data[a], data[b]];
-      return x < y ? -1 : x > y ? 1 : Number(x !== x) - Number(y !== y) || a - b;
+      return x < y ? -1 : x > y ? 1 : Number(Number.isNaN(x)) - Number(Number.isNaN(y)) || a - b;
     });
   const values: (number | bigint)[] = [];
   const counts: number[] = [];
@@ -210,10 +224,13 @@ async function uniqueRows(self: Tensor, dim: number): Promise<Uniques> {
 const emptyIndices = (self: Tensor): Tensor => self.new_empty([0], { dtype: 'int64' });
 
 export const orders = [
-  op('sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)', {
-    define: ({ self, dim, descending }) => sort(self, dim, descending),
-    grad: { self: ({ grad, self, dim, results }) => takenFrom(grad, self, dim, results[1]) },
-  }),
+  op(
+    'sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)',
+    {
+      define: ({ self, dim, descending }) => sort(self, dim, descending),
+      grad: { self: ({ grad, self, dim, results }) => takenFrom(grad, self, dim, results[1]) },
+    },
+  ),
   op('sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)', {
     define: ({ self, dim, descending }) => sort(self, dim, descending),
     grad: { self: ({ grad, self, dim, results }) => takenFrom(grad, self, dim, results[1]) },
@@ -227,17 +244,20 @@ export const orders = [
     define: ({ self, dim, descending }) => sort(self, dim, descending)[1],
   }),
   op('msort(Tensor self) -> Tensor', { define: ({ self }) => (self.sort(0) as unknown as Tensor[])[0] }),
-  op('topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)', {
-    define: ({ self, k, dim, largest }) => {
-      const d = wrapDim(dim, self.shape.length);
-      const n = self.shape.length === 0 ? 1 : self.shape[d];
-      if (k < 0 || k > n) throw new TorchError('selected index k out of range');
-      const both = sort(self, dim, largest);
-      if (self.shape.length === 0) return both;
-      return both.map((t) => t.narrow(d, 0, k).contiguous());
+  op(
+    'topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)',
+    {
+      define: ({ self, k, dim, largest }) => {
+        const d = wrapDim(dim, self.shape.length);
+        const n = self.shape.length === 0 ? 1 : self.shape[d];
+        if (k < 0 || k > n) throw new TorchError('selected index k out of range');
+        const both = sort(self, dim, largest);
+        if (self.shape.length === 0) return both;
+        return both.map((t) => t.narrow(d, 0, k).contiguous());
+      },
+      grad: { self: ({ grad, self, dim, results }) => takenFrom(grad, self, dim, results[1]) },
     },
-    grad: { self: ({ grad, self, dim, results }) => takenFrom(grad, self, dim, results[1]) },
-  }),
+  ),
   op('kthvalue(Tensor self, int k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)', {
     define: ({ self, k, dim, keepdim }) => kth(self, k, dim, keepdim),
     grad: {
@@ -289,7 +309,8 @@ export const orders = [
   }),
   op('logcumsumexp(Tensor self, int dim) -> Tensor', {
     define: ({ self, dim }) => {
-      if (!isFloat(self.dtype)) throw new TorchError(`"logcumsumexp_out_cpu" not implemented for '${self.dtype}'`);
+      if (!isFloat(self.dtype))
+        throw new TorchError(`"logcumsumexp_out_cpu" not implemented for '${self.dtype}'`);
       return scan('logcumsumexp', self, dim, 'logaddexp', self.dtype);
     },
     grad: {
@@ -302,13 +323,20 @@ export const orders = [
       },
     },
   }),
-  op('_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)', {
-    grad: 'none',
-    define: async ({ self, return_inverse, return_counts }) => {
-      const u = await unique(self, false);
-      return [u.values, return_inverse || return_counts ? u.inverse : emptyIndices(self), return_counts ? u.counts : emptyIndices(self)];
+  op(
+    '_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)',
+    {
+      grad: 'none',
+      define: async ({ self, return_inverse, return_counts }) => {
+        const u = await unique(self, false);
+        return [
+          u.values,
+          return_inverse || return_counts ? u.inverse : emptyIndices(self),
+          return_counts ? u.counts : emptyIndices(self),
+        ];
+      },
     },
-  }),
+  ),
   op('_unique(Tensor self, bool sorted=True, bool return_inverse=False) -> (Tensor, Tensor)', {
     grad: 'none',
     define: async ({ self, return_inverse }) => {
@@ -316,22 +344,25 @@ export const orders = [
       return [u.values, return_inverse ? u.inverse : emptyIndices(self)];
     },
   }),
-  op('unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)', {
-    grad: 'none',
-    define: async ({ self, return_inverse, return_counts, dim }) => {
-      // Slices along a dim: PyTorch always gives all three.
-      if (dim !== null && self.shape.length > 1) {
-        const u = await uniqueRows(self, wrapDim(dim, self.shape.length));
-        return [u.values, u.inverse, u.counts];
-      }
-      const u = await unique(self, true);
-      return [
-        u.values,
-        return_inverse ? u.inverse : emptyIndices(self),
-        return_counts ? u.counts : emptyIndices(self),
-      ];
+  op(
+    'unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)',
+    {
+      grad: 'none',
+      define: async ({ self, return_inverse, return_counts, dim }) => {
+        // Slices along a dim: PyTorch always gives all three.
+        if (dim !== null && self.shape.length > 1) {
+          const u = await uniqueRows(self, wrapDim(dim, self.shape.length));
+          return [u.values, u.inverse, u.counts];
+        }
+        const u = await unique(self, true);
+        return [
+          u.values,
+          return_inverse ? u.inverse : emptyIndices(self),
+          return_counts ? u.counts : emptyIndices(self),
+        ];
+      },
     },
-  }),
+  ),
   op('bincount(Tensor self, Tensor? weights=None, int minlength=0) -> Tensor', {
     grad: 'none',
     define: async ({ self, weights, minlength }) => {

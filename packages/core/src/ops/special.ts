@@ -4,7 +4,7 @@ import { callOperator } from '../dispatch/call.ts';
 import { findOperator, named, op, pointwise } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
 import { X } from '../expr/build.ts';
-import { Elementwise } from '../kernel/elementwise.ts';
+import { Elementwise, typeName } from '../kernel/elementwise.ts';
 import { isFloat, isIntegral } from '../tensor/dtype.ts';
 import { get_default_dtype, scalarValue } from '../tensor/promotion.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -302,7 +302,8 @@ const euclid = new Elementwise((a, b) => {
 });
 
 function isclose(self: Tensor, other: Tensor, rtol: number, atol: number, equalNan: boolean): Tensor {
-  if (self.dtype !== other.dtype) throw new TorchError(`${self.dtype} did not match ${other.dtype}`);
+  if (self.dtype !== other.dtype)
+    throw new TorchError(`${typeName(self.dtype)} did not match ${typeName(other.dtype)}`);
   if (rtol < 0) throw new TorchError(`rtol must be greater than or equal to zero, but got ${rtol}`);
   if (atol < 0) throw new TorchError(`atol must be greater than or equal to zero, but got ${atol}`);
   let close = self.eq(other) as Tensor;

@@ -16,9 +16,14 @@ export type Index = number | bigint | boolean | string | null | Slice | Tensor |
 
 function parseSlice(text: string): Slice {
   const parts = text.split(':');
-  const number = (s: string | undefined): number | null => (s === undefined || s.trim() === '' ? null : Number(s));
+  const number = (s: string | undefined): number | null =>
+    s === undefined || s.trim() === '' ? null : Number(s);
   const [start, stop, step] = parts.map(number);
-  if (parts.length < 2 || parts.length > 3 || [start, stop, step].some((n) => n != null && !Number.isInteger(n)))
+  if (
+    parts.length < 2 ||
+    parts.length > 3 ||
+    [start, stop, step].some((n) => n != null && !Number.isInteger(n))
+  )
     throw new ArgumentError(`index '${text}' is no slice: write 'start:stop' or 'start:stop:step', or '...'`);
   return { start, stop, step };
 }
@@ -39,8 +44,10 @@ function plan(self: Tensor, index: readonly Index[]): Plan {
     if (i instanceof Tensor && i.dtype === 'bool') return n + i.shape.length;
     return n + 1;
   }, 0);
-  if (consumed > self.shape.length) throw new IndexError(`too many indices for tensor of dimension ${self.shape.length}`);
-  if (index.filter((i) => i === '...').length > 1) throw new IndexError("an index can only have a single ellipsis ('...')");
+  if (consumed > self.shape.length)
+    throw new IndexError(`too many indices for tensor of dimension ${self.shape.length}`);
+  if (index.filter((i) => i === '...').length > 1)
+    throw new IndexError("an index can only have a single ellipsis ('...')");
   let view = self;
   let dim = 0;
   const indices: (Tensor | null)[] = [];
@@ -74,13 +81,20 @@ function plan(self: Tensor, index: readonly Index[]): Plan {
 }
 
 const isSlice = (i: unknown): i is Slice =>
-  typeof i === 'object' && i !== null && !Array.isArray(i) && !(i instanceof Tensor) && ('start' in i || 'stop' in i || 'step' in i);
+  typeof i === 'object' &&
+  i !== null &&
+  !Array.isArray(i) &&
+  !(i instanceof Tensor) &&
+  ('start' in i || 'stop' in i || 'step' in i);
 
 function selectChecked(view: Tensor, dim: number, i: number): Tensor {
   if (view.shape.length === 0)
-    throw new IndexError('invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number');
+    throw new IndexError(
+      'invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number',
+    );
   const n = view.shape[dim];
-  if (!(i >= -n && i < n)) throw new IndexError(`index ${i} is out of bounds for dimension ${dim} with size ${n}`);
+  if (!(i >= -n && i < n))
+    throw new IndexError(`index ${i} is out of bounds for dimension ${dim} with size ${n}`);
   return view.select(dim, i);
 }
 
@@ -103,7 +117,11 @@ export function at(self: Tensor, index: readonly Index[]): Tensor | Promise<Tens
 }
 
 /** `x[index] = value`. Resolves when it is done: at once, but where a mask needs its values read. */
-export function setAt(self: Tensor, index: readonly Index[], value: Tensor | Scalar | readonly unknown[]): Tensor | Promise<Tensor> {
+export function setAt(
+  self: Tensor,
+  index: readonly Index[],
+  value: Tensor | Scalar | readonly unknown[],
+): Tensor | Promise<Tensor> {
   const { view, indices } = plan(self, index);
   const source =
     value instanceof Tensor
@@ -128,4 +146,3 @@ function trimmed(value: Tensor, target: Tensor): Tensor {
   while (v.shape.length > target.shape.length && v.shape[0] === 1) v = v.squeeze(0) as Tensor;
   return v;
 }
-

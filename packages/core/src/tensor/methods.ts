@@ -8,8 +8,17 @@ import { fromTypedArray } from './create.ts';
 import { backendOf, Device } from './device.ts';
 import type { DType, TypedArray } from './dtype.ts';
 import { dtypes } from './dtype.ts';
-import { canReadNow, data, dataNow, type HostNumber, item, type NestedNumbers, readRaw, tolist } from './host.ts';
 import { formatTensor } from './format.ts';
+import {
+  canReadNow,
+  data,
+  dataNow,
+  type HostNumber,
+  item,
+  type NestedNumbers,
+  readRaw,
+  tolist,
+} from './host.ts';
 import { at, type Index, setAt } from './indexing.ts';
 import { sameShape } from './layout.ts';
 import { get_default_dtype, type Scalar } from './promotion.ts';

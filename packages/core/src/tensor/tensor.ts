@@ -4,10 +4,10 @@ import type { Node } from '../autograd/node.ts';
 import type { Backend, Memory, View } from '../backend/backend.ts';
 import { TorchError } from '../errors.ts';
 import type { Methods } from '../generated/methods.ts';
-import type { TensorExtras } from './methods.ts';
 import { type Device, deviceOf } from './device.ts';
 import { type DType, isFloat } from './dtype.ts';
 import { numelOf, type Shape } from './layout.ts';
+import type { TensorExtras } from './methods.ts';
 import { materialise, type Storage } from './storage.ts';
 
 /** Collects the tensors made while a scope is open; see `torch.scope`. */
@@ -20,6 +20,7 @@ export function track(set: Set<Tensor> | null): Set<Tensor> | null {
   return before;
 }
 
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the operators' methods are installed from their schemas
 export class Tensor implements View {
   /** Gradient, graph node and hooks; null while the tensor has nothing to do with autograd. */
   meta: AutogradMeta | null = null;

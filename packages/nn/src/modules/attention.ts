@@ -33,9 +33,17 @@ class MultiheadAttentionClass extends Module {
   readonly out_proj: InstanceType<typeof NonDynamicallyQuantizableLinear>;
 
   /** `nn.MultiheadAttention(embed_dim, num_heads, { dropout, bias, batch_first })`: Vaswani et al. 2017. */
-  constructor(embed_dim: number, num_heads: number, ...rest: (number | boolean | Partial<AttentionOptions>)[]) {
+  constructor(
+    embed_dim: number,
+    num_heads: number,
+    ...rest: (number | boolean | Partial<AttentionOptions>)[]
+  ) {
     super();
-    const { dropout = 0, bias = true, batch_first = false } = keywords<AttentionOptions>('MultiheadAttention', ['dropout', 'bias', 'batch_first'], rest);
+    const {
+      dropout = 0,
+      bias = true,
+      batch_first = false,
+    } = keywords<AttentionOptions>('MultiheadAttention', ['dropout', 'bias', 'batch_first'], rest);
     if (embed_dim % num_heads !== 0) throw new ArgumentError('embed_dim must be divisible by num_heads');
     this.embed_dim = embed_dim;
     this.num_heads = num_heads;
@@ -50,9 +58,15 @@ class MultiheadAttentionClass extends Module {
   }
 
   /** Gives [output, weights]; the weights are null where they are not needed. Masks: true, or -inf, is kept out. */
-  override forward(query: Tensor, key: Tensor, value: Tensor, o: AttentionCall = {}): [Tensor, Tensor | null] {
+  override forward(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    o: AttentionCall = {},
+  ): [Tensor, Tensor | null] {
     const isBatched = query.ndim === 3;
-    const first = (t: Tensor): Tensor => (!isBatched ? t.unsqueeze(0) : this.batch_first ? t : t.transpose(0, 1));
+    const first = (t: Tensor): Tensor =>
+      !isBatched ? t.unsqueeze(0) : this.batch_first ? t : t.transpose(0, 1);
     const [q0, k0, v0] = [query, key, value].map(first);
     const [n, length, width] = q0.shape;
     const heads = this.num_heads;
@@ -68,8 +82,10 @@ class MultiheadAttentionClass extends Module {
       const floats = m.dtype === 'bool' ? q.new_zeros(m.shape).masked_fill(m, -Infinity) : m;
       mask = mask === null ? floats : mask.add(floats);
     };
-    if (o.attn_mask) add(o.attn_mask.ndim === 3 ? o.attn_mask.reshape([n, heads, length, k.shape[2]]) : o.attn_mask);
-    if (o.key_padding_mask) add((isBatched ? o.key_padding_mask : o.key_padding_mask.unsqueeze(0)).reshape([n, 1, 1, k.shape[2]]));
+    if (o.attn_mask)
+      add(o.attn_mask.ndim === 3 ? o.attn_mask.reshape([n, heads, length, k.shape[2]]) : o.attn_mask);
+    if (o.key_padding_mask)
+      add((isBatched ? o.key_padding_mask : o.key_padding_mask.unsqueeze(0)).reshape([n, 1, 1, k.shape[2]]));
     const needWeights = o.need_weights ?? true;
     let context: Tensor;
     let weights: Tensor | null = null;
@@ -80,7 +96,14 @@ class MultiheadAttentionClass extends Module {
       context = weights.matmul(v);
       if (o.average_attn_weights ?? true) weights = weights.mean([1]);
     } else
-      context = torch.scaled_dot_product_attention(q, k, v, mask, this.training ? this.dropout : 0, mask === null && (o.is_causal ?? false));
+      context = torch.scaled_dot_product_attention(
+        q,
+        k,
+        v,
+        mask,
+        this.training ? this.dropout : 0,
+        mask === null && (o.is_causal ?? false),
+      );
     const joined = this.out_proj(context.transpose(1, 2).reshape([n, length, width])) as Tensor;
     const out = !isBatched ? joined.squeeze(0) : this.batch_first ? joined : joined.transpose(0, 1);
     return [out, weights && !isBatched ? weights.squeeze(0) : weights];
@@ -111,14 +134,25 @@ class TransformerEncoderLayerClass extends Module {
   readonly activation: (x: Tensor) => Tensor;
 
   /** `nn.TransformerEncoderLayer(d_model, nhead, { dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first })` */
-  constructor(d_model: number, nhead: number, ...rest: (number | string | boolean | Partial<EncoderLayerOptions>)[]) {
+  constructor(
+    d_model: number,
+    nhead: number,
+    ...rest: (number | string | boolean | Partial<EncoderLayerOptions>)[]
+  ) {
     super();
     const o = keywords<EncoderLayerOptions>(
       'TransformerEncoderLayer',
       ['dim_feedforward', 'dropout', 'activation', 'layer_norm_eps', 'batch_first', 'norm_first'],
       rest,
     );
-    const { dim_feedforward = 2048, dropout = 0.1, activation = 'relu', layer_norm_eps = 1e-5, batch_first = false, norm_first = false } = o;
+    const {
+      dim_feedforward = 2048,
+      dropout = 0.1,
+      activation = 'relu',
+      layer_norm_eps = 1e-5,
+      batch_first = false,
+      norm_first = false,
+    } = o;
     this.self_attn = MultiheadAttention(d_model, nhead, { dropout, batch_first });
     this.linear1 = Linear(d_model, dim_feedforward);
     this.dropout = Dropout(dropout);
@@ -128,11 +162,16 @@ class TransformerEncoderLayerClass extends Module {
     this.norm2 = LayerNorm(d_model, { eps: layer_norm_eps });
     this.dropout1 = Dropout(dropout);
     this.dropout2 = Dropout(dropout);
-    this.activation = activation === 'relu' ? (x) => x.relu() : activation === 'gelu' ? (x) => x.gelu() : activation;
+    this.activation =
+      activation === 'relu' ? (x) => x.relu() : activation === 'gelu' ? (x) => x.gelu() : activation;
   }
 
   private attend(x: Tensor, src_mask: Tensor | null, src_key_padding_mask: Tensor | null): Tensor {
-    const [out] = this.self_attn(x, x, x, { attn_mask: src_mask, key_padding_mask: src_key_padding_mask, need_weights: false });
+    const [out] = this.self_attn(x, x, x, {
+      attn_mask: src_mask,
+      key_padding_mask: src_key_padding_mask,
+      need_weights: false,
+    });
     return this.dropout1(out);
   }
 
@@ -140,7 +179,13 @@ class TransformerEncoderLayerClass extends Module {
     return this.dropout2(this.linear2(this.dropout(this.activation(this.linear1(x)))));
   }
 
-  override forward(src: Tensor, { src_mask = null, src_key_padding_mask = null }: { src_mask?: Tensor | null; src_key_padding_mask?: Tensor | null } = {}): Tensor {
+  override forward(
+    src: Tensor,
+    {
+      src_mask = null,
+      src_key_padding_mask = null,
+    }: { src_mask?: Tensor | null; src_key_padding_mask?: Tensor | null } = {},
+  ): Tensor {
     if (this.norm_first) {
       const x = src.add(this.attend(this.norm1(src), src_mask, src_key_padding_mask));
       return x.add(this.feed(this.norm2(x)));
@@ -162,7 +207,10 @@ class TransformerEncoderClass extends Module {
     this.norm = norm;
   }
 
-  override forward(src: Tensor, masks: { src_mask?: Tensor | null; src_key_padding_mask?: Tensor | null } = {}): Tensor {
+  override forward(
+    src: Tensor,
+    masks: { src_mask?: Tensor | null; src_key_padding_mask?: Tensor | null } = {},
+  ): Tensor {
     let x = src;
     for (const layer of this.layers) x = layer(x, masks);
     return this.norm ? this.norm(x) : x;

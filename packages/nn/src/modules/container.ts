@@ -9,7 +9,7 @@ class SequentialClass extends Module {
     if (modules.length === 1 && !isModule(first)) {
       const entries = first instanceof Map ? first.entries() : Object.entries(first);
       for (const [name, module] of entries) this.add_module(name, module);
-    } else modules.forEach((module, i) => this.add_module(String(i), module as Module));
+    } else for (const [i, module] of modules.entries()) this.add_module(String(i), module as Module);
   }
 
   /** Waits where a child returned a promise. */
@@ -61,7 +61,8 @@ export type ModuleList = ModuleListClass;
 class ModuleDictClass extends Module {
   constructor(modules: Record<string, Module> | Map<string, Module> = {}) {
     super();
-    for (const [name, module] of modules instanceof Map ? modules : Object.entries(modules)) this.add_module(name, module);
+    for (const [name, module] of modules instanceof Map ? modules : Object.entries(modules))
+      this.add_module(name, module);
   }
 
   get(name: string): Module {
@@ -69,4 +70,3 @@ class ModuleDictClass extends Module {
   }
 }
 export const ModuleDict = callable(ModuleDictClass);
-

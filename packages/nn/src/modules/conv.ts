@@ -22,7 +22,8 @@ export interface ConvTransposeOptions extends ConvOptions {
   output_padding: Size;
 }
 
-const list = (value: Size, dims: number): number[] => (typeof value === 'number' ? new Array(dims).fill(value) : [...value]);
+const list = (value: Size, dims: number): number[] =>
+  typeof value === 'number' ? new Array(dims).fill(value) : [...value];
 
 abstract class ConvBase extends Module {
   readonly in_channels: number;
@@ -39,15 +40,15 @@ abstract class ConvBase extends Module {
 
   constructor(
     protected readonly dims: number,
-    private readonly transposed: boolean,
+    transposed: boolean,
     in_channels: number,
     out_channels: number,
     kernel_size: Size,
     o: Partial<ConvTransposeOptions>,
   ) {
     super();
-    // What is not the module's state must not be found among its attributes.
-    for (const [name, value] of Object.entries({ dims, transposed })) Object.defineProperty(this, name, { value, enumerable: false });
+    // No state of the module's: not to be found among its attributes.
+    Object.defineProperty(this, 'dims', { value: dims, enumerable: false });
     const groups = o.groups ?? 1;
     if (groups <= 0) throw new ArgumentError('groups must be a positive integer');
     if (in_channels % groups !== 0) throw new ArgumentError('in_channels must be divisible by groups');
@@ -66,7 +67,9 @@ abstract class ConvBase extends Module {
     this.output_padding = list(o.output_padding ?? 0, dims);
     this.groups = groups;
     this.padding_mode = o.padding_mode ?? 'zeros';
-    const [first, second] = transposed ? [in_channels, out_channels / groups] : [out_channels, in_channels / groups];
+    const [first, second] = transposed
+      ? [in_channels, out_channels / groups]
+      : [out_channels, in_channels / groups];
     this.weight = Parameter(torch.empty([first, second, ...this.kernel_size], { dtype: o.dtype }));
     this.bias = (o.bias ?? true) ? Parameter(torch.empty([out_channels], { dtype: o.dtype })) : null;
     init.kaiming_uniform_(this.weight, { a: Math.sqrt(5) });
@@ -88,7 +91,9 @@ abstract class ConvBase extends Module {
   }
 
   override extra_repr(): string {
-    const parts = [`${this.in_channels}, ${this.out_channels}, kernel_size=${tuple(this.kernel_size)}, stride=${tuple(this.stride)}`];
+    const parts = [
+      `${this.in_channels}, ${this.out_channels}, kernel_size=${tuple(this.kernel_size)}, stride=${tuple(this.stride)}`,
+    ];
     const differs = (v: readonly number[], from: number): boolean => v.some((n) => n !== from);
     if (typeof this.padding === 'string') parts.push(`padding=${this.padding}`);
     else if (differs(this.padding, 0)) parts.push(`padding=${tuple(this.padding)}`);
@@ -102,7 +107,16 @@ abstract class ConvBase extends Module {
 }
 
 const names = ['stride', 'padding', 'dilation', 'groups', 'bias', 'padding_mode', 'dtype'] as const;
-const transposedNames = ['stride', 'padding', 'output_padding', 'groups', 'bias', 'dilation', 'padding_mode', 'dtype'] as const;
+const transposedNames = [
+  'stride',
+  'padding',
+  'output_padding',
+  'groups',
+  'bias',
+  'dilation',
+  'padding_mode',
+  'dtype',
+] as const;
 
 type Rest = (Size | string | boolean | Partial<ConvTransposeOptions>)[];
 
@@ -113,7 +127,15 @@ class Conv1dClass extends ConvBase {
   }
   override forward(input: Tensor): Tensor {
     const [x, padding] = this.padded(input);
-    return torch.conv1d(x, this.weight, this.bias, this.stride, padding as number[], this.dilation, this.groups);
+    return torch.conv1d(
+      x,
+      this.weight,
+      this.bias,
+      this.stride,
+      padding as number[],
+      this.dilation,
+      this.groups,
+    );
   }
 }
 export const Conv1d = callable(Conv1dClass);
@@ -126,7 +148,15 @@ class Conv2dClass extends ConvBase {
   }
   override forward(input: Tensor): Tensor {
     const [x, padding] = this.padded(input);
-    return torch.conv2d(x, this.weight, this.bias, this.stride, padding as number[], this.dilation, this.groups);
+    return torch.conv2d(
+      x,
+      this.weight,
+      this.bias,
+      this.stride,
+      padding as number[],
+      this.dilation,
+      this.groups,
+    );
   }
 }
 export const Conv2d = callable(Conv2dClass);
@@ -139,7 +169,15 @@ class Conv3dClass extends ConvBase {
   }
   override forward(input: Tensor): Tensor {
     const [x, padding] = this.padded(input);
-    return torch.conv3d(x, this.weight, this.bias, this.stride, padding as number[], this.dilation, this.groups);
+    return torch.conv3d(
+      x,
+      this.weight,
+      this.bias,
+      this.stride,
+      padding as number[],
+      this.dilation,
+      this.groups,
+    );
   }
 }
 export const Conv3d = callable(Conv3dClass);
@@ -148,10 +186,26 @@ export type Conv3d = Conv3dClass;
 class ConvTranspose1dClass extends ConvBase {
   /** `nn.ConvTranspose1d(in_channels, out_channels, kernel_size, { stride, padding, output_padding, … })` */
   constructor(in_channels: number, out_channels: number, kernel_size: Size, ...rest: Rest) {
-    super(1, true, in_channels, out_channels, kernel_size, keywords('ConvTranspose1d', transposedNames, rest));
+    super(
+      1,
+      true,
+      in_channels,
+      out_channels,
+      kernel_size,
+      keywords('ConvTranspose1d', transposedNames, rest),
+    );
   }
   override forward(input: Tensor): Tensor {
-    return torch.conv_transpose1d(input, this.weight, this.bias, this.stride, this.padding as number[], this.output_padding, this.groups, this.dilation);
+    return torch.conv_transpose1d(
+      input,
+      this.weight,
+      this.bias,
+      this.stride,
+      this.padding as number[],
+      this.output_padding,
+      this.groups,
+      this.dilation,
+    );
   }
 }
 export const ConvTranspose1d = callable(ConvTranspose1dClass);
@@ -159,10 +213,26 @@ export const ConvTranspose1d = callable(ConvTranspose1dClass);
 class ConvTranspose2dClass extends ConvBase {
   /** `nn.ConvTranspose2d(in_channels, out_channels, kernel_size, { stride, padding, output_padding, … })` */
   constructor(in_channels: number, out_channels: number, kernel_size: Size, ...rest: Rest) {
-    super(2, true, in_channels, out_channels, kernel_size, keywords('ConvTranspose2d', transposedNames, rest));
+    super(
+      2,
+      true,
+      in_channels,
+      out_channels,
+      kernel_size,
+      keywords('ConvTranspose2d', transposedNames, rest),
+    );
   }
   override forward(input: Tensor): Tensor {
-    return torch.conv_transpose2d(input, this.weight, this.bias, this.stride, this.padding as number[], this.output_padding, this.groups, this.dilation);
+    return torch.conv_transpose2d(
+      input,
+      this.weight,
+      this.bias,
+      this.stride,
+      this.padding as number[],
+      this.output_padding,
+      this.groups,
+      this.dilation,
+    );
   }
 }
 export const ConvTranspose2d = callable(ConvTranspose2dClass);
@@ -170,10 +240,26 @@ export const ConvTranspose2d = callable(ConvTranspose2dClass);
 class ConvTranspose3dClass extends ConvBase {
   /** `nn.ConvTranspose3d(in_channels, out_channels, kernel_size, { stride, padding, output_padding, … })` */
   constructor(in_channels: number, out_channels: number, kernel_size: Size, ...rest: Rest) {
-    super(3, true, in_channels, out_channels, kernel_size, keywords('ConvTranspose3d', transposedNames, rest));
+    super(
+      3,
+      true,
+      in_channels,
+      out_channels,
+      kernel_size,
+      keywords('ConvTranspose3d', transposedNames, rest),
+    );
   }
   override forward(input: Tensor): Tensor {
-    return torch.conv_transpose3d(input, this.weight, this.bias, this.stride, this.padding as number[], this.output_padding, this.groups, this.dilation);
+    return torch.conv_transpose3d(
+      input,
+      this.weight,
+      this.bias,
+      this.stride,
+      this.padding as number[],
+      this.output_padding,
+      this.groups,
+      this.dilation,
+    );
   }
 }
 export const ConvTranspose3d = callable(ConvTranspose3dClass);

@@ -57,7 +57,12 @@ class BilinearClass extends Module {
   readonly bias: Parameter | null;
 
   /** `nn.Bilinear(in1_features, in2_features, out_features)`: y = x1ᵀ A x2 + b. */
-  constructor(in1_features: number, in2_features: number, out_features: number, ...rest: (boolean | { bias?: boolean })[]) {
+  constructor(
+    in1_features: number,
+    in2_features: number,
+    out_features: number,
+    ...rest: (boolean | { bias?: boolean })[]
+  ) {
     super();
     const { bias = true } = keywords<{ bias: boolean }>('Bilinear', ['bias'], rest);
     this.in1_features = in1_features;
@@ -89,7 +94,6 @@ export const Bilinear = callable(BilinearClass);
 export type Bilinear = BilinearClass;
 
 class IdentityClass extends Module {
-  // biome-ignore lint/complexity/noUselessConstructor: it takes whatever PyTorch's takes, and uses none of it
   constructor(..._args: unknown[]) {
     super();
   }

@@ -121,9 +121,16 @@ class LayerNormClass extends Module {
   readonly bias: Parameter | null;
 
   /** `nn.LayerNorm(normalized_shape, { eps, elementwise_affine, bias })` over the last dims. */
-  constructor(normalized_shape: number | readonly number[], ...rest: (number | boolean | Partial<LayerNormOptions>)[]) {
+  constructor(
+    normalized_shape: number | readonly number[],
+    ...rest: (number | boolean | Partial<LayerNormOptions>)[]
+  ) {
     super();
-    const { eps = 1e-5, elementwise_affine = true, bias = true } = keywords<LayerNormOptions>('LayerNorm', ['eps', 'elementwise_affine', 'bias'], rest);
+    const {
+      eps = 1e-5,
+      elementwise_affine = true,
+      bias = true,
+    } = keywords<LayerNormOptions>('LayerNorm', ['eps', 'elementwise_affine', 'bias'], rest);
     this.normalized_shape = typeof normalized_shape === 'number' ? [normalized_shape] : [...normalized_shape];
     this.eps = eps;
     this.elementwise_affine = elementwise_affine;
@@ -149,9 +156,15 @@ class RMSNormClass extends Module {
   readonly weight: Parameter | null;
 
   /** `nn.RMSNorm(normalized_shape, { eps, elementwise_affine })` */
-  constructor(normalized_shape: number | readonly number[], ...rest: (number | null | boolean | Partial<LayerNormOptions>)[]) {
+  constructor(
+    normalized_shape: number | readonly number[],
+    ...rest: (number | null | boolean | Partial<LayerNormOptions>)[]
+  ) {
     super();
-    const { eps = null, elementwise_affine = true } = keywords<{ eps: number | null; elementwise_affine: boolean }>('RMSNorm', ['eps', 'elementwise_affine'], rest);
+    const { eps = null, elementwise_affine = true } = keywords<{
+      eps: number | null;
+      elementwise_affine: boolean;
+    }>('RMSNorm', ['eps', 'elementwise_affine'], rest);
     this.normalized_shape = typeof normalized_shape === 'number' ? [normalized_shape] : [...normalized_shape];
     this.eps = eps;
     this.elementwise_affine = elementwise_affine;
@@ -177,9 +190,17 @@ class GroupNormClass extends Module {
   readonly bias: Parameter | null;
 
   /** `nn.GroupNorm(num_groups, num_channels, { eps, affine })` */
-  constructor(num_groups: number, num_channels: number, ...rest: (number | boolean | { eps?: number; affine?: boolean })[]) {
+  constructor(
+    num_groups: number,
+    num_channels: number,
+    ...rest: (number | boolean | { eps?: number; affine?: boolean })[]
+  ) {
     super();
-    const { eps = 1e-5, affine = true } = keywords<{ eps: number; affine: boolean }>('GroupNorm', ['eps', 'affine'], rest);
+    const { eps = 1e-5, affine = true } = keywords<{ eps: number; affine: boolean }>(
+      'GroupNorm',
+      ['eps', 'affine'],
+      rest,
+    );
     this.num_groups = num_groups;
     this.num_channels = num_channels;
     this.eps = eps;

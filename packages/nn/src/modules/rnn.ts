@@ -40,7 +40,10 @@ abstract class RecurrentBase extends Module {
         const suffix = `l${l}${d === 1 ? '_reverse' : ''}`;
         const width = l === 0 ? input_size : hidden_size * directions;
         this.register_parameter(`weight_ih_${suffix}`, Parameter(torch.empty([gates * hidden_size, width])));
-        this.register_parameter(`weight_hh_${suffix}`, Parameter(torch.empty([gates * hidden_size, hidden_size])));
+        this.register_parameter(
+          `weight_hh_${suffix}`,
+          Parameter(torch.empty([gates * hidden_size, hidden_size])),
+        );
         if (this.bias) {
           this.register_parameter(`bias_ih_${suffix}`, Parameter(torch.empty([gates * hidden_size])));
           this.register_parameter(`bias_hh_${suffix}`, Parameter(torch.empty([gates * hidden_size])));
@@ -60,7 +63,9 @@ abstract class RecurrentBase extends Module {
   /** An unbatched sequence is a batch of one. */
   protected batched<T>(input: Tensor, run: (x: Tensor, isBatched: boolean) => T): T {
     if (input.ndim !== 2 && input.ndim !== 3)
-      throw new ArgumentError(`${this._get_name()}: Expected input to be 2-D or 3-D but received ${input.ndim}-D tensor`);
+      throw new ArgumentError(
+        `${this._get_name()}: Expected input to be 2-D or 3-D but received ${input.ndim}-D tensor`,
+      );
     return run(input.ndim === 3 ? input : input.unsqueeze(this.batch_first ? 0 : 1), input.ndim === 3);
   }
 
@@ -86,7 +91,17 @@ class LSTMClass extends RecurrentBase {
     return this.batched(input, (x, isBatched) => {
       const wide = (t: Tensor): Tensor => (isBatched ? t : t.unsqueeze(1));
       const [h0, c0] = [this.state(input, hx?.[0]), this.state(input, hx?.[1])].map(wide);
-      const [out, h, c] = torch.lstm(x, [h0, c0], [...this.parameters()], this.bias, this.num_layers, this.dropout, this.training, this.bidirectional, this.batch_first);
+      const [out, h, c] = torch.lstm(
+        x,
+        [h0, c0],
+        [...this.parameters()],
+        this.bias,
+        this.num_layers,
+        this.dropout,
+        this.training,
+        this.bidirectional,
+        this.batch_first,
+      );
       const narrow = (t: Tensor, dim: number): Tensor => (isBatched ? t : t.squeeze(dim));
       return [narrow(out, this.batch_first ? 0 : 1), [narrow(h, 1), narrow(c, 1)]];
     });
@@ -94,13 +109,33 @@ class LSTMClass extends RecurrentBase {
 }
 export const LSTM = callable(LSTMClass);
 
-type SingleState = (input: Tensor, hx: Tensor, params: Tensor[], bias: boolean, layers: number, dropout: number, train: boolean, bidirectional: boolean, batch_first: boolean) => [Tensor, Tensor];
+type SingleState = (
+  input: Tensor,
+  hx: Tensor,
+  params: Tensor[],
+  bias: boolean,
+  layers: number,
+  dropout: number,
+  train: boolean,
+  bidirectional: boolean,
+  batch_first: boolean,
+) => [Tensor, Tensor];
 
 abstract class SingleStateBase extends RecurrentBase {
   protected run(operator: SingleState, input: Tensor, hx?: Tensor | null): [Tensor, Tensor] {
     return this.batched(input, (x, isBatched) => {
       const h0 = this.state(input, hx);
-      const [out, h] = operator(x, isBatched ? h0 : h0.unsqueeze(1), [...this.parameters()], this.bias, this.num_layers, this.dropout, this.training, this.bidirectional, this.batch_first);
+      const [out, h] = operator(
+        x,
+        isBatched ? h0 : h0.unsqueeze(1),
+        [...this.parameters()],
+        this.bias,
+        this.num_layers,
+        this.dropout,
+        this.training,
+        this.bidirectional,
+        this.batch_first,
+      );
       return isBatched ? [out, h] : [out.squeeze(this.batch_first ? 0 : 1), h.squeeze(1)];
     });
   }
@@ -121,12 +156,20 @@ class RNNClass extends SingleStateBase {
   readonly nonlinearity: 'tanh' | 'relu';
   /** `nn.RNN(input_size, hidden_size, { num_layers, nonlinearity, … })`; gives [output, h]. */
   constructor(input_size: number, hidden_size: number, ...rest: Rest) {
-    const o = keywords<RnnOptions>('RNN', ['num_layers', 'nonlinearity', 'bias', 'batch_first', 'dropout', 'bidirectional'], rest);
+    const o = keywords<RnnOptions>(
+      'RNN',
+      ['num_layers', 'nonlinearity', 'bias', 'batch_first', 'dropout', 'bidirectional'],
+      rest,
+    );
     super(1, input_size, hidden_size, o);
     this.nonlinearity = o.nonlinearity ?? 'tanh';
   }
   override forward(input: Tensor, hx?: Tensor | null): [Tensor, Tensor] {
-    return this.run((this.nonlinearity === 'tanh' ? torch.rnn_tanh : torch.rnn_relu) as unknown as SingleState, input, hx);
+    return this.run(
+      (this.nonlinearity === 'tanh' ? torch.rnn_tanh : torch.rnn_relu) as unknown as SingleState,
+      input,
+      hx,
+    );
   }
 }
 export const RNN = callable(RNNClass);
@@ -181,7 +224,14 @@ class GRUCellClass extends CellBase {
     super(3, input_size, hidden_size, keywords<CellOptions>('GRUCell', ['bias'], rest).bias ?? true);
   }
   override forward(input: Tensor, hx?: Tensor): Tensor {
-    return torch.gru_cell(input, hx ?? this.zeros(input), this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh);
+    return torch.gru_cell(
+      input,
+      hx ?? this.zeros(input),
+      this.weight_ih,
+      this.weight_hh,
+      this.bias_ih,
+      this.bias_hh,
+    );
   }
 }
 export const GRUCell = callable(GRUCellClass);

@@ -56,15 +56,44 @@ const activation = (name: string, fn: (x: Tensor) => Tensor, inplaceFn?: (x: Ten
     repr: inplaceRepr,
   });
 
-const plainActivation = (name: string, fn: (x: Tensor) => Tensor) => layer(name, { defaults: {}, forward: (x) => fn(x) });
+const plainActivation = (name: string, fn: (x: Tensor) => Tensor) =>
+  layer(name, { defaults: {}, forward: (x) => fn(x) });
 
-export const ReLU = activation('ReLU', (x) => x.relu(), (x) => x.relu_());
-export const ReLU6 = activation('ReLU6', (x) => x.hardtanh(0, 6), (x) => x.hardtanh_(0, 6));
-export const SELU = activation('SELU', (x) => x.selu(), (x) => x.selu_());
-export const SiLU = activation('SiLU', (x) => x.silu(), (x) => x.silu_());
-export const Mish = activation('Mish', (x) => x.mish(), (x) => x.mish_());
-export const Hardswish = activation('Hardswish', (x) => x.hardswish(), (x) => x.hardswish_());
-export const Hardsigmoid = activation('Hardsigmoid', (x) => x.hardsigmoid(), (x) => x.hardsigmoid_());
+export const ReLU = activation(
+  'ReLU',
+  (x) => x.relu(),
+  (x) => x.relu_(),
+);
+export const ReLU6 = activation(
+  'ReLU6',
+  (x) => x.hardtanh(0, 6),
+  (x) => x.hardtanh_(0, 6),
+);
+export const SELU = activation(
+  'SELU',
+  (x) => x.selu(),
+  (x) => x.selu_(),
+);
+export const SiLU = activation(
+  'SiLU',
+  (x) => x.silu(),
+  (x) => x.silu_(),
+);
+export const Mish = activation(
+  'Mish',
+  (x) => x.mish(),
+  (x) => x.mish_(),
+);
+export const Hardswish = activation(
+  'Hardswish',
+  (x) => x.hardswish(),
+  (x) => x.hardswish_(),
+);
+export const Hardsigmoid = activation(
+  'Hardsigmoid',
+  (x) => x.hardsigmoid(),
+  (x) => x.hardsigmoid_(),
+);
 export const Sigmoid = plainActivation('Sigmoid', (x) => x.sigmoid());
 export const Tanh = plainActivation('Tanh', (x) => x.tanh());
 export const LogSigmoid = plainActivation('LogSigmoid', (x) => x.log_sigmoid());
@@ -99,19 +128,44 @@ export const Hardtanh = layer('Hardtanh', {
 export const Softplus = layer('Softplus', {
   defaults: { beta: 1, threshold: 20 },
   forward: (x, a) => x.softplus(a.beta, a.threshold),
-  repr: (a) => `beta=${Number.isInteger(a.beta) && a.beta !== 1 ? a.beta : float(a.beta)}, threshold=${float(a.threshold)}`,
+  repr: (a) =>
+    `beta=${Number.isInteger(a.beta) && a.beta !== 1 ? a.beta : float(a.beta)}, threshold=${float(a.threshold)}`,
 });
 export const Threshold = layer('Threshold', {
   defaults: { threshold: 0, value: 0, inplace: false },
   forward: (x, a) => (a.inplace ? x.threshold_(a.threshold, a.value) : x.threshold(a.threshold, a.value)),
   repr: (a) => joined(`threshold=${a.threshold}, value=${float(a.value)}`, inplaceRepr(a)),
 });
-export const Hardshrink = layer('Hardshrink', { defaults: { lambd: 0.5 }, forward: (x, a) => x.hardshrink(a.lambd), repr: (a) => String(a.lambd) });
-export const Softshrink = layer('Softshrink', { defaults: { lambd: 0.5 }, forward: (x, a) => x.softshrink(a.lambd), repr: (a) => String(a.lambd) });
-export const GLU = layer('GLU', { defaults: { dim: -1 }, forward: (x, a) => x.glu(a.dim), repr: (a) => `dim=${a.dim}` });
-export const Softmax = layer('Softmax', { defaults: { dim: -1 }, forward: (x, a) => x.softmax(a.dim), repr: (a) => `dim=${a.dim}` });
-export const LogSoftmax = layer('LogSoftmax', { defaults: { dim: -1 }, forward: (x, a) => x.log_softmax(a.dim), repr: (a) => `dim=${a.dim}` });
-export const Softmin = layer('Softmin', { defaults: { dim: -1 }, forward: (x, a) => x.neg().softmax(a.dim), repr: (a) => `dim=${a.dim}` });
+export const Hardshrink = layer('Hardshrink', {
+  defaults: { lambd: 0.5 },
+  forward: (x, a) => x.hardshrink(a.lambd),
+  repr: (a) => String(a.lambd),
+});
+export const Softshrink = layer('Softshrink', {
+  defaults: { lambd: 0.5 },
+  forward: (x, a) => x.softshrink(a.lambd),
+  repr: (a) => String(a.lambd),
+});
+export const GLU = layer('GLU', {
+  defaults: { dim: -1 },
+  forward: (x, a) => x.glu(a.dim),
+  repr: (a) => `dim=${a.dim}`,
+});
+export const Softmax = layer('Softmax', {
+  defaults: { dim: -1 },
+  forward: (x, a) => x.softmax(a.dim),
+  repr: (a) => `dim=${a.dim}`,
+});
+export const LogSoftmax = layer('LogSoftmax', {
+  defaults: { dim: -1 },
+  forward: (x, a) => x.log_softmax(a.dim),
+  repr: (a) => `dim=${a.dim}`,
+});
+export const Softmin = layer('Softmin', {
+  defaults: { dim: -1 },
+  forward: (x, a) => x.neg().softmax(a.dim),
+  repr: (a) => `dim=${a.dim}`,
+});
 
 class PReLUClass extends Module {
   readonly num_parameters: number;
@@ -119,7 +173,11 @@ class PReLUClass extends Module {
   /** `nn.PReLU(num_parameters=1, init=0.25)` */
   constructor(...rest: (number | { num_parameters?: number; init?: number })[]) {
     super();
-    const { num_parameters = 1, init = 0.25 } = keywords<{ num_parameters: number; init: number }>('PReLU', ['num_parameters', 'init'], rest);
+    const { num_parameters = 1, init = 0.25 } = keywords<{ num_parameters: number; init: number }>(
+      'PReLU',
+      ['num_parameters', 'init'],
+      rest,
+    );
     this.num_parameters = num_parameters;
     this.weight = Parameter(torch.full([num_parameters], init));
   }
@@ -135,7 +193,8 @@ export const PReLU = callable(PReLUClass);
 const dropout = (name: string, fn: (x: Tensor, p: number, training: boolean) => Tensor) =>
   layer(name, {
     defaults: { p: 0.5, inplace: false },
-    forward: (x, a, training) => (a.inplace && name === 'Dropout' ? torch.dropout_(x, a.p, training) : fn(x, a.p, training)),
+    forward: (x, a, training) =>
+      a.inplace && name === 'Dropout' ? torch.dropout_(x, a.p, training) : fn(x, a.p, training),
     repr: (a) => `p=${float(a.p)}, inplace=${bool(a.inplace)}`,
   });
 export const Dropout = dropout('Dropout', (x, p, training) => torch.dropout(x, p, training));
@@ -148,30 +207,68 @@ const spelled = (s: Size): string => (typeof s === 'number' ? String(s) : tuple(
 
 const maxPool = (dims: 1 | 2 | 3) =>
   layer(`MaxPool${dims}d`, {
-    defaults: { kernel_size: 2 as Size, stride: null as Size | null, padding: 0 as Size, dilation: 1 as Size, return_indices: false, ceil_mode: false },
+    defaults: {
+      kernel_size: 2 as Size,
+      stride: null as Size | null,
+      padding: 0 as Size,
+      dilation: 1 as Size,
+      return_indices: false,
+      ceil_mode: false,
+    },
     settle: (a) => ({ ...a, stride: a.stride ?? a.kernel_size }),
     forward: (x, a) => {
-      const both = x[`max_pool${dims}d_with_indices`](a.kernel_size, a.stride as Size, a.padding, a.dilation, a.ceil_mode);
+      const both = x[`max_pool${dims}d_with_indices`](
+        a.kernel_size,
+        a.stride as Size,
+        a.padding,
+        a.dilation,
+        a.ceil_mode,
+      );
       return a.return_indices ? both : both[0];
     },
-    repr: (a) => `kernel_size=${spelled(a.kernel_size)}, stride=${spelled(a.stride as Size)}, padding=${spelled(a.padding)}, dilation=${spelled(a.dilation)}, ceil_mode=${bool(a.ceil_mode)}`,
+    repr: (a) =>
+      `kernel_size=${spelled(a.kernel_size)}, stride=${spelled(a.stride as Size)}, padding=${spelled(a.padding)}, dilation=${spelled(a.dilation)}, ceil_mode=${bool(a.ceil_mode)}`,
   });
 export const MaxPool1d = maxPool(1);
 export const MaxPool2d = maxPool(2);
 export const MaxPool3d = maxPool(3);
 
 export const AvgPool1d = layer('AvgPool1d', {
-  defaults: { kernel_size: 2 as Size, stride: null as Size | null, padding: 0 as Size, ceil_mode: false, count_include_pad: true },
+  defaults: {
+    kernel_size: 2 as Size,
+    stride: null as Size | null,
+    padding: 0 as Size,
+    ceil_mode: false,
+    count_include_pad: true,
+  },
   settle: (a) => ({ ...a, stride: a.stride ?? a.kernel_size }),
-  forward: (x, a) => x.avg_pool1d(a.kernel_size, a.stride as Size, a.padding, a.ceil_mode, a.count_include_pad),
-  repr: (a) => `kernel_size=${tuple([a.kernel_size].flat())}, stride=${tuple([a.stride as Size].flat())}, padding=${tuple([a.padding].flat())}`,
+  forward: (x, a) =>
+    x.avg_pool1d(a.kernel_size, a.stride as Size, a.padding, a.ceil_mode, a.count_include_pad),
+  repr: (a) =>
+    `kernel_size=${tuple([a.kernel_size].flat())}, stride=${tuple([a.stride as Size].flat())}, padding=${tuple([a.padding].flat())}`,
 });
 const avgPool = (dims: 2 | 3) =>
   layer(`AvgPool${dims}d`, {
-    defaults: { kernel_size: 2 as Size, stride: null as Size | null, padding: 0 as Size, ceil_mode: false, count_include_pad: true, divisor_override: null as number | null },
+    defaults: {
+      kernel_size: 2 as Size,
+      stride: null as Size | null,
+      padding: 0 as Size,
+      ceil_mode: false,
+      count_include_pad: true,
+      divisor_override: null as number | null,
+    },
     settle: (a) => ({ ...a, stride: a.stride ?? a.kernel_size }),
-    forward: (x, a) => x[`avg_pool${dims}d`](a.kernel_size, a.stride as Size, a.padding, a.ceil_mode, a.count_include_pad, a.divisor_override),
-    repr: (a) => `kernel_size=${spelled(a.kernel_size)}, stride=${spelled(a.stride as Size)}, padding=${spelled(a.padding)}`,
+    forward: (x, a) =>
+      x[`avg_pool${dims}d`](
+        a.kernel_size,
+        a.stride as Size,
+        a.padding,
+        a.ceil_mode,
+        a.count_include_pad,
+        a.divisor_override,
+      ),
+    repr: (a) =>
+      `kernel_size=${spelled(a.kernel_size)}, stride=${spelled(a.stride as Size)}, padding=${spelled(a.padding)}`,
   });
 export const AvgPool2d = avgPool(2);
 export const AvgPool3d = avgPool(3);
@@ -210,7 +307,8 @@ export const Unflatten = layer('Unflatten', {
   repr: (a) => `dim=${a.dim}, unflattened_size=${tuple(a.unflattened_size)}`,
 });
 
-const amounts = (padding: Size, dims: number): readonly number[] => (typeof padding === 'number' ? new Array(2 * dims).fill(padding) : padding);
+const amounts = (padding: Size, dims: number): readonly number[] =>
+  typeof padding === 'number' ? new Array(2 * dims).fill(padding) : padding;
 const pad = (name: string, dims: number, mode: string) =>
   layer(name, {
     defaults: { padding: 0 as Size },
@@ -244,7 +342,11 @@ class CosineSimilarityClass extends Module {
   /** `nn.CosineSimilarity(dim=1, eps=1e-8)` */
   constructor(...rest: (number | { dim?: number; eps?: number })[]) {
     super();
-    const { dim = 1, eps = 1e-8 } = keywords<{ dim: number; eps: number }>('CosineSimilarity', ['dim', 'eps'], rest);
+    const { dim = 1, eps = 1e-8 } = keywords<{ dim: number; eps: number }>(
+      'CosineSimilarity',
+      ['dim', 'eps'],
+      rest,
+    );
     this.dim = dim;
     this.eps = eps;
   }
@@ -260,9 +362,17 @@ class EmbeddingClass extends Module {
   readonly padding_idx: number | null;
   readonly weight: Parameter;
   /** `nn.Embedding(num_embeddings, embedding_dim, { padding_idx })`: rows of a table, drawn from N(0, 1). */
-  constructor(num_embeddings: number, embedding_dim: number, ...rest: (number | null | { padding_idx?: number | null })[]) {
+  constructor(
+    num_embeddings: number,
+    embedding_dim: number,
+    ...rest: (number | null | { padding_idx?: number | null })[]
+  ) {
     super();
-    const { padding_idx = null } = keywords<{ padding_idx: number | null }>('Embedding', ['padding_idx'], rest);
+    const { padding_idx = null } = keywords<{ padding_idx: number | null }>(
+      'Embedding',
+      ['padding_idx'],
+      rest,
+    );
     this.num_embeddings = num_embeddings;
     this.embedding_dim = embedding_dim;
     this.padding_idx = padding_idx !== null && padding_idx < 0 ? padding_idx + num_embeddings : padding_idx;
@@ -274,7 +384,10 @@ class EmbeddingClass extends Module {
     return torch.embedding(this.weight, input, this.padding_idx ?? -1);
   }
   override extra_repr(): string {
-    return joined(`${this.num_embeddings}, ${this.embedding_dim}`, this.padding_idx !== null && `padding_idx=${this.padding_idx}`);
+    return joined(
+      `${this.num_embeddings}, ${this.embedding_dim}`,
+      this.padding_idx !== null && `padding_idx=${this.padding_idx}`,
+    );
   }
 }
 export const Embedding = callable(EmbeddingClass);

@@ -21,7 +21,8 @@ class UpsampleClass extends Module {
   constructor(...rest: (number | readonly number[] | string | boolean | null | Partial<UpsampleOptions>)[]) {
     super();
     const o = keywords<UpsampleOptions>('Upsample', ['size', 'scale_factor', 'mode', 'align_corners'], rest);
-    if (o.size == null && o.scale_factor == null) throw new ArgumentError('either size or scale_factor should be defined');
+    if (o.size == null && o.scale_factor == null)
+      throw new ArgumentError('either size or scale_factor should be defined');
     this.size = o.size ?? null;
     this.scale_factor = o.scale_factor ?? null;
     this.mode = o.mode ?? 'nearest';
@@ -29,13 +30,21 @@ class UpsampleClass extends Module {
   }
 
   override forward(input: Tensor): Tensor {
-    return interpolate(input, { size: this.size, scale_factor: this.scale_factor, mode: this.mode, align_corners: this.align_corners });
+    return interpolate(input, {
+      size: this.size,
+      scale_factor: this.scale_factor,
+      mode: this.mode,
+      align_corners: this.align_corners,
+    });
   }
 
   override extra_repr(): string {
     const spell = (v: number | readonly number[], one: (n: number) => string): string =>
       typeof v === 'number' ? one(v) : `(${v.map(one).join(', ')})`;
-    const what = this.scale_factor !== null ? `scale_factor=${spell(this.scale_factor, float)}` : `size=${spell(this.size!, String)}`;
+    const what =
+      this.scale_factor !== null
+        ? `scale_factor=${spell(this.scale_factor, float)}`
+        : `size=${spell(this.size!, String)}`;
     return `${what}, mode='${this.mode}'`;
   }
 }

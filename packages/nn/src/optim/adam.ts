@@ -24,7 +24,15 @@ type Params = ConstructorParameters<typeof Optimizer<AdamOptions, AdamState>>[0]
 class AdamClass extends Optimizer<AdamOptions, AdamState> {
   /** `optim.Adam(params, { lr, betas, eps, weight_decay, amsgrad, maximize })` */
   constructor(params: Params, options: Partial<AdamOptions> = {}) {
-    const o = { lr: 1e-3, betas: [0.9, 0.999] as const, eps: 1e-8, weight_decay: 0, amsgrad: false, maximize: false, ...options };
+    const o = {
+      lr: 1e-3,
+      betas: [0.9, 0.999] as const,
+      eps: 1e-8,
+      weight_decay: 0,
+      amsgrad: false,
+      maximize: false,
+      ...options,
+    };
     nonNegative('learning rate', o.lr);
     nonNegative('epsilon value', o.eps);
     nonNegative('weight_decay value', o.weight_decay);

@@ -16,14 +16,17 @@ export abstract class Optimizer<O extends object, S extends object> {
   ) {
     const list = [...params];
     if (list.length === 0) throw new ArgumentError('optimizer got an empty parameter list');
-    if ('params' in list[0]) for (const group of list as ({ params: Iterable<Tensor> } & Partial<O>)[]) this.add_param_group(group);
-    else this.add_param_group({ params: list as Tensor[] } as unknown as { params: Iterable<Tensor> } & Partial<O>);
+    if ('params' in list[0])
+      for (const group of list as ({ params: Iterable<Tensor> } & Partial<O>)[]) this.add_param_group(group);
+    else
+      this.add_param_group({ params: list as Tensor[] } as unknown as {
+        params: Iterable<Tensor>;
+      } & Partial<O>);
   }
 
   add_param_group(group: { params: Iterable<Tensor> } & Partial<O>): void {
     const params = [...group.params];
-    for (const p of params)
-      if (!p.is_leaf) throw new ArgumentError("can't optimize a non-leaf Tensor");
+    for (const p of params) if (!p.is_leaf) throw new ArgumentError("can't optimize a non-leaf Tensor");
     this.param_groups.push({ ...this.defaults, ...group, params } as ParameterGroup<O>);
   }
 
@@ -62,7 +65,8 @@ export abstract class Optimizer<O extends object, S extends object> {
   protected abstract update(p: Tensor, grad: Tensor, group: ParameterGroup<O>, state: S): void;
 }
 
-const isTensor = (value: unknown): value is Tensor => typeof value === 'object' && value !== null && 'storage' in value;
+const isTensor = (value: unknown): value is Tensor =>
+  typeof value === 'object' && value !== null && 'storage' in value;
 
 /** Refuses a number that is negative. */
 export function nonNegative(what: string, value: number): void {
@@ -70,7 +74,11 @@ export function nonNegative(what: string, value: number): void {
 }
 
 /** The gradient that a step follows: turned round to maximise, weight decay added. */
-export function decayed(p: Tensor, grad: Tensor, { maximize = false, weight_decay = 0 }: { maximize?: boolean; weight_decay?: number }): Tensor {
+export function decayed(
+  p: Tensor,
+  grad: Tensor,
+  { maximize = false, weight_decay = 0 }: { maximize?: boolean; weight_decay?: number },
+): Tensor {
   const g = maximize ? grad.neg() : grad;
   return weight_decay === 0 ? g : g.add(p, { alpha: weight_decay });
 }

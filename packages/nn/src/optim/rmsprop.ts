@@ -21,8 +21,20 @@ interface RMSpropState {
 
 class RMSpropClass extends Optimizer<RMSpropOptions, RMSpropState> {
   /** `optim.RMSprop(params, { lr, alpha, eps, weight_decay, momentum, centered })` */
-  constructor(params: ConstructorParameters<typeof Optimizer<RMSpropOptions, RMSpropState>>[0], options: Partial<RMSpropOptions> = {}) {
-    const o = { lr: 1e-2, alpha: 0.99, eps: 1e-8, weight_decay: 0, momentum: 0, centered: false, maximize: false, ...options };
+  constructor(
+    params: ConstructorParameters<typeof Optimizer<RMSpropOptions, RMSpropState>>[0],
+    options: Partial<RMSpropOptions> = {},
+  ) {
+    const o = {
+      lr: 1e-2,
+      alpha: 0.99,
+      eps: 1e-8,
+      weight_decay: 0,
+      momentum: 0,
+      centered: false,
+      maximize: false,
+      ...options,
+    };
     nonNegative('learning rate', o.lr);
     nonNegative('epsilon value', o.eps);
     super(params, o);
@@ -69,8 +81,19 @@ interface AdagradState {
 
 class AdagradClass extends Optimizer<AdagradOptions, AdagradState> {
   /** `optim.Adagrad(params, { lr, lr_decay, weight_decay, initial_accumulator_value, eps })` */
-  constructor(params: ConstructorParameters<typeof Optimizer<AdagradOptions, AdagradState>>[0], options: Partial<AdagradOptions> = {}) {
-    const o = { lr: 1e-2, lr_decay: 0, weight_decay: 0, initial_accumulator_value: 0, eps: 1e-10, maximize: false, ...options };
+  constructor(
+    params: ConstructorParameters<typeof Optimizer<AdagradOptions, AdagradState>>[0],
+    options: Partial<AdagradOptions> = {},
+  ) {
+    const o = {
+      lr: 1e-2,
+      lr_decay: 0,
+      weight_decay: 0,
+      initial_accumulator_value: 0,
+      eps: 1e-10,
+      maximize: false,
+      ...options,
+    };
     nonNegative('learning rate', o.lr);
     super(params, o);
   }

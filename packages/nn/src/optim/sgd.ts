@@ -17,12 +17,24 @@ interface SGDState {
 
 class SGDClass extends Optimizer<SGDOptions, SGDState> {
   /** `optim.SGD(params, { lr, momentum, dampening, weight_decay, nesterov, maximize })` */
-  constructor(params: ConstructorParameters<typeof Optimizer<SGDOptions, SGDState>>[0], options: Partial<SGDOptions> = {}) {
-    const o = { lr: 1e-3, momentum: 0, dampening: 0, weight_decay: 0, nesterov: false, maximize: false, ...options };
+  constructor(
+    params: ConstructorParameters<typeof Optimizer<SGDOptions, SGDState>>[0],
+    options: Partial<SGDOptions> = {},
+  ) {
+    const o = {
+      lr: 1e-3,
+      momentum: 0,
+      dampening: 0,
+      weight_decay: 0,
+      nesterov: false,
+      maximize: false,
+      ...options,
+    };
     nonNegative('learning rate', o.lr);
     nonNegative('momentum value', o.momentum);
     nonNegative('weight_decay value', o.weight_decay);
-    if (o.nesterov && (o.momentum <= 0 || o.dampening !== 0)) throw new ArgumentError('Nesterov momentum requires a momentum and zero dampening');
+    if (o.nesterov && (o.momentum <= 0 || o.dampening !== 0))
+      throw new ArgumentError('Nesterov momentum requires a momentum and zero dampening');
     super(params, o);
   }
 
