@@ -29,6 +29,8 @@ export const {
   sigmoid,
   cosine_similarity,
   pairwise_distance,
+  pixel_shuffle,
+  pixel_unshuffle,
   pad,
   one_hot,
   scaled_dot_product_attention,

@@ -336,6 +336,17 @@ export const ConstantPad1d = constantPad(1);
 export const ConstantPad2d = constantPad(2);
 export const ConstantPad3d = constantPad(3);
 
+export const PixelShuffle = layer('PixelShuffle', {
+  defaults: { upscale_factor: 1 },
+  forward: (x, a) => x.pixel_shuffle(a.upscale_factor),
+  repr: (a) => `upscale_factor=${a.upscale_factor}`,
+});
+export const PixelUnshuffle = layer('PixelUnshuffle', {
+  defaults: { downscale_factor: 1 },
+  forward: (x, a) => x.pixel_unshuffle(a.downscale_factor),
+  repr: (a) => `downscale_factor=${a.downscale_factor}`,
+});
+
 class CosineSimilarityClass extends Module {
   readonly dim: number;
   readonly eps: number;
