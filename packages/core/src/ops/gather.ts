@@ -237,14 +237,10 @@ function scatterReduceGradients(args: {
       const value = result.gather(dim, index);
       const srcHit = src.eq(value);
       const selfHit = self.eq(result);
-      const hits = (include_self ? selfHit.to(self.dtype) : self.new_zeros(self.shape)).scatter_add(
-        dim,
-        index,
-        srcHit.to(self.dtype),
-      );
+      const hits = selfHit.to(self.dtype).scatter_add(dim, index, srcHit.to(self.dtype));
       const share = grad.div(hits);
       return {
-        self: cutSelf(selfHit.where(selfHit, false).to(self.dtype).mul(share).nan_to_num()),
+        self: cutSelf(selfHit.mul(share)),
         src: share.gather(dim, index).where(srcHit, 0),
       };
     }
