@@ -53,6 +53,16 @@ const refusals: Readonly<Record<string, Refuses>> = {
   // LibTorch 1.13 scales before it subtracts the mean, and misses the zero that is left of one element.
   layer_norm: normalisesOne,
   native_layer_norm: normalisesOne,
+  adaptive_max_pool3d_backward: hasStrided,
+  // LibTorch 1.13 gives other bookkeeping beside the bags than 2.6.
+  embedding_bag: hasStrided,
+  _embedding_bag: hasStrided,
+  _embedding_bag_forward_only: hasStrided,
+  // LibTorch 1.13 keeps the view's strides; 2.6 copies to contiguous ones.
+  as_strided_copy: () => true,
+  diagonal_copy: () => true,
+  permute_copy: () => true,
+  transpose_copy: () => true,
   // LibTorch 1.13 loses NaN.
   softshrink: () => true,
   // LibTorch 1.13 does not keep the order of the strides.

@@ -350,7 +350,7 @@ export const orders = [
       grad: 'none',
       define: async ({ self, return_inverse, return_counts, dim }) => {
         // Slices along a dim: PyTorch always gives all three.
-        if (dim !== null && self.shape.length > 1) {
+        if (dim !== null && !(dim === 0 && self.shape.length === 1)) {
           const u = await uniqueRows(self, wrapDim(dim, self.shape.length));
           return [u.values, u.inverse, u.counts];
         }
