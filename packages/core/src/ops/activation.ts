@@ -134,6 +134,10 @@ export const activations = [
   op('prelu(Tensor self, Tensor weight) -> Tensor', {
     define: ({ self, weight }) => {
       const n = numelOf(weight.shape);
+      if (weight.shape.length > 1)
+        throw new TorchError(
+          `prelu: Expected \`weight\` to be a scalar or 1D tensor, but got: ndim = ${weight.shape.length}`,
+        );
       if (n === 1) return self._prelu_kernel(weight.reshape(self.shape.map(() => 1)));
       if (self.shape.length === 0) throw new TorchError('Not allow zero-dim input tensor.');
       const channels = self.shape.length > 1 ? self.shape[1] : 1;

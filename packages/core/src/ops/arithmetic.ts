@@ -12,7 +12,13 @@ import type { Tensor } from '../tensor/tensor.ts';
 const isOne = (s: Scalar): boolean => scalarValue(s) === 1;
 const scaled = (grad: Tensor, by: Scalar): Tensor => (isOne(by) ? grad : grad.mul(by));
 
+function checkAlpha(self: X, alpha: X): void {
+  if (!self.isFloat && alpha.isFloat)
+    throw new TorchError('For integral input tensors, argument alpha must not be a floating point number.');
+}
+
 function add(self: X, other: X, alpha: X): X {
+  checkAlpha(self, alpha);
   const by = alpha.cast(self.dtype);
   return self.isBool ? self.or(other.and(by)) : self.add(other.mul(by));
 }
@@ -22,6 +28,7 @@ const isBoolTensor = ({ expr }: X): boolean =>
   expr.op === 'input' ? expr.dtype === 'bool' : expr.op === 'cast' && isBoolTensor(new X(expr.args[0]));
 
 function sub(self: X, other: X, alpha: X): X {
+  checkAlpha(self, alpha);
   if (isBoolTensor(self) && isBoolTensor(other))
     throw new TorchError(
       'Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead.',
@@ -67,7 +74,17 @@ const divide = (self: X, other: X, mode: string | null): X => {
   );
 };
 
-const power = new Elementwise((base, exponent) => base.pow(exponent));
+/** Integers to negative powers are 0, but for 1 and -1. */
+function power(base: X, exponent: X): X {
+  if (base.isBool) return base.or(exponent.not());
+  if (base.isFloat) return base.pow(exponent);
+  const one = X.const(1, base.dtype);
+  const sign = exponent.and(1).eq(0).where(one, one.neg());
+  const inverse = base.eq(1).where(one, base.eq(-1).where(sign, X.const(0, base.dtype)));
+  return exponent.lt(0).where(inverse, base.pow(exponent.max(X.const(0, base.dtype))));
+}
+
+const powerOf = new Elementwise(power);
 /** Exponents with a form of their own, as in PyTorch: faster, and at the edges other than the general power. */
 const simplePowers = new Map<number, Elementwise>([
   [2, new Elementwise((x) => x.mul(x))],
@@ -88,7 +105,7 @@ function powScalar(self: Tensor, exponent: Scalar): Tensor {
   const simple = simplePowers.get(Number(value));
   if (simple && (!isIntegral(self.dtype) || (self.dtype !== 'bool' && scalarCategory(exponent) === 'int')))
     return applyElementwise('PowBackward0', simple, [self]);
-  return applyElementwise('PowBackward0', power, [self], [exponent]);
+  return applyElementwise('PowBackward0', powerOf, [self], [exponent]);
 }
 
 export const arithmetic = [
@@ -224,11 +241,11 @@ export const arithmetic = [
   }),
   pointwise('pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor', {
     inplace: true,
-    math: ({ self, exponent }) => (self.isBool ? self.or(exponent.not()) : self.pow(exponent)),
+    math: ({ self, exponent }) => power(self, exponent),
     gradName: 'PowBackward1',
   }),
   pointwise('pow.Scalar(Scalar self, Tensor exponent) -> Tensor', {
-    math: ({ self, exponent }) => (self.isBool ? self.or(exponent.not()) : self.pow(exponent)),
+    math: ({ self, exponent }) => power(self, exponent),
     gradName: 'PowBackward2',
   }),
   pointwise('maximum(Tensor self, Tensor other) -> Tensor', { math: ({ self, other }) => self.max(other) }),

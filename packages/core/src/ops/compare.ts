@@ -21,6 +21,21 @@ const comparison = (name: Comparison) => [
 
 const truth = (x: X): X => (x.isBool ? x : x.ne(0));
 
+function booleanMask(mask: X): X {
+  if (!mask.isBool)
+    throw new TorchError(`masked_fill_ only supports boolean masks, but got mask with dtype ${mask.dtype}`);
+  return mask;
+}
+
+/** uint8 passes, as it still does in PyTorch. */
+function booleanCondition(condition: X): X {
+  if (condition.isFloat)
+    throw new TorchError(
+      `where expected condition to be a boolean tensor, but got a tensor with dtype ${condition.dtype}`,
+    );
+  return truth(condition);
+}
+
 type Logic = 'and' | 'or' | 'xor';
 
 const logical = (name: Logic) =>
@@ -120,7 +135,7 @@ export const compare = [
   }),
   pointwise('where.self(Tensor condition, Tensor self, Tensor other) -> Tensor', {
     promotes: [1, 2],
-    math: ({ condition, self, other }) => truth(condition).where(self, other),
+    math: ({ condition, self, other }) => booleanCondition(condition).where(self, other),
     grad: {
       self: ({ grad, condition }) => grad.where(condition, 0),
       other: ({ grad, condition }) => grad.masked_fill(condition, 0),
@@ -144,7 +159,7 @@ export const compare = [
   pointwise('masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor', {
     inplace: true,
     promotes: [0],
-    math: ({ self, mask, value }) => truth(mask).where(value.cast(self.dtype), self),
+    math: ({ self, mask, value }) => booleanMask(mask).where(value.cast(self.dtype), self),
     grad: { self: ({ grad, mask }) => grad.masked_fill(mask, 0) },
   }),
   op('masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor', {
@@ -234,18 +249,22 @@ export const compare = [
     math: ({ self, values }) =>
       self.isBool
         ? self.or(values)
-        : self.eq(0).where(values, self.lt(0).where(X.const(0, self.dtype), X.const(1, self.dtype))),
+        : self.eq(0).where(values, self.gt(0).where(X.const(1, self.dtype), X.const(0, self.dtype))),
   }),
 ].flat();
 
 /** min first, then max, by comparisons: a bound that is NaN bounds nothing. */
 function clampBetween(x: X, min: X | null, max: X | null): X {
+  if (min === null && max === null)
+    throw new TorchError("torch.clamp: At least one of 'min' or 'max' must not be None");
   const raised = min === null ? x : x.lt(min).where(min, x);
   return max === null ? raised : max.lt(raised).where(max, raised);
 }
 
 /** min first, then max; a NaN bound wins, as does a NaN value. */
 function clamp(x: X, min: X | null, max: X | null): X {
+  if (min === null && max === null)
+    throw new TorchError("torch.clamp: At least one of 'min' or 'max' must not be None");
   const raised = min === null ? x : x.max(min);
   return max === null ? raised : raised.min(max);
 }

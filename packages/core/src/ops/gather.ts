@@ -70,6 +70,8 @@ function scatterInto(
   src: Tensor,
   combine: ScatterCombine,
 ): Tensor {
+  if (name.startsWith('scatter') && index.dtype !== 'int64' && numelOf(index.shape) > 0)
+    throw new TorchError('scatter(): Expected dtype int64 for index');
   const o = out.shape.length === 0 ? alias(out, { shape: [1], strides: [1], offset: out.offset }) : out;
   const at = atLeast1d(asIndex(index, name));
   const values = atLeast1d(src);
@@ -755,7 +757,13 @@ export const gathers = [
       },
       grad: {
         weight: ({ grad, weight, indices, padding_idx, scale_grad_by_freq }) =>
-          embeddingGradient(grad, indices, weight.shape[0], padding_idx, scale_grad_by_freq),
+          callOperator(findOperator('aten::embedding_dense_backward')!, [
+            grad,
+            indices,
+            weight.shape[0],
+            padding_idx,
+            scale_grad_by_freq,
+          ]) as Tensor,
       },
     },
   ),

@@ -124,6 +124,7 @@ function repeat(self: Tensor, repeats: Shape): Tensor {
 }
 
 function roll(self: Tensor, shifts: Shape, dims: Shape): Tensor {
+  if (shifts.length === 0) throw new TorchError('`shifts` required');
   if (dims.length === 0) {
     if (shifts.length !== 1)
       throw new TorchError(`shifts and dimensions must align. shifts: ${shifts.length}, dims:0`);
@@ -393,6 +394,10 @@ export const joins = [
         throw new TorchError(`expected total rotation dims == 2, but got dims = ${dims.length}`);
       if (self.shape.length < 2)
         throw new TorchError(`expected total dims >= 2, but got total dims = ${self.shape.length}`);
+      if (wrapDim(dims[0], self.shape.length) === wrapDim(dims[1], self.shape.length))
+        throw new TorchError(
+          `expected rotation dims to be different, but got dim0 = ${dims[0]} and dim1 = ${dims[1]}`,
+        );
       switch (((k % 4) + 4) % 4) {
         case 1:
           return self.flip([dims[1]]).transpose(dims[0], dims[1]);

@@ -407,7 +407,7 @@ export const losses = [
     {
       define: ({ x1, x2, p, eps, keepdim }) => {
         const dim = Math.max(x1.shape.length, x2.shape.length) - 1;
-        return x1.sub(x2).add(eps).norm(p, [dim], keepdim);
+        return x1.sub(x2).add(py_float(eps)).norm(p, [dim], keepdim);
       },
     },
   ),

@@ -5,6 +5,9 @@ import { TorchError } from '../errors.ts';
 import { X } from '../expr/build.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
+/** The dtype that an operand had before it was widened. */
+const originOf = ({ expr }: X): string => (expr.op === 'cast' ? expr.args[0].dtype : expr.dtype);
+
 const one = (x: X): X => X.const(1, x.dtype);
 
 /** `exp(Tensor self) -> Tensor` and `exp_`, on floats; integers become the default dtype. */
@@ -180,7 +183,10 @@ export const unary = [
     inplace: true,
     math: ({ self, nan, posinf, neginf }) => {
       if (!self.isFloat) return self;
-      const largest = self.dtype === 'float64' ? Number.MAX_VALUE : 3.4028234663852886e38;
+      const largest =
+        { float16: 65504, bfloat16: 3.3895313892515355e38, float64: Number.MAX_VALUE }[
+          originOf(self) as 'float64'
+        ] ?? 3.4028234663852886e38;
       const finite = self
         .eq(Infinity)
         .where(

@@ -523,6 +523,8 @@ export const views = [
   }),
   view('unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]', {
     view: ({ self, dim }) => {
+      if (self.shape.length === 0)
+        throw new IndexError(`Dimension specified as ${dim} but tensor has no dimensions`);
       const d = wrapDim(dim, self.shape.length);
       return Array.from({ length: self.shape[d] }, (_, i) => selected(self, d, i));
     },

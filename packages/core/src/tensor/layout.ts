@@ -136,6 +136,7 @@ export function wrapDim(dim: number, rank: number): number {
 
 /** Dims of a reduction, wrapped, each once. None given means all. */
 export function wrapDims(dims: readonly number[] | null | undefined, rank: number): number[] {
+  if (rank > 64) throw new TorchError('only tensors with up to 64 dims are supported');
   if (dims == null || dims.length === 0) return [...Array(rank).keys()];
   const seen = new Set<number>();
   for (const dim of dims) {
