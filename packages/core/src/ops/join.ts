@@ -1,7 +1,7 @@
 /** Joining, repeating, padding, turning: copies into slices of a new tensor. */
 import { callOperator } from '../dispatch/call.ts';
 import { findOperator, op } from '../dispatch/operator.ts';
-import { TorchError } from '../errors.ts';
+import { IndexError, TorchError } from '../errors.ts';
 import { X } from '../expr/build.ts';
 import { copyInto, Elementwise, fillWith } from '../kernel/elementwise.ts';
 import { refuseUnrecorded } from '../kernel/guard.ts';
@@ -134,6 +134,8 @@ function roll(self: Tensor, shifts: Shape, dims: Shape): Tensor {
     throw new TorchError(`shifts and dimensions must align. shifts: ${shifts.length}, dims:${dims.length}`);
   let out = self;
   dims.forEach((dim, i) => {
+    if (out.shape.length === 0)
+      throw new IndexError(`Dimension specified as ${dim} but tensor has no dimensions`);
     const d = wrapDim(dim, out.shape.length);
     const n = out.shape[d];
     if (n === 0) return;
