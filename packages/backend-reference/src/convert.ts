@@ -7,23 +7,20 @@ export function convert(values: Values, from: DType, to: DType): Values {
   if (from === to && values.constructor === allocateValues(to, 0).constructor) return values;
   const result = allocateValues(to, values.length);
   const convertOne = conversion(values instanceof BigInt64Array, from, to);
-  for (let i = 0; i < values.length; i++) result[i] = convertOne(values[i] as never);
+  if (!convertOne) (result as Float64Array).set(values as Float64Array);
+  else for (let i = 0; i < values.length; i++) result[i] = convertOne(values[i] as never);
   return result;
 }
 
 type Conversion = (value: never) => number | bigint;
 
-/** What is left to do beyond what assigning to the target's typed array does (wrapping, rounding to float32). */
-function conversion(fromBigint: boolean, from: DType, to: DType): Conversion {
+/** What is left to do beyond what assigning to the target's typed array does (wrapping, rounding to float32), if anything. */
+function conversion(fromBigint: boolean, from: DType, to: DType): Conversion | undefined {
   switch (to) {
     case 'bool':
       return (value: number | bigint) => (value === 0 || value === 0n ? 0 : 1);
     case 'int64':
-      return fromBigint
-        ? (value: bigint) => value
-        : isFloat(from)
-          ? truncateToInt64
-          : (value: number) => BigInt(value);
+      return fromBigint ? undefined : isFloat(from) ? truncateToInt64 : (value: number) => BigInt(value);
     case 'float16':
     case 'bfloat16': {
       // Through float32, as PyTorch converts.
@@ -31,14 +28,12 @@ function conversion(fromBigint: boolean, from: DType, to: DType): Conversion {
       return fromBigint ? (value: bigint) => round(int64ToFloat32(value)) : round;
     }
     case 'float32':
-      return fromBigint ? int64ToFloat32 : (value: number) => value;
+      return fromBigint ? int64ToFloat32 : undefined;
     case 'float64':
-      return fromBigint ? (value: bigint) => Number(value) : (value: number) => value;
+      return fromBigint ? (value: bigint) => Number(value) : undefined;
     default:
       if (fromBigint) return (value: bigint) => Number(BigInt.asIntN(32, value));
-      return isFloat(from)
-        ? (value: number) => (Math.abs(value) < 2 ** 63 ? value : 0)
-        : (value: number) => value;
+      return isFloat(from) ? (value: number) => (Math.abs(value) < 2 ** 63 ? value : 0) : undefined;
   }
 }
 
