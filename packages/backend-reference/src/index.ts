@@ -39,6 +39,7 @@ const compilers: { [K in Kernel['kind']]: (kernel: Extract<Kernel, { kind: K }>)
 export class ReferenceBackend implements Backend {
   readonly name: string = 'reference';
   readonly deviceType: string = 'cpu';
+  readonly collectsMemory: boolean = true;
   readonly capabilities: Capabilities = {
     dtypes: new Set(Object.keys(dtypes) as DType[]),
     scalarOps: new Set(scalarOps),

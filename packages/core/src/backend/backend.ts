@@ -187,6 +187,8 @@ export interface Backend {
   /** `cpu` for a backend whose memory is the host's, else a device type of its own, such as `webgpu`. */
   readonly deviceType: string;
   readonly capabilities: Capabilities;
+  /** Whether its memories are JavaScript's own, which the garbage collector already counts. */
+  readonly collectsMemory?: boolean;
   /** Memory for `length` elements (may be 0), contents undefined. Throws `OutOfMemoryError` when there is no more. */
   allocate(dtype: DType, length: number): Memory;
   /** Core calls it once per memory, when no tensor can reach it. */

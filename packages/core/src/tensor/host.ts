@@ -4,6 +4,7 @@ import { contiguousOf } from '../kernel/elementwise.ts';
 import { toUserArray } from './create.ts';
 import type { DType, TypedArray } from './dtype.ts';
 import { numelOf } from './layout.ts';
+import { turnUnderPressure } from './storage.ts';
 import type { Tensor } from './tensor.ts';
 
 function begin(t: Tensor): { dense: Tensor; done: () => void } {
@@ -15,7 +16,9 @@ function begin(t: Tensor): { dense: Tensor; done: () => void } {
 export async function readRaw(t: Tensor): Promise<TypedArray> {
   const { dense, done } = begin(t);
   try {
-    return await dense.backend.read(dense.memory, dense.offset, numelOf(dense.shape));
+    const data = await dense.backend.read(dense.memory, dense.offset, numelOf(dense.shape));
+    await turnUnderPressure();
+    return data;
   } finally {
     done();
   }

@@ -39,6 +39,28 @@ function release({ backend, memory, bytes, usage: u }: Allocation): void {
 /** The safety net for storages that nobody disposed. Its callbacks run in a later macrotask only. */
 const finalizers = new FinalizationRegistry<Allocation>(release);
 
+/**
+ * The garbage collector sees a storage as a few bytes, and would let gigabytes of a backend's memory pile up. So a large
+ * storage holds an ArrayBuffer of its size that nobody touches: it costs no memory (its pages are never made), and the
+ * collector counts it.
+ */
+const BALLAST_FROM = 1 << 16;
+
+let allocatedSinceTurn = 0;
+const TURN_AFTER = 1 << 25;
+
+declare const setTimeout: (callback: () => void, ms: number) => unknown;
+
+/**
+ * Finalizers run between macrotasks only. A read, which waits anyhow, waits for one of those where much was allocated
+ * since the last, so that a training loop that reads its loss holds its memory flat.
+ */
+export function turnUnderPressure(): Promise<void> | undefined {
+  if (allocatedSinceTurn < TURN_AFTER) return undefined;
+  allocatedSinceTurn = 0;
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
 /** Where each live storage was made, while leaks are being looked for. */
 let origins: Map<Storage, string> | undefined;
 
@@ -48,6 +70,7 @@ export class Storage {
   /** Tensors that alias this storage and are not disposed. */
   references = 0;
   private allocation: Allocation | undefined;
+  private ballast: ArrayBuffer | undefined;
 
   constructor(
     readonly backend: Backend,
@@ -61,6 +84,8 @@ export class Storage {
     u.count++;
     u.allocated += bytes;
     if (u.allocated > u.peak) u.peak = u.allocated;
+    allocatedSinceTurn += bytes;
+    if (bytes >= BALLAST_FROM && !backend.collectsMemory) this.ballast = new ArrayBuffer(bytes);
     finalizers.register(this, this.allocation, this);
     origins?.set(this, new Error('allocated').stack ?? '');
   }
@@ -91,6 +116,7 @@ export class Storage {
     finalizers.unregister(this);
     release(this.allocation);
     this.allocation = undefined;
+    this.ballast = undefined;
     origins?.delete(this);
   }
 }
