@@ -58,11 +58,6 @@ const refusals: Readonly<Record<string, Refuses>> = {
   embedding_bag: hasStrided,
   _embedding_bag: hasStrided,
   _embedding_bag_forward_only: hasStrided,
-  // LibTorch 1.13 keeps the view's strides; 2.6 copies to contiguous ones.
-  as_strided_copy: () => true,
-  diagonal_copy: () => true,
-  permute_copy: () => true,
-  transpose_copy: () => true,
   // LibTorch 1.13 loses NaN.
   softshrink: () => true,
   // LibTorch 1.13 does not keep the order of the strides.
@@ -82,5 +77,9 @@ const refusals: Readonly<Record<string, Refuses>> = {
   masked_fill: ([, , value]) => rankOf(value) > 0,
 };
 
+/** LibTorch 1.13 keeps the view's strides in copies of views; 2.6 copies to contiguous ones. */
+const isCopyOfView = (base: string): boolean => base.endsWith('_copy') && base !== '_to_copy';
+
+/** When calls of the operator are refused; undefined for never. */
 export const refusalOf = (base: string): Refuses | undefined =>
-  Object.hasOwn(refusals, base) ? refusals[base] : undefined;
+  isCopyOfView(base) ? () => true : Object.hasOwn(refusals, base) ? refusals[base] : undefined;

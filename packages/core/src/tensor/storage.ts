@@ -70,6 +70,7 @@ export class Storage {
   /** Tensors that alias this storage and are not disposed. */
   references = 0;
   private allocation: Allocation | undefined;
+  // biome-ignore lint/correctness/noUnusedPrivateClassMembers: it is there to be counted
   private ballast: ArrayBuffer | undefined;
 
   constructor(
