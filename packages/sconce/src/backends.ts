@@ -11,11 +11,23 @@ import {
 
 export { register_backend } from '@sconce/core';
 
+/** LibTorch's backend is a package of its own, since it needs a native addon. */
+async function optionalPackage<T>(load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new TorchError(
+      'the package @sconce/backend-libtorch is not installed: `npm install @sconce/backend-libtorch`, then `npx sconce build libtorch`',
+    );
+  }
+}
+
 /** The backends that come with Sconce, each loaded when it is asked for. */
 const known: Record<string, () => Promise<Backend>> = {
   reference: async () => (await import('@sconce/backend-reference')).reference(),
   wasm: async () => (await import('@sconce/backend-wasm')).wasm(),
-  libtorch: async () => (await import('@sconce/backend-libtorch')).libtorch(),
+  libtorch: async () => (await optionalPackage(() => import('@sconce/backend-libtorch'))).libtorch(),
 };
 
 /** The names that `use` knows: those that come with Sconce, and those registered. */
