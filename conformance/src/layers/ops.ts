@@ -26,7 +26,7 @@ import { type CaseId, formatId, hashOf } from '../query.ts';
 import { checkInputs, checkResult, checkTensor, describeCase, type Wanted } from './check.ts';
 import { type CaseFile, caseFiles, caseName, type FrozenCase, type FrozenTensor } from './frozen.ts';
 import { programCases } from './programs.ts';
-import { call, type InputLayout, makeTensors, thaw } from './tensors.ts';
+import { call, type InputLayout, makeTensors, settleFaults, thaw } from './tensors.ts';
 
 /** How a case is run. */
 export interface Variant {
@@ -141,7 +141,7 @@ async function attempt(
         inputs,
         compareStrides: layout === 'frozen' && form === 'out',
       };
-      const problem = await judge(target, wanted, form);
+      const problem = await judge(backend, target, wanted, form);
       return problem
         ? fail(`${problem}\n${describeCase(wanted)}\n  rerun    sconce-conformance BACKEND '${formatId(id)}'`)
         : pass;
@@ -151,7 +151,12 @@ async function attempt(
   }
 }
 
-async function judge(target: Operator, wanted: Wanted, form: Variant['form']): Promise<string | undefined> {
+async function judge(
+  backend: Backend,
+  target: Operator,
+  wanted: Wanted,
+  form: Variant['form'],
+): Promise<string | undefined> {
   const { case: frozen, inputs } = wanted;
   const args = frozen.args.map((value) => thaw(value, inputs));
   const kwargs = Object.fromEntries(
@@ -160,6 +165,7 @@ async function judge(target: Operator, wanted: Wanted, form: Variant['form']): P
   let result: unknown;
   try {
     result = await call(target, args, kwargs);
+    if (frozen.error) await settleFaults(backend);
   } catch (error) {
     if (frozen.error && error instanceof TorchError) return undefined;
     return `threw ${error instanceof Error ? (error instanceof TorchError ? `${error.name}: ${error.message}` : error.stack) : String(error)}${frozen.error ? `; want a TorchError (${frozen.error.type}: ${frozen.error.message.split('\n')[0]})` : ''}`;

@@ -25,7 +25,7 @@ import type { Num } from '../numbers.ts';
 import { type CaseId, formatId } from '../query.ts';
 import { toleranceOf } from '../tolerance.ts';
 import type { FrozenValue } from './frozen.ts';
-import { readTensor, thaw } from './tensors.ts';
+import { readTensor, settleFaults, thaw } from './tensors.ts';
 
 type Expression =
   | FrozenValue
@@ -135,16 +135,21 @@ async function callWith(
 /** PyTorch's CPU has no kernel for that dtype: a gap, not a meaning. Another backend may well compute it. */
 const isGap = (message: string) => message.includes('not implemented for');
 
-async function runSteps(steps: readonly Step[], variables: Scope): Promise<string | undefined> {
+async function runSteps(
+  backend: Backend,
+  steps: readonly Step[],
+  variables: Scope,
+): Promise<string | undefined> {
   for (const step of steps) {
     if (step.no_grad) {
-      const inner = await autograd.no_grad(() => runSteps(step.no_grad!, variables));
+      const inner = await autograd.no_grad(() => runSteps(backend, step.no_grad!, variables));
       if (inner) return inner;
       continue;
     }
     const line = JSON.stringify(step.do);
     try {
       const value = await evaluate(step.do!, variables);
+      if (step.error) await settleFaults(backend);
       if (step.error && !isGap(step.error.message))
         return `did not throw: ${line}\n  PyTorch: ${step.error.type}: ${step.error.message}`;
       if (step.error) continue;
@@ -264,7 +269,7 @@ async function attempt(backend: Backend, id: CaseId, { source, steps, state }: P
   return await scope(async () => {
     const variables: Scope = new Map();
     try {
-      let problem = await runSteps(steps, variables);
+      let problem = await runSteps(backend, steps, variables);
       const judge = new Judge(id, id.layer === 'aliasing');
       for (const [name, want] of Object.entries(state))
         problem ??= await judge.check(name, variables.get(name), want);

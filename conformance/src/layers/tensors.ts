@@ -4,7 +4,9 @@ import {
   contiguousStrides,
   type DType,
   dtypes,
+  explainFault,
   fromTypedArray,
+  type KernelFault,
   numelOf,
   type Operator,
   ops,
@@ -91,10 +93,35 @@ export async function readTensor({
   offset,
 }: Tensor): Promise<Num[]> {
   if (numelOf(shape) === 0) return [];
-  const data = await backend.read(memory, 0, storage.length);
+  const data = await backend.read(memory, 0, storage.length).catch((error) => {
+    throw faultOf(error);
+  });
   const result = new dtypes[dtype].array(numelOf(shape));
   for (const [i, at] of offsetsOf(shape, strides, offset).entries()) result[i] = data[at];
   return decode(result, dtype as DType);
+}
+
+/** The fault of an earlier kernel as a user would have it. By its name: a backend may bring a copy of core of its own. */
+const faultOf = (error: unknown): unknown =>
+  error instanceof Error && error.name === 'KernelFault'
+    ? explainFault(error as KernelFault, (error as KernelFault).operator ?? 'a kernel')
+    : error;
+
+/**
+ * On a backend whose memory the host cannot read, an error that depends on values comes with the next read: waits for
+ * one, so that it belongs to the call before it. Elsewhere the call itself has thrown.
+ */
+export async function settleFaults(backend: Backend): Promise<void> {
+  if (backend.readNow) return;
+  const memory = backend.allocate('bool', 1);
+  try {
+    backend.write(memory, 0, Uint8Array.of(1));
+    await backend.read(memory, 0, 1);
+  } catch (error) {
+    throw faultOf(error);
+  } finally {
+    backend.free(memory);
+  }
 }
 
 const floats = { nan: NaN, inf: Infinity, '-inf': -Infinity, '-0': -0 } as const;

@@ -8,6 +8,7 @@ export {
   explain,
   type Interceptor,
   intercept,
+  operatorInProgress,
   set_overrides_enabled,
 } from './dispatch/call.ts';
 export { functions, ops } from './dispatch/install.ts';
@@ -23,6 +24,7 @@ export {
   view,
 } from './dispatch/operator.ts';
 export { keep, type Scope, scope } from './dispatch/scope.ts';
+export { type CallSite, calledAt, callSite } from './dispatch/site.ts';
 export * from './errors.ts';
 export { X } from './expr/build.ts';
 export { differentiate } from './expr/differentiate.ts';

@@ -1,4 +1,5 @@
 /** The seam: what a backend is. Everything that an implementer must know stands in these comments. */
+import type { CallSite } from '../dispatch/site.ts';
 import type { Expr, ScalarOp } from '../expr/expr.ts';
 import type { Schema } from '../schema/schema.ts';
 import type { DType, TypedArray } from '../tensor/dtype.ts';
@@ -206,13 +207,21 @@ export interface Backend {
   op?(schema: Schema): OpKernel | undefined;
 }
 
-/** Thrown by a kernel for data that PyTorch refuses; core adds the operator's name. */
+/**
+ * For data that PyTorch refuses: thrown by the kernel where the host reads the memory, else (the first one, once) what
+ * the next `read` of anything rejects with. Core makes it the error that PyTorch raises, with the operator's name.
+ */
 export class KernelFault extends Error {
   override name = 'KernelFault';
   constructor(
     readonly fault: 'index' | 'division',
     /** For `index`: the index, the dim and its size. */
     readonly detail: { readonly index?: number; readonly dim?: number; readonly size?: number } = {},
+    /**
+     * Where it is reported by a later `read`: what `callSite()` was when the kernel was issued, or, cheaper and without
+     * the user's line, `operatorInProgress()`.
+     */
+    readonly operator?: string | CallSite,
   ) {
     super(
       fault === 'division'

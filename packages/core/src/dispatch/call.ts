@@ -7,7 +7,7 @@ import { pointwiseNode } from '../autograd/pointwise.ts';
 import { setHistory } from '../autograd/record.ts';
 import { checkInplace, rebaseHistory } from '../autograd/views.ts';
 import { type Backend, KernelFault } from '../backend/backend.ts';
-import { IndexError, TorchError } from '../errors.ts';
+import { explainFault } from '../backend/fault.ts';
 import { copyInto } from '../kernel/elementwise.ts';
 import { adopt, alias } from '../tensor/create.ts';
 import { isFloat } from '../tensor/dtype.ts';
@@ -100,10 +100,20 @@ function attach(
     );
 }
 
+let inProgress: Operator | undefined;
+
+/**
+ * The innermost operator whose kernels are being issued, such as `index_select`. A backend that learns of a fault
+ * only later notes it with the kernel, and hands it back in its `KernelFault`.
+ */
+export const operatorInProgress = (): string | undefined => inProgress?.schema.base;
+
 /** The backend's own kernel for the call, where it has one and wants it; else the meaning. Records nothing itself. */
 function below(operator: Operator, args: readonly unknown[], tensors: readonly Tensor[]): unknown {
   const backend = backendOfCall(operator, args, tensors);
   const override = useOverrides && backend ? operator.overrideOn(backend) : undefined;
+  const outer = inProgress;
+  inProgress = operator;
   try {
     if (override) {
       const views = override(args);
@@ -119,6 +129,8 @@ function below(operator: Operator, args: readonly unknown[], tensors: readonly T
       : (meaning as { define: (args: Record<string, unknown>) => unknown }).define(operator.named(args));
   } catch (error) {
     throw explain(operator, error);
+  } finally {
+    inProgress = outer;
   }
 }
 
@@ -134,17 +146,8 @@ function backendOfCall(
 }
 
 /** A kernel's fault as the error that PyTorch raises, with the operator's name. */
-export function explain(operator: Operator, error: unknown): unknown {
-  if (!(error instanceof KernelFault)) return error;
-  const { fault, detail } = error;
-  if (fault === 'division')
-    return new TorchError(`ZeroDivisionError: integer division by zero in ${operator.schema.base}`);
-  return new IndexError(
-    operator.schema.base.startsWith('embedding')
-      ? `index out of range in self: ${detail.index} is not in [0, ${detail.size})`
-      : `index ${detail.index} is out of bounds for dimension ${detail.dim} with size ${detail.size} (in ${operator.schema.base})`,
-  );
-}
+export const explain = (operator: Operator, error: unknown): unknown =>
+  error instanceof KernelFault ? explainFault(error, operator.schema.base) : error;
 
 const tensorsOf = (result: unknown): Tensor[] =>
   result instanceof Tensor
@@ -291,6 +294,8 @@ function writeResult(
   tensors: readonly Tensor[],
 ): void {
   const { meaning } = functional;
+  const outer = inProgress;
+  inProgress = functional;
   try {
     if (meaning.kind === 'pointwise')
       meaning.elementwise(args).into(functional.schema.base, self, tensors, scalarsIn(functional, args));
@@ -301,5 +306,7 @@ function writeResult(
     }
   } catch (error) {
     throw explain(functional, error);
+  } finally {
+    inProgress = outer;
   }
 }

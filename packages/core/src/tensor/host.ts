@@ -1,4 +1,6 @@
 /** Values on the host: `data`, `item`, `tolist`. */
+import { KernelFault } from '../backend/backend.ts';
+import { explainLate } from '../dispatch/site.ts';
 import { TorchError } from '../errors.ts';
 import { contiguousOf } from '../kernel/elementwise.ts';
 import { toUserArray } from './create.ts';
@@ -19,6 +21,8 @@ export async function readRaw(t: Tensor): Promise<TypedArray> {
     const data = await dense.backend.read(dense.memory, dense.offset, numelOf(dense.shape));
     await turnUnderPressure();
     return data;
+  } catch (error) {
+    throw error instanceof KernelFault ? explainLate(error) : error;
   } finally {
     done();
   }
