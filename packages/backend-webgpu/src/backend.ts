@@ -8,11 +8,15 @@ import {
   type Kernel,
   type Memory,
   NotSupportedError,
+  type OpKernel,
+  type Schema,
   scalarOps,
   type TypedArray,
 } from '@sconce/core';
 import type { Gpu } from './device/gpu.ts';
+import { compilers } from './kernels/index.ts';
 import { gpuMemory, storageType } from './memory.ts';
+import { takeover } from './ops/index.ts';
 import { fromStored, toStored } from './transfer.ts';
 
 export class WebGpuBackend implements Backend {
@@ -50,6 +54,12 @@ export class WebGpuBackend implements Backend {
   }
 
   compile(kernel: Kernel): Executable {
-    throw new NotSupportedError(`webgpu: no ${kernel.kind} yet`);
+    const compiler = compilers[kernel.kind] as ((gpu: Gpu, kernel: Kernel) => Executable) | undefined;
+    if (!compiler) throw new NotSupportedError(`webgpu: no ${kernel.kind} yet`);
+    return compiler(this.gpu, kernel);
+  }
+
+  op(schema: Schema): OpKernel | undefined {
+    return takeover(this.gpu, schema);
   }
 }
