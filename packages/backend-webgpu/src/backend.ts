@@ -13,9 +13,9 @@ import {
   scalarOps,
   type TypedArray,
 } from '@sconce/core';
-import type { Gpu } from './device/gpu.ts';
+import type { Gpu, Statistics } from './device/gpu.ts';
 import { compilers } from './kernels/index.ts';
-import { gpuMemory, storageType } from './memory.ts';
+import { elementBytes, gpuMemory, storageType } from './memory.ts';
 import { takeover } from './ops/index.ts';
 import { fromStored, toStored } from './transfer.ts';
 
@@ -23,6 +23,11 @@ export class WebGpuBackend implements Backend {
   readonly name = 'webgpu';
   readonly deviceType = 'webgpu';
   readonly capabilities: Capabilities;
+
+  /** Whether the device is gone; `torch.use('webgpu')` then makes another. */
+  get isLost(): boolean {
+    return this.gpu.failures.lost !== undefined;
+  }
 
   constructor(readonly gpu: Gpu) {
     this.capabilities = {
@@ -47,9 +52,9 @@ export class WebGpuBackend implements Backend {
   }
 
   async read(memory: Memory, offset: number, length: number): Promise<TypedArray> {
-    if (length === 0) return new dtypes[gpuMemory(memory).dtype].array(0);
     const m = gpuMemory(memory);
-    const width = m.dtype === 'int64' ? 8 : 4;
+    if (length === 0 && !this.gpu.faults.isOpen) return new dtypes[m.dtype].array(0);
+    const width = elementBytes(m.dtype);
     return fromStored(m.dtype, await this.gpu.read(m, offset * width, length * width));
   }
 
@@ -61,5 +66,20 @@ export class WebGpuBackend implements Backend {
 
   op(schema: Schema): OpKernel | undefined {
     return takeover(this.gpu, schema);
+  }
+
+  /** What was done since the device was made: dispatches, submits, pipelines, buffers. */
+  statistics(): Statistics {
+    return this.gpu.statistics();
+  }
+
+  /** Gives back what is kept for later tensors, as `torch.cuda.empty_cache` does. */
+  empty_cache(): void {
+    this.gpu.trim();
+  }
+
+  /** Gives the device back. Its tensors are gone, and every later call says so. */
+  destroy(): void {
+    this.gpu.destroy();
   }
 }

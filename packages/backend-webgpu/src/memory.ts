@@ -1,13 +1,22 @@
 /** The backend's memory: one buffer per storage, and how elements of each dtype lie in it. */
 import type { DType, Memory } from '@sconce/core';
+import type { Slot } from './device/pool.ts';
 
-/** One storage's buffer. Buffers come from a pool: `buffer` may be longer than `length` elements. */
+/** One storage's buffer. Buffers come from a pool: `buffer` may be longer than `length` elements, and holds anything at first. */
 export class GpuMemory {
+  /** Whether a command or a write has touched it: until then its buffer may be exchanged for another. */
+  isUsed = false;
+
   constructor(
     readonly dtype: DType,
     readonly length: number,
-    readonly buffer: GPUBuffer,
+    /** The buffer; the pool's from `free` on. */
+    public slot: Slot,
   ) {}
+
+  get buffer(): GPUBuffer {
+    return this.slot.buffer;
+  }
 }
 
 /** The one place where an opaque `Memory` becomes ours. */

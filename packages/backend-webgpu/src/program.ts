@@ -1,6 +1,8 @@
 /** A program: one recipe, compiled once for each way in which its operands share buffers. */
-import type { View } from '@sconce/core';
+import { NotSupportedError, type View } from '@sconce/core';
+import { alignedBytes } from './device/batch.ts';
 import type { Gpu } from './device/gpu.ts';
+import type { Pipeline } from './device/pipelines.ts';
 import { library } from './lower/library.ts';
 import { type GpuMemory, gpuMemory } from './memory.ts';
 import { type Recipe, Shader } from './shader.ts';
@@ -42,17 +44,20 @@ export class Numbers {
   view(): Int32Array {
     return this.words.subarray(0, this.length);
   }
+
+  copyTo(words: Int32Array, at: number): void {
+    const { length } = this;
+    for (let i = 0; i < length; i++) words[at + i] = this.words[i]!;
+  }
 }
 
-export interface Pipeline {
-  readonly pipeline: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
-  readonly label: string;
-  readonly faults: boolean;
-}
+/** Operands whose pattern of sharing fits into one number (four bits each). */
+const MOST_PACKED = 13;
 
 export class Program {
-  private readonly pipelines = new Map<string, Pipeline>();
+  private readonly pipelines = new Map<number | string, Pipeline>();
+  private lastPattern: number | string = -1;
+  private lastPipeline: Pipeline | undefined;
 
   constructor(
     private readonly gpu: Gpu,
@@ -62,30 +67,61 @@ export class Program {
   /** Enqueues one dispatch. `views` in the order of the recipe's operands; `groups` workgroups along x, y, z. */
   run(views: readonly View[], numbers: Numbers, groups: readonly [number, number, number]): void {
     if (groups[0] === 0 || groups[1] === 0 || groups[2] === 0) return;
-    const memories: GpuMemory[] = [];
-    let pattern = '';
-    const bindings: number[] = [];
-    for (const view of views) {
-      const memory = gpuMemory(view.memory);
-      let binding = memories.indexOf(memory);
-      if (binding < 0) binding = memories.push(memory) - 1;
-      bindings.push(binding);
-      pattern += `${binding},`;
+    let count = 0;
+    let pattern = views.length;
+    for (let i = 0; i < views.length; i++) {
+      const memory = gpuMemory(views[i]!.memory);
+      let binding = 0;
+      while (binding < count && memories[binding] !== memory) binding++;
+      if (binding === count) memories[count++] = memory;
+      pattern = pattern * 16 + binding;
     }
-    let pipeline = this.pipelines.get(pattern);
-    if (!pipeline) this.pipelines.set(pattern, (pipeline = this.compile(bindings)));
-    this.gpu.dispatch(pipeline, memories, numbers, groups);
+    const key = views.length <= MOST_PACKED ? pattern : bindingsOf(views).join();
+    let pipeline = this.lastPipeline;
+    if (key !== this.lastPattern || pipeline === undefined) {
+      pipeline = this.pipelines.get(key);
+      if (!pipeline) this.pipelines.set(key, (pipeline = this.compile(bindingsOf(views))));
+      this.lastPattern = key;
+      this.lastPipeline = pipeline;
+    }
+    this.gpu.dispatch(pipeline, memories, count, numbers, groups[0], groups[1], groups[2]);
   }
 
   private compile(bindings: readonly number[]): Pipeline {
-    const shader = new Shader(this.recipe.operands, bindings, library);
-    const text = shader.text(this.recipe);
+    const { recipe, gpu } = this;
+    const shader = new Shader(recipe.operands, bindings, library);
+    const code = shader.text(recipe);
     const buffers = Math.max(-1, ...bindings) + 1;
+    const most = gpu.device.limits.maxStorageBuffersPerShaderStage;
+    if (buffers + (shader.faults ? 1 : 0) > most)
+      throw new NotSupportedError(
+        `webgpu: ${recipe.label} binds ${buffers} buffers, and this device allows ${most} (maxStorageBuffersPerShaderStage)`,
+      );
     const written = Array.from({ length: buffers }, (_, b) =>
-      this.recipe.operands.some((o, i) => bindings[i] === b && o.writes),
+      recipe.operands.some((o, i) => bindings[i] === b && o.writes),
     );
-    return this.gpu.pipeline(this.recipe.label, text, written, shader.faults);
+    return gpu.pipeline({
+      label: recipe.label,
+      code,
+      written,
+      faults: shader.faults,
+      numbers: shader.numbers,
+      numbersBytes: alignedBytes(shader.numbers + (shader.faults ? 1 : 0)),
+    });
   }
+}
+
+/** The memories of the call at hand. */
+const memories: GpuMemory[] = [];
+
+/** The binding of each view: views of one memory share one, since a buffer may be bound only once where it is written. */
+function bindingsOf(views: readonly View[]): number[] {
+  const seen: GpuMemory[] = [];
+  return views.map((view) => {
+    const memory = gpuMemory(view.memory);
+    const binding = seen.indexOf(memory);
+    return binding < 0 ? seen.push(memory) - 1 : binding;
+  });
 }
 
 /** Workgroups for `count` invocations in a line, folded into two dims where one is too long. See `linearIndex`. */

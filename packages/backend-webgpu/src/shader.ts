@@ -1,5 +1,6 @@
 /** One compute shader as it is written: its operands, the numbers that come with the call, and what it uses. */
 import type { DType } from '@sconce/core';
+import { faultText } from './device/faults.ts';
 import { storageType } from './memory.ts';
 
 export interface Operand {
@@ -28,6 +29,7 @@ export class Shader {
   private readonly declarations: string[] = [];
   private readonly used = new Set<string>();
   private slots = 0;
+  private names = 0;
   /** Set by `fault`: the program then binds the device's fault record. */
   faults = false;
 
@@ -57,6 +59,11 @@ export class Shader {
     return `vec2<u32>(bitcast<u32>(${low}), bitcast<u32>(${this.slot()}))`;
   }
 
+  /** How many numbers were asked for. */
+  get numbers(): number {
+    return this.slots;
+  }
+
   private slot(): string {
     const n = this.slots++;
     return `numbers[${n >> 2}].${'xyzw'[n & 3]}`;
@@ -75,6 +82,11 @@ export class Shader {
   /** A statement that stores an element in its storage type. */
   store(operand: number, index: string, value: string): string {
     return `${this.array(operand)}[${index}] = ${value};`;
+  }
+
+  /** A name that nothing else in the shader has. */
+  name(): string {
+    return `v${this.names++}`;
   }
 
   /** Makes a library function available, and returns its name. */
@@ -108,7 +120,8 @@ export class Shader {
       const access = sharing.some((o) => o.writes) ? 'read_write' : 'read';
       return `@group(0) @binding(${b}) var<storage, ${access}> b${b}: array<${storageType[sharing[0]!.dtype]}>;`;
     });
-    const vectors = Math.max(1, Math.ceil(this.slots / 4));
+    // The number of the launch comes after those of the call.
+    const vectors = Math.max(1, Math.ceil((this.slots + (this.faults ? 1 : 0)) / 4));
     return `${arrays.join('\n')}
 @group(0) @binding(${buffers}) var<uniform> numbers: array<vec4<i32>, ${vectors}>;
 ${this.faults ? faultText(buffers + 1, `numbers[${this.slots >> 2}].${'xyzw'[this.slots & 3]}`) : ''}
@@ -122,14 +135,3 @@ ${body}
 `;
   }
 }
-
-/** Word 0 is taken by whoever comes first; the rest says what happened. ENGINE: to be completed with the launch's number. */
-const faultText = (binding: number, _launch: string): string => `
-@group(0) @binding(${binding}) var<storage, read_write> faults: array<atomic<u32>>;
-fn record_fault(kind: u32, index: i32, dim: i32, size: i32) {
-  if (atomicCompareExchangeWeak(&faults[0], 0u, kind).exchanged) {
-    atomicStore(&faults[1], bitcast<u32>(index));
-    atomicStore(&faults[2], bitcast<u32>(dim));
-    atomicStore(&faults[3], bitcast<u32>(size));
-  }
-}`;

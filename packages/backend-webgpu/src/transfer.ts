@@ -19,7 +19,7 @@ export function toStored(
     case 'uint8':
     case 'int8':
     case 'int16':
-      return { bytes: bytesOf(Int32Array.from(data as Int16Array)), elementBytes: width };
+      return { bytes: bytesOf(new Int32Array(data as Int16Array)), elementBytes: width };
     default:
       return { bytes: bytesOf(data), elementBytes: width };
   }
@@ -35,7 +35,7 @@ export function fromStored(dtype: DType, stored: ArrayBuffer): TypedArray {
     case 'uint8':
     case 'int8':
     case 'int16':
-      return (dtypes[dtype].array as typeof Int16Array).from(new Int32Array(stored)) as TypedArray;
+      return new dtypes[dtype].array(new Int32Array(stored) as never) as TypedArray;
     default:
       return new dtypes[dtype].array(stored) as TypedArray;
   }

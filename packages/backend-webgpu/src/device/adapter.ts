@@ -1,41 +1,113 @@
 /** Finding WebGPU: the browser's or Deno's `navigator.gpu`, or in Node the npm package `webgpu` (Dawn). */
 import { TorchError } from '@sconce/core';
 
+export interface WebGpuOptions {
+  /** Which of several GPUs: `low-power` or `high-performance`. */
+  readonly powerPreference?: GPUPowerPreference;
+  /** A CPU that plays a GPU, where the environment has one. */
+  readonly forceFallbackAdapter?: boolean;
+  /** `adapter` (the default) asks for all that the adapter allows, `default` for what every adapter does. */
+  readonly limits?: 'adapter' | 'default';
+  /** `adapter` (the default) asks for shader-f16, subgroups and timestamp-query where they are; `none` for none of them. */
+  readonly features?: 'adapter' | 'none';
+  /** The WebGPU to use, in place of the environment's. */
+  readonly gpu?: GPU;
+}
+
 /** Node's, where this runs in Node. */
-declare const process: { versions?: { node?: string } } | undefined;
+declare const process: { readonly versions?: { readonly node?: string } } | undefined;
+
+const isNode = (): boolean => typeof process !== 'undefined' && process.versions?.node !== undefined;
+
+interface Dawn {
+  readonly create: (flags: readonly string[]) => GPU;
+  readonly globals: object;
+}
+
+/** Dawn lives only as long as this object does. */
+let dawn: GPU | undefined;
+
+async function fromPackage(): Promise<GPU> {
+  if (dawn) return dawn;
+  // Not a literal: bundlers for browsers must not look for it.
+  const name = 'webgpu';
+  let loaded: Dawn;
+  try {
+    loaded = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as Dawn;
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    throw new TorchError(
+      code === 'ERR_MODULE_NOT_FOUND'
+        ? 'in Node WebGPU comes with the npm package `webgpu`, which is not installed: `npm install webgpu`'
+        : `the npm package \`webgpu\` does not load here: ${message}`,
+    );
+  }
+  // GPUBufferUsage and the like, which browsers have as globals.
+  for (const [key, value] of Object.entries(loaded.globals))
+    if (!(key in globalThis))
+      Object.defineProperty(globalThis, key, { value, configurable: true, writable: true });
+  dawn = loaded.create([]);
+  return dawn;
+}
 
 async function findGpu(): Promise<GPU> {
   const own = (globalThis as { navigator?: Navigator }).navigator?.gpu;
   if (own) return own;
-  if (typeof process === 'undefined' || !process.versions?.node)
-    throw new TorchError(
-      'this browser has no WebGPU (navigator.gpu is missing): use another backend, such as wasm',
-    );
-  const { create, globals } = await import('webgpu');
-  Object.assign(globalThis, globals);
-  return create([]);
+  if (isNode()) return fromPackage();
+  throw new TorchError(
+    (globalThis as { isSecureContext?: boolean }).isSecureContext === false
+      ? 'WebGPU is only in pages that come from https:// or localhost (navigator.gpu is missing)'
+      : 'this environment has no WebGPU (navigator.gpu is missing): use another backend, such as wasm',
+  );
 }
 
-/** The adapter and a device with all that it can give. Throws where there is none. */
+/** The limits that decide how large tensors and workgroups may be. */
+const LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+  'maxComputeWorkgroupsPerDimension',
+] as const satisfies readonly (keyof GPUSupportedLimits)[];
+
+const FEATURES: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query'];
+
+/** What older browsers have in place of `adapter.info`. */
+interface OlderAdapter {
+  requestAdapterInfo?(): Promise<Partial<GPUAdapterInfo>>;
+}
+
+/** The adapter and a device with what it can give. Throws where there is none, saying what to install. */
 export async function requestDevice(
-  options: GPURequestAdapterOptions = {},
-): Promise<{ adapter: GPUAdapter; device: GPUDevice }> {
-  const adapter = await (await findGpu()).requestAdapter(options);
-  if (!adapter)
-    throw new TorchError('WebGPU is here but gives no adapter: the GPU or its driver is not supported');
-  const { limits } = adapter;
-  const device = await adapter.requestDevice({
-    requiredFeatures: (['shader-f16', 'subgroups', 'timestamp-query'] as GPUFeatureName[]).filter((f) =>
-      adapter.features.has(f),
-    ),
-    requiredLimits: {
-      maxBufferSize: limits.maxBufferSize,
-      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-      maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
-      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
-      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
-      maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
-    },
+  options: WebGpuOptions = {},
+): Promise<{ adapter: GPUAdapter; device: GPUDevice; info: Partial<GPUAdapterInfo> }> {
+  const { powerPreference, forceFallbackAdapter = false } = options;
+  const gpu = options.gpu ?? (await findGpu());
+  const adapter = await gpu.requestAdapter({
+    ...(powerPreference && { powerPreference }),
+    forceFallbackAdapter,
   });
-  return { adapter, device };
+  if (!adapter)
+    throw new TorchError(
+      isNode()
+        ? 'WebGPU finds no adapter. On Linux it needs the Vulkan loader (Debian: `apt-get install libvulkan1`) and a driver: the ' +
+            "GPU vendor's, `mesa-vulkan-drivers`, or a software one named by VK_DRIVER_FILES, such as SwiftShader's vk_swiftshader_icd.json"
+        : 'WebGPU is here but gives no adapter: the GPU or its driver is not supported, or it is switched off',
+    );
+  const requiredLimits: Record<string, number> = {};
+  if (options.limits !== 'default')
+    for (const name of LIMITS) {
+      const value = adapter.limits[name];
+      if (typeof value === 'number') requiredLimits[name] = value;
+    }
+  const device = await adapter.requestDevice({
+    label: 'sconce',
+    requiredFeatures: options.features === 'none' ? [] : FEATURES.filter((f) => adapter.features.has(f)),
+    requiredLimits,
+  });
+  const info = adapter.info ?? (await (adapter as OlderAdapter).requestAdapterInfo?.()) ?? {};
+  return { adapter, device, info };
 }

@@ -1,110 +1,397 @@
-/** The device: pipelines, dispatches gathered into submits, writes and reads in the order of issue. */
-import type { DType } from '@sconce/core';
+/** The device: dispatches gathered into submits, writes and reads in the order of issue. */
+import { type DType, OutOfMemoryError, operatorInProgress, TorchError } from '@sconce/core';
 import { elementBytes, GpuMemory } from '../memory.ts';
-import type { Numbers, Pipeline } from '../program.ts';
+import type { Numbers } from '../program.ts';
+import { Batch, encodeBatch, NUMBERS_BYTES, type Step } from './batch.ts';
+import { explain, Failures } from './failures.ts';
+import { FaultRecord } from './faults.ts';
+import { BindGroups } from './groups.ts';
+import { afterTask } from './later.ts';
+import { type Pipeline, type PipelineSource, Pipelines } from './pipelines.ts';
+import { BufferPool, Slot } from './pool.ts';
+import { readBack, stagingPool } from './readback.ts';
+
+/** Commands in a submit: enough to share its cost, few enough that the device starts while the host goes on. */
+const MOST_IN_BATCH = 64;
+/** Batches that may wait for pipelines before these are compiled on the spot. */
+const MOST_WAITING = 64;
+/** One `writeBuffer` takes a copy: large writes go in parts. */
+const WRITE_AT_ONCE = 32 << 20;
+
+interface Write {
+  readonly slot: Slot;
+  readonly at: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Counts since the device was made, for tests and benchmarks. */
+export interface Statistics {
+  readonly dispatches: number;
+  readonly submits: number;
+  readonly writes: number;
+  readonly reads: number;
+  readonly pipelines: number;
+  readonly bindGroups: number;
+  readonly buffers: number;
+  /** Of tensors. */
+  readonly bytesInUse: number;
+  /** Kept for later ones. */
+  readonly bytesIdle: number;
+}
 
 export class Gpu {
   /** A CPU that plays a GPU (SwiftShader, WARP): kernels then avoid workgroup memory and barriers. */
   readonly isSoftware: boolean;
-  private encoder: GPUCommandEncoder | undefined;
-  private pass: GPUComputePassEncoder | undefined;
+  /** Most workgroups in each dim of a dispatch. */
+  readonly maxGroups: number;
+  readonly failures: Failures;
+  readonly faults: FaultRecord;
+  private readonly pool: BufferPool;
+  private readonly staging: BufferPool;
+  private readonly pipelines: Pipelines;
+  private readonly groups: BindGroups;
+  private readonly numbers: GPUBuffer;
+  private readonly offsets = new Uint32Array(1);
+  private readonly largest: number;
+  /** What is being gathered. */
+  private batch = new Batch(1);
+  /** Batches and writes behind one whose pipelines are still being compiled, in order. */
+  private readonly queue: (Batch | Write)[] = [];
+  private readonly spare: Batch[] = [];
+  private issued = 1;
+  /** The number of the last batch that went to the device. */
+  private submitted = 0;
+  private isScheduled = false;
+  private dispatches = 0;
+  private submits = 0;
+  private writes = 0;
+  private reads = 0;
 
   constructor(
     readonly adapter: GPUAdapter,
     readonly device: GPUDevice,
+    info: Partial<GPUAdapterInfo> = adapter.info ?? {},
   ) {
-    const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
+    const { vendor = '', architecture = '', description = '' } = info;
     this.isSoftware =
-      isFallbackAdapter ||
-      /swiftshader|llvmpipe|warp|software|cpu/i.test(`${vendor} ${architecture} ${description}`);
+      info.isFallbackAdapter === true ||
+      (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter === true ||
+      /swiftshader|llvmpipe|lavapipe|warp|basic render|software|cpu/i.test(
+        `${vendor} ${architecture} ${description}`,
+      );
+    const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupsPerDimension } = device.limits;
+    this.maxGroups = maxComputeWorkgroupsPerDimension;
+    this.largest = Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / 16) * 16;
+    this.failures = new Failures(device);
+    this.faults = new FaultRecord(device);
+    this.numbers = device.createBuffer({
+      label: 'numbers',
+      size: NUMBERS_BYTES,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
+    this.pool = new BufferPool(
+      (size) => this.createBuffer(size),
+      (slot) => slot.batch <= this.submitted,
+      this.largest,
+    );
+    this.staging = stagingPool(device);
+    this.pipelines = new Pipelines(device, (pipeline) => this.compiled(pipeline));
+    this.groups = new BindGroups(device, this.numbers, this.faults.buffer);
   }
 
+  /** Memory for `length` elements, contents undefined. Throws OutOfMemoryError, naming the limit. */
   allocate(dtype: DType, length: number): GpuMemory {
-    const size = Math.max(16, Math.ceil((length * elementBytes(dtype)) / 16) * 16);
-    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    return new GpuMemory(dtype, length, this.device.createBuffer({ size, usage }));
+    this.failures.check();
+    const bytes = Math.max(16, Math.ceil((length * elementBytes(dtype)) / 16) * 16);
+    if (bytes > this.largest) throw this.tooLarge(dtype, length, bytes);
+    return new GpuMemory(dtype, length, this.pool.take(bytes));
   }
 
   free(memory: GpuMemory): void {
-    this.flush();
-    memory.buffer.destroy();
+    if (this.failures.lost === undefined) this.pool.give(memory.slot);
   }
 
-  /** Compiles a module. `written[b]` says whether binding b is written. */
-  pipeline(label: string, code: string, written: readonly boolean[], faults: boolean): Pipeline {
-    const entries: GPUBindGroupLayoutEntry[] = written.map((w, binding) => ({
-      binding,
-      visibility: GPUShaderStage.COMPUTE,
-      buffer: { type: w ? 'storage' : 'read-only-storage' },
-    }));
-    entries.push({
-      binding: written.length,
-      visibility: GPUShaderStage.COMPUTE,
-      buffer: { type: 'uniform' },
-    });
-    const layout = this.device.createBindGroupLayout({ entries });
-    const pipeline = this.device.createComputePipeline({
-      label,
-      layout: this.device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module: this.device.createShaderModule({ label, code }), entryPoint: 'main' },
-    });
-    return { pipeline, layout, label, faults };
+  private tooLarge(dtype: DType, length: number, bytes: number): OutOfMemoryError {
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
+    const [name, limit] =
+      maxBufferSize < maxStorageBufferBindingSize
+        ? ['maxBufferSize', maxBufferSize]
+        : ['maxStorageBufferBindingSize', maxStorageBufferBindingSize];
+    return new OutOfMemoryError(
+      `webgpu: ${length} elements of ${dtype} take ${bytes} bytes here, and this device binds at most ${limit} (${name}): ` +
+        "work in smaller pieces, such as batches or slices, or use another backend, such as 'wasm'",
+    );
   }
 
+  private createBuffer(size: number): Slot {
+    const { device } = this;
+    device.pushErrorScope('out-of-memory');
+    const slot = new Slot(
+      device.createBuffer({
+        size,
+        usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+      }),
+      size,
+    );
+    const operator = operatorInProgress();
+    device.popErrorScope().then(
+      (error) => {
+        if (!error) return;
+        const used = `${this.pool.bytesInUse} bytes are in use`;
+        slot.failure = new OutOfMemoryError(
+          `webgpu: the device has no ${size} bytes left${operator ? ` for the result of ${operator}` : ''}: ${used} (${error.message.trim()}); ` +
+            'dispose tensors that are not needed any more, or work in smaller batches',
+        );
+        this.failures.note(slot.failure);
+        this.pool.trim();
+      },
+      () => undefined,
+    );
+    return slot;
+  }
+
+  /** The pipeline of a module, compiled beside the program: commands that need it wait for it, in order. */
+  pipeline(source: PipelineSource): Pipeline {
+    this.failures.check();
+    return this.pipelines.get(source);
+  }
+
+  /** Enqueues one dispatch on the first `count` memories. */
   dispatch(
-    { pipeline, layout, label }: Pipeline,
+    pipeline: Pipeline,
     memories: readonly GpuMemory[],
+    count: number,
     numbers: Numbers,
-    groups: readonly [number, number, number],
+    x: number,
+    y: number,
+    z: number,
   ): void {
-    const words = numbers.view();
-    const uniform = this.device.createBuffer({
-      label,
-      size: Math.max(16, Math.ceil(words.length / 4) * 16),
-      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-    });
-    this.device.queue.writeBuffer(uniform, 0, words as Int32Array<ArrayBuffer>);
-    const entries: GPUBindGroupEntry[] = memories.map((m, binding) => ({
-      binding,
-      resource: { buffer: m.buffer },
-    }));
-    entries.push({ binding: memories.length, resource: { buffer: uniform } });
-    this.encoder ??= this.device.createCommandEncoder();
-    this.pass ??= this.encoder.beginComputePass();
-    this.pass.setPipeline(pipeline);
-    this.pass.setBindGroup(0, this.device.createBindGroup({ layout, entries }));
-    this.pass.dispatchWorkgroups(...groups);
+    const { failures, slots } = this;
+    if (failures.lost !== undefined) throw failures.lost;
+    if (pipeline.failure !== undefined) throw pipeline.failure;
+    if (numbers.length !== pipeline.numbers)
+      throw new TorchError(
+        `webgpu: ${pipeline.label} takes ${pipeline.numbers} numbers and was given ${numbers.length}`,
+      );
+    if (x > this.maxGroups || y > this.maxGroups || z > this.maxGroups)
+      throw new TorchError(
+        `webgpu: ${pipeline.label} asks for ${x} x ${y} x ${z} workgroups, more than ${this.maxGroups} in a dim`,
+      );
+    const { layout } = pipeline;
+    if (layout.faults) numbers.i32(this.faults.next());
+    let { batch } = this;
+    if (batch.count >= MOST_IN_BATCH || !batch.fits(layout.numbersBytes)) {
+      this.flush();
+      batch = this.batch;
+    }
+    if (batch.isEmpty) this.schedule();
+    for (let i = 0; i < count; i++) {
+      const memory = memories[i]!;
+      const { slot } = memory;
+      if (slot.failure !== undefined) throw slot.failure;
+      memory.isUsed = true;
+      slot.batch = batch.number;
+      slots[i] = slot;
+    }
+    const bound = this.groups.get(layout, slots, count);
+    const offset = batch.place(numbers, layout.numbersBytes);
+    const operator = operatorInProgress();
+    const d = batch.dispatches[batch.count];
+    if (d === undefined)
+      batch.dispatches.push({
+        pipeline,
+        group: bound.group,
+        offset,
+        x,
+        y,
+        z,
+        slots: bound.slots,
+        operator,
+      });
+    else {
+      d.pipeline = pipeline;
+      d.group = bound.group;
+      d.offset = offset;
+      d.x = x;
+      d.y = y;
+      d.z = z;
+      d.slots = bound.slots;
+      d.operator = operator;
+    }
+    batch.count++;
+    this.dispatches++;
+    if (pipeline.ready === undefined) batch.waits = true;
   }
 
-  /** Submits what was gathered. */
+  private readonly slots: Slot[] = [];
+
+  /** Nothing stays behind when the program awaits something else. */
+  private schedule(): void {
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    afterTask(() => {
+      this.isScheduled = false;
+      if (this.failures.lost === undefined) this.flush();
+    });
+  }
+
+  /** Hands over what was gathered: to the device, or to the queue behind a pipeline that is being compiled. */
   flush(): void {
-    this.pass?.end();
-    if (this.encoder) this.device.queue.submit([this.encoder.finish()]);
-    this.pass = this.encoder = undefined;
+    const { batch } = this;
+    if (batch.isEmpty) return;
+    this.batch = this.spare.pop() ?? new Batch(0);
+    this.batch.reset(++this.issued);
+    if (this.queue.length > 0 || (batch.waits && !isReady(batch))) {
+      this.queue.push(batch);
+      if (this.queue.length > MOST_WAITING) this.pump(true);
+    } else this.submit(batch);
+  }
+
+  private compiled(pipeline: Pipeline): void {
+    if (pipeline.failure && this.failures.lost === undefined) this.failures.note(pipeline.failure);
+    this.pump(false);
+  }
+
+  /** Sends what waits, as far as its pipelines are ready; or all of it, compiling what is missing. */
+  private pump(now: boolean): void {
+    if (this.failures.lost !== undefined) {
+      this.queue.length = 0;
+      return;
+    }
+    let done = 0;
+    for (const item of this.queue) {
+      if (!(item instanceof Batch)) this.writeNow(item.slot, item.at, item.bytes);
+      else {
+        if (now) for (let i = 0; i < item.count; i++) makeReady(item.dispatches[i]!.pipeline);
+        else if (!isReady(item)) break;
+        this.submit(item);
+      }
+      done++;
+    }
+    this.queue.splice(0, done);
+  }
+
+  private submit(batch: Batch): void {
+    const { device } = this;
+    device.pushErrorScope('validation');
+    if (batch.used > 0) device.queue.writeBuffer(this.numbers, 0, batch.words, 0, batch.used);
+    const encoder = device.createCommandEncoder();
+    encodeBatch(encoder, batch, this.offsets);
+    device.queue.submit([encoder.finish()]);
+    const touched: (readonly Slot[])[] = [];
+    const operators: (string | undefined)[] = [];
+    for (let i = 0; i < batch.count; i++) {
+      const d = batch.dispatches[i]!;
+      touched.push(d.slots);
+      operators.push(d.operator ?? d.pipeline.label);
+      if (d.pipeline.failure) poison(d.slots, d.pipeline.failure);
+    }
+    const scope = device.popErrorScope().then(
+      (error) => {
+        if (!error || this.failures.lost) return;
+        const failure = explain(error, [...new Set(operators)].slice(0, 8).join(', ') || 'a copy');
+        for (const slots of touched) poison(slots, failure);
+        this.failures.note(failure);
+      },
+      () => undefined,
+    );
+    for (const { step } of batch.steps) step.submitted(scope);
+    this.submits++;
+    this.submitted = batch.number;
+    this.spare.push(batch);
+    this.pool.settle();
   }
 
   /** Copies bytes (a multiple of 4) to byte `at`. */
   write(memory: GpuMemory, at: number, bytes: Uint8Array<ArrayBuffer>): void {
-    this.flush();
-    this.device.queue.writeBuffer(memory.buffer, at, bytes);
+    this.failures.check();
+    if (bytes.length === 0) return;
+    this.writes++;
+    let { slot } = memory;
+    if (slot.batch > this.submitted && !memory.isUsed) {
+      // What is still to run uses the buffer for a tensor that is gone: take another, and nobody has to wait.
+      this.pool.give(slot);
+      slot = memory.slot = this.pool.take(slot.size, (s) => s.batch <= this.submitted);
+    }
+    memory.isUsed = true;
+    if (slot.failure) throw slot.failure;
+    if (slot.batch > this.submitted) this.flush();
+    if (slot.batch <= this.submitted) this.writeNow(slot, at, bytes);
+    else this.queue.push({ slot, at, bytes: bytes.slice() });
   }
 
-  /** The bytes from `at` on, after all work issued before. */
-  async read(memory: GpuMemory, at: number, byteLength: number): Promise<ArrayBuffer> {
-    const size = Math.ceil(byteLength / 4) * 4;
-    if (size === 0) return new ArrayBuffer(0);
-    const staging = this.device.createBuffer({
-      size,
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
-    this.pass?.end();
-    this.pass = undefined;
-    this.encoder ??= this.device.createCommandEncoder();
-    this.encoder.copyBufferToBuffer(memory.buffer, at, staging, 0, size);
-    this.flush();
-    await staging.mapAsync(GPUMapMode.READ);
-    const bytes = staging.getMappedRange().slice(0);
-    staging.destroy();
+  private writeNow(slot: Slot, at: number, bytes: Uint8Array<ArrayBuffer>): void {
+    const { queue } = this.device;
+    for (let from = 0; from < bytes.length; from += WRITE_AT_ONCE)
+      queue.writeBuffer(slot.buffer, at + from, bytes, from, Math.min(WRITE_AT_ONCE, bytes.length - from));
+  }
+
+  /**
+   * The bytes from `at` on (multiples of 4), after all work issued before. Reads of one task share a submit, and none
+   * holds up what is issued after it. Rejects with the first fault or failure that was not told before.
+   */
+  read(memory: GpuMemory, at: number, byteLength: number): Promise<ArrayBuffer> {
+    this.failures.check();
+    const { slot } = memory;
+    if (slot.failure) throw slot.failure;
+    this.reads++;
+    slot.batch = this.batch.number;
+    memory.isUsed = true;
+    const { step, bytes } = readBack(this, this.staging, slot, at, byteLength);
+    this.step(step);
     return bytes;
   }
+
+  private step(step: Step): void {
+    const { batch } = this;
+    batch.steps.push({ after: batch.count, step });
+    queueMicrotask(() => {
+      if (this.failures.lost === undefined && this.batch === batch) this.flush();
+    });
+  }
+
+  /** Destroys the buffers that are kept for later tensors. */
+  trim(): void {
+    this.flush();
+    this.pool.trim();
+    this.staging.trim();
+    this.groups.clear();
+  }
+
+  /** Gives the device back; its tensors are gone. */
+  destroy(): void {
+    this.device.destroy();
+  }
+
+  statistics(): Statistics {
+    const { dispatches, submits, writes, reads } = this;
+    const { buffers, bytesInUse, bytesIdle } = this.pool;
+    return {
+      dispatches,
+      submits,
+      writes,
+      reads,
+      pipelines: this.pipelines.count,
+      bindGroups: this.groups.count,
+      buffers,
+      bytesInUse,
+      bytesIdle,
+    };
+  }
+}
+
+function isReady(batch: Batch): boolean {
+  for (let i = 0; i < batch.count; i++) {
+    const { pipeline } = batch.dispatches[i]!;
+    if (pipeline.ready === undefined && pipeline.failure === undefined) return false;
+  }
+  return true;
+}
+
+function makeReady(pipeline: Pipeline): void {
+  if (pipeline.ready === undefined && pipeline.failure === undefined) pipeline.now();
+}
+
+function poison(slots: readonly Slot[], failure: Error): void {
+  for (const slot of slots) slot.failure ??= failure;
 }
