@@ -12,9 +12,9 @@ import {
 export { register_backend } from '@sconce/core';
 
 /** LibTorch's backend is a package of its own, since it needs a native addon. */
-async function optionalPackage<T>(load: () => Promise<T>): Promise<T> {
+async function loadLibtorch(): Promise<Backend> {
   try {
-    return await load();
+    return (await import('#libtorch')).libtorch();
   } catch (error) {
     if ((error as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
     throw new TorchError(
@@ -23,11 +23,37 @@ async function optionalPackage<T>(load: () => Promise<T>): Promise<T> {
   }
 }
 
+/** What a backend may be told when it is made; each takes what it knows. */
+export interface BackendOptions {
+  /** wasm: computes in a worker of its own, so that this thread stays free. Values are then read with `await` only. */
+  readonly worker?: boolean;
+  /** wasm: most bytes that its memory may grow to. */
+  readonly maximumBytes?: number;
+  /** webgpu: which adapter to prefer where there are several. */
+  readonly powerPreference?: 'low-power' | 'high-performance';
+  readonly forceFallbackAdapter?: boolean;
+}
+
+async function loadWasm({ worker, maximumBytes }: BackendOptions): Promise<Backend> {
+  const options = { ...(maximumBytes !== undefined && { maximumBytes }) };
+  const { wasm } = await import('@sconce/backend-wasm');
+  return wasm(options);
+}
+
+async function loadWebgpu({ powerPreference, forceFallbackAdapter }: BackendOptions): Promise<Backend> {
+  const { webgpu } = await import('@sconce/backend-webgpu');
+  return webgpu({
+    ...(powerPreference && { powerPreference }),
+    ...(forceFallbackAdapter && { forceFallbackAdapter }),
+  });
+}
+
 /** The backends that come with Sconce, each loaded when it is asked for. */
-const known: Record<string, () => Promise<Backend>> = {
+const known: Record<string, (options: BackendOptions) => Promise<Backend>> = {
   reference: async () => (await import('@sconce/backend-reference')).reference(),
-  wasm: async () => (await import('@sconce/backend-wasm')).wasm(),
-  libtorch: async () => (await optionalPackage(() => import('@sconce/backend-libtorch'))).libtorch(),
+  wasm: loadWasm,
+  webgpu: loadWebgpu,
+  libtorch: loadLibtorch,
 };
 
 /** The names that `use` knows: those that come with Sconce, and those registered. */
@@ -35,32 +61,46 @@ export const backendNames = (): string[] => [
   ...new Set([...Object.keys(known), ...registeredBackends().map((b) => b.name)]),
 ];
 
-/** The backend of this name, loaded where it has to be. Throws where this environment does not have it. */
-export async function findBackend(name: string): Promise<Backend> {
+/**
+ * The backend of this name, loaded where it has to be. Options make a new one, which takes the name over; without them
+ * it is the one that is there. Throws where this environment does not have it.
+ */
+export async function findBackend(name: string, options?: BackendOptions): Promise<Backend> {
   const registered = registeredBackend(name);
-  if (registered) return registered;
+  if (registered && !options) return registered;
   if (!Object.hasOwn(known, name))
     throw new TorchError(
-      `no backend is called '${name}': there are ${backendNames().join(', ')}; register another with torch.register_backend`,
+      registered
+        ? `the backend '${name}' was registered, and takes no options here: make it with them and give it to torch.use`
+        : `no backend is called '${name}': there are ${backendNames().join(', ')}; register another with torch.register_backend`,
     );
-  return known[name]();
+  return known[name](options ?? {});
 }
+
+const isOptions = (value: string | Backend | BackendOptions | undefined): value is BackendOptions =>
+  typeof value === 'object' && !('allocate' in value);
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /**
  * Makes new tensors on the first of these backends that this environment has, and returns its name; wasm when none is
  * named. Tensors that exist stay where they are. Throws, with every reason, where there is none.
+ *
+ *     await torch.use('webgpu', 'wasm');
+ *     await torch.use('wasm', { worker: true });
  */
-export async function use(...names: (string | Backend)[]): Promise<string> {
+export async function use(...wanted: (string | Backend | BackendOptions)[]): Promise<string> {
+  const last = wanted.at(-1);
+  const options = isOptions(last) ? last : undefined;
+  const names = (options ? wanted.slice(0, -1) : wanted) as (string | Backend)[];
   const reasons: string[] = [];
-  for (const wanted of names.length > 0 ? names : ['wasm']) {
+  for (const one of names.length > 0 ? names : ['wasm']) {
     try {
-      const backend = typeof wanted === 'string' ? await findBackend(wanted) : wanted;
+      const backend = typeof one === 'string' ? await findBackend(one, options) : one;
       setCurrentBackend(backend);
       return backend.name;
     } catch (error) {
-      reasons.push(
-        `${typeof wanted === 'string' ? wanted : wanted.name}: ${error instanceof Error ? error.message : error}`,
-      );
+      reasons.push(`${typeof one === 'string' ? one : one.name}: ${reasonOf(error)}`);
     }
   }
   throw new TorchError(

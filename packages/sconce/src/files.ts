@@ -1,7 +1,13 @@
 /** Paths and URLs: files by Node's file system, everything else by fetch. */
 import { setPathReader, TorchError } from '@sconce/core';
 
-const isNode = (): boolean => typeof process !== 'undefined' && process.versions?.node !== undefined;
+/**
+ * Node's own modules, where this is Node (or Deno, or Bun): asked for at run time, so that no bundler sees an import that
+ * a browser does not have.
+ */
+const nodeFiles = (): typeof import('node:fs/promises') | undefined =>
+  (globalThis as { process?: NodeJS.Process }).process?.getBuiltinModule?.('node:fs/promises');
+
 const isUrl = (path: string): boolean => /^(https?|blob|data|file):/.test(path);
 
 async function fetchBytes(url: string): Promise<Uint8Array> {
@@ -11,10 +17,12 @@ async function fetchBytes(url: string): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer());
 }
 
-async function readFile(path: string): Promise<Uint8Array> {
-  const { readFile } = await import('node:fs/promises');
+async function readFile(
+  files: typeof import('node:fs/promises'),
+  path: string,
+): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    const bytes = await readFile(path.startsWith('file:') ? new URL(path) : path);
+    const bytes = await files.readFile(path.startsWith('file:') ? new URL(path) : path);
     return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   } catch (error) {
     const code = (error as { code?: string }).code;
@@ -25,15 +33,17 @@ async function readFile(path: string): Promise<Uint8Array> {
 }
 
 /** The bytes behind a path or URL. */
-export const readPath = (path: string): Promise<Uint8Array> =>
-  isNode() && (!isUrl(path) || path.startsWith('file:')) ? readFile(path) : fetchBytes(path);
+export function readPath(path: string): Promise<Uint8Array> {
+  const files = !isUrl(path) || path.startsWith('file:') ? nodeFiles() : undefined;
+  return files ? readFile(files, path) : fetchBytes(path);
+}
 
 export const installPathReader = (): void => setPathReader(readPath);
 
 /** Writes a file; only where there is a file system. */
 export async function writePath(path: string, bytes: Uint8Array): Promise<void> {
-  if (!isNode())
+  const files = nodeFiles();
+  if (!files)
     throw new TorchError(`cannot write '${path}': there is no file system here; take the bytes instead`);
-  const { writeFile } = await import('node:fs/promises');
-  await writeFile(path, bytes);
+  await files.writeFile(path, bytes);
 }

@@ -109,7 +109,7 @@ class MultiheadAttentionClass extends Module {
     return [out, weights && !isBatched ? weights.squeeze(0) : weights];
   }
 }
-export const MultiheadAttention = callable(MultiheadAttentionClass);
+export const MultiheadAttention = /* @__PURE__ */ callable(MultiheadAttentionClass, 'MultiheadAttention');
 export type MultiheadAttention = MultiheadAttentionClass;
 
 export interface EncoderLayerOptions {
@@ -194,7 +194,10 @@ class TransformerEncoderLayerClass extends Module {
     return this.norm2(x.add(this.feed(x)));
   }
 }
-export const TransformerEncoderLayer = callable(TransformerEncoderLayerClass);
+export const TransformerEncoderLayer = /* @__PURE__ */ callable(
+  TransformerEncoderLayerClass,
+  'TransformerEncoderLayer',
+);
 
 class TransformerEncoderClass extends Module {
   readonly layers: InstanceType<typeof ModuleList>;
@@ -216,4 +219,4 @@ class TransformerEncoderClass extends Module {
     return this.norm ? this.norm(x) : x;
   }
 }
-export const TransformerEncoder = callable(TransformerEncoderClass);
+export const TransformerEncoder = /* @__PURE__ */ callable(TransformerEncoderClass, 'TransformerEncoder');

@@ -27,7 +27,7 @@ class SequentialClass extends Module {
     return from(input, 0);
   }
 }
-export const Sequential = callable(SequentialClass);
+export const Sequential = /* @__PURE__ */ callable(SequentialClass, 'Sequential');
 export type Sequential = SequentialClass;
 
 class ModuleListClass extends Module {
@@ -55,7 +55,7 @@ class ModuleListClass extends Module {
     yield* this.children();
   }
 }
-export const ModuleList = callable(ModuleListClass);
+export const ModuleList = /* @__PURE__ */ callable(ModuleListClass, 'ModuleList');
 export type ModuleList = ModuleListClass;
 
 class ModuleDictClass extends Module {
@@ -69,4 +69,4 @@ class ModuleDictClass extends Module {
     return this.get_submodule(name);
   }
 }
-export const ModuleDict = callable(ModuleDictClass);
+export const ModuleDict = /* @__PURE__ */ callable(ModuleDictClass, 'ModuleDict');

@@ -138,7 +138,7 @@ class Conv1dClass extends ConvBase {
     );
   }
 }
-export const Conv1d = callable(Conv1dClass);
+export const Conv1d = /* @__PURE__ */ callable(Conv1dClass, 'Conv1d');
 export type Conv1d = Conv1dClass;
 
 class Conv2dClass extends ConvBase {
@@ -159,7 +159,7 @@ class Conv2dClass extends ConvBase {
     );
   }
 }
-export const Conv2d = callable(Conv2dClass);
+export const Conv2d = /* @__PURE__ */ callable(Conv2dClass, 'Conv2d');
 export type Conv2d = Conv2dClass;
 
 class Conv3dClass extends ConvBase {
@@ -180,7 +180,7 @@ class Conv3dClass extends ConvBase {
     );
   }
 }
-export const Conv3d = callable(Conv3dClass);
+export const Conv3d = /* @__PURE__ */ callable(Conv3dClass, 'Conv3d');
 export type Conv3d = Conv3dClass;
 
 class ConvTranspose1dClass extends ConvBase {
@@ -208,7 +208,7 @@ class ConvTranspose1dClass extends ConvBase {
     );
   }
 }
-export const ConvTranspose1d = callable(ConvTranspose1dClass);
+export const ConvTranspose1d = /* @__PURE__ */ callable(ConvTranspose1dClass, 'ConvTranspose1d');
 
 class ConvTranspose2dClass extends ConvBase {
   /** `nn.ConvTranspose2d(in_channels, out_channels, kernel_size, { stride, padding, output_padding, … })` */
@@ -235,7 +235,7 @@ class ConvTranspose2dClass extends ConvBase {
     );
   }
 }
-export const ConvTranspose2d = callable(ConvTranspose2dClass);
+export const ConvTranspose2d = /* @__PURE__ */ callable(ConvTranspose2dClass, 'ConvTranspose2d');
 
 class ConvTranspose3dClass extends ConvBase {
   /** `nn.ConvTranspose3d(in_channels, out_channels, kernel_size, { stride, padding, output_padding, … })` */
@@ -262,4 +262,4 @@ class ConvTranspose3dClass extends ConvBase {
     );
   }
 }
-export const ConvTranspose3d = callable(ConvTranspose3dClass);
+export const ConvTranspose3d = /* @__PURE__ */ callable(ConvTranspose3dClass, 'ConvTranspose3d');

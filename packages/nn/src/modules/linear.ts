@@ -42,12 +42,15 @@ class LinearClass extends Module {
   }
 }
 
-export const Linear = callable(LinearClass);
+export const Linear = /* @__PURE__ */ callable(LinearClass, 'Linear');
 export type Linear = LinearClass;
 
 /** Printed as PyTorch prints the projection of attention. */
 class NonDynamicallyQuantizableLinearClass extends LinearClass {}
-export const NonDynamicallyQuantizableLinear = callable(NonDynamicallyQuantizableLinearClass);
+export const NonDynamicallyQuantizableLinear = /* @__PURE__ */ callable(
+  NonDynamicallyQuantizableLinearClass,
+  'NonDynamicallyQuantizableLinear',
+);
 
 class BilinearClass extends Module {
   readonly in1_features: number;
@@ -90,7 +93,7 @@ class BilinearClass extends Module {
   }
 }
 
-export const Bilinear = callable(BilinearClass);
+export const Bilinear = /* @__PURE__ */ callable(BilinearClass, 'Bilinear');
 export type Bilinear = BilinearClass;
 
 class IdentityClass extends Module {
@@ -104,5 +107,5 @@ class IdentityClass extends Module {
 }
 
 /** Gives back what it gets, whatever it was made with. */
-export const Identity = callable(IdentityClass);
+export const Identity = /* @__PURE__ */ callable(IdentityClass, 'Identity');
 export type Identity = IdentityClass;

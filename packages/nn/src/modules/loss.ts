@@ -45,42 +45,42 @@ function loss<T extends Values>(
 const reduction = 'mean' as string;
 const weight = null as Tensor | null;
 
-export const MSELoss = loss('MSELoss', { reduction }, (x, y, a) =>
+export const MSELoss = /* @__PURE__ */ loss('MSELoss', { reduction }, (x, y, a) =>
   torch.mse_loss(x, y, reductionNumber(a.reduction)),
 );
-export const L1Loss = loss('L1Loss', { reduction }, (x, y, a) =>
+export const L1Loss = /* @__PURE__ */ loss('L1Loss', { reduction }, (x, y, a) =>
   torch.l1_loss(x, y, reductionNumber(a.reduction)),
 );
-export const SmoothL1Loss = loss('SmoothL1Loss', { reduction, beta: 1 }, (x, y, a) =>
+export const SmoothL1Loss = /* @__PURE__ */ loss('SmoothL1Loss', { reduction, beta: 1 }, (x, y, a) =>
   torch.smooth_l1_loss(x, y, reductionNumber(a.reduction), a.beta),
 );
-export const HuberLoss = loss('HuberLoss', { reduction, delta: 1 }, (x, y, a) =>
+export const HuberLoss = /* @__PURE__ */ loss('HuberLoss', { reduction, delta: 1 }, (x, y, a) =>
   torch.huber_loss(x, y, reductionNumber(a.reduction), a.delta),
 );
-export const NLLLoss = loss('NLLLoss', { weight, ignore_index: -100, reduction }, (x, y, a) =>
+export const NLLLoss = /* @__PURE__ */ loss('NLLLoss', { weight, ignore_index: -100, reduction }, (x, y, a) =>
   torch.nll_loss_nd(x, y, a.weight, reductionNumber(a.reduction), a.ignore_index),
 );
-export const CrossEntropyLoss = loss(
+export const CrossEntropyLoss = /* @__PURE__ */ loss(
   'CrossEntropyLoss',
   { weight, ignore_index: -100, reduction, label_smoothing: 0 },
   (x, y, a) =>
     torch.cross_entropy_loss(x, y, a.weight, reductionNumber(a.reduction), a.ignore_index, a.label_smoothing),
 );
-export const BCELoss = loss('BCELoss', { weight, reduction }, (x, y, a) =>
+export const BCELoss = /* @__PURE__ */ loss('BCELoss', { weight, reduction }, (x, y, a) =>
   torch.binary_cross_entropy(x, y, a.weight, reductionNumber(a.reduction)),
 );
-export const BCEWithLogitsLoss = loss(
+export const BCEWithLogitsLoss = /* @__PURE__ */ loss(
   'BCEWithLogitsLoss',
   { weight, reduction, pos_weight: weight },
   (x, y, a) =>
     torch.binary_cross_entropy_with_logits(x, y, a.weight, a.pos_weight, reductionNumber(a.reduction)),
 );
 /** `reduction: 'batchmean'` divides the sum by the batch, which is the divergence's own mean. */
-export const KLDivLoss = loss('KLDivLoss', { reduction, log_target: false }, (x, y, a) => {
+export const KLDivLoss = /* @__PURE__ */ loss('KLDivLoss', { reduction, log_target: false }, (x, y, a) => {
   if (a.reduction !== 'batchmean')
     return torch.kl_div(x, y, reductionNumber(a.reduction), { log_target: a.log_target });
   return torch.kl_div(x, y, 2, { log_target: a.log_target }).div(x.shape[0]);
 });
-export const SoftMarginLoss = loss('SoftMarginLoss', { reduction }, (x, y, a) =>
+export const SoftMarginLoss = /* @__PURE__ */ loss('SoftMarginLoss', { reduction }, (x, y, a) =>
   torch.soft_margin_loss(x, y, reductionNumber(a.reduction)),
 );

@@ -81,11 +81,11 @@ class BatchNorm1dClass extends BatchNormClass {}
 class BatchNorm2dClass extends BatchNormClass {}
 class BatchNorm3dClass extends BatchNormClass {}
 /** `nn.BatchNorm1d(num_features, { eps, momentum, affine, track_running_stats })` on [N, C] or [N, C, L]. */
-export const BatchNorm1d = callable(BatchNorm1dClass);
+export const BatchNorm1d = /* @__PURE__ */ callable(BatchNorm1dClass, 'BatchNorm1d');
 /** `nn.BatchNorm2d(num_features, { … })` on [N, C, H, W]. */
-export const BatchNorm2d = callable(BatchNorm2dClass);
+export const BatchNorm2d = /* @__PURE__ */ callable(BatchNorm2dClass, 'BatchNorm2d');
 /** `nn.BatchNorm3d(num_features, { … })` on [N, C, D, H, W]. */
-export const BatchNorm3d = callable(BatchNorm3dClass);
+export const BatchNorm3d = /* @__PURE__ */ callable(BatchNorm3dClass, 'BatchNorm3d');
 
 class InstanceNormClass extends StatisticsNorm {
   constructor(num_features: number, ...rest: Rest) {
@@ -103,9 +103,9 @@ class InstanceNormClass extends StatisticsNorm {
 class InstanceNorm1dClass extends InstanceNormClass {}
 class InstanceNorm2dClass extends InstanceNormClass {}
 class InstanceNorm3dClass extends InstanceNormClass {}
-export const InstanceNorm1d = callable(InstanceNorm1dClass);
-export const InstanceNorm2d = callable(InstanceNorm2dClass);
-export const InstanceNorm3d = callable(InstanceNorm3dClass);
+export const InstanceNorm1d = /* @__PURE__ */ callable(InstanceNorm1dClass, 'InstanceNorm1d');
+export const InstanceNorm2d = /* @__PURE__ */ callable(InstanceNorm2dClass, 'InstanceNorm2d');
+export const InstanceNorm3d = /* @__PURE__ */ callable(InstanceNorm3dClass, 'InstanceNorm3d');
 
 export interface LayerNormOptions {
   eps: number;
@@ -146,7 +146,7 @@ class LayerNormClass extends Module {
     return `${tuple(this.normalized_shape)}, eps=${float(this.eps)}, elementwise_affine=${bool(this.elementwise_affine)}`;
   }
 }
-export const LayerNorm = callable(LayerNormClass);
+export const LayerNorm = /* @__PURE__ */ callable(LayerNormClass, 'LayerNorm');
 export type LayerNorm = LayerNormClass;
 
 class RMSNormClass extends Module {
@@ -179,7 +179,7 @@ class RMSNormClass extends Module {
     return `${tuple(this.normalized_shape)}, eps=${this.eps === null ? 'None' : float(this.eps)}, elementwise_affine=${bool(this.elementwise_affine)}`;
   }
 }
-export const RMSNorm = callable(RMSNormClass);
+export const RMSNorm = /* @__PURE__ */ callable(RMSNormClass, 'RMSNorm');
 
 class GroupNormClass extends Module {
   readonly num_groups: number;
@@ -217,4 +217,4 @@ class GroupNormClass extends Module {
     return `${this.num_groups}, ${this.num_channels}, eps=${float(this.eps)}, affine=${bool(this.affine)}`;
   }
 }
-export const GroupNorm = callable(GroupNormClass);
+export const GroupNorm = /* @__PURE__ */ callable(GroupNormClass, 'GroupNorm');

@@ -107,7 +107,7 @@ class LSTMClass extends RecurrentBase {
     });
   }
 }
-export const LSTM = callable(LSTMClass);
+export const LSTM = /* @__PURE__ */ callable(LSTMClass, 'LSTM');
 
 type SingleState = (
   input: Tensor,
@@ -150,7 +150,7 @@ class GRUClass extends SingleStateBase {
     return this.run(torch.gru as unknown as SingleState, input, hx);
   }
 }
-export const GRU = callable(GRUClass);
+export const GRU = /* @__PURE__ */ callable(GRUClass, 'GRU');
 
 class RNNClass extends SingleStateBase {
   readonly nonlinearity: 'tanh' | 'relu';
@@ -172,7 +172,7 @@ class RNNClass extends SingleStateBase {
     );
   }
 }
-export const RNN = callable(RNNClass);
+export const RNN = /* @__PURE__ */ callable(RNNClass, 'RNN');
 
 abstract class CellBase extends Module {
   readonly input_size: number;
@@ -217,7 +217,7 @@ class LSTMCellClass extends CellBase {
     return torch.lstm_cell(input, [h, c], this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh);
   }
 }
-export const LSTMCell = callable(LSTMCellClass);
+export const LSTMCell = /* @__PURE__ */ callable(LSTMCellClass, 'LSTMCell');
 
 class GRUCellClass extends CellBase {
   constructor(input_size: number, hidden_size: number, ...rest: (boolean | Partial<CellOptions>)[]) {
@@ -234,7 +234,7 @@ class GRUCellClass extends CellBase {
     );
   }
 }
-export const GRUCell = callable(GRUCellClass);
+export const GRUCell = /* @__PURE__ */ callable(GRUCellClass, 'GRUCell');
 
 class RNNCellClass extends CellBase {
   readonly nonlinearity: 'tanh' | 'relu';
@@ -248,4 +248,4 @@ class RNNCellClass extends CellBase {
     return cell(input, hx ?? this.zeros(input), this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh);
   }
 }
-export const RNNCell = callable(RNNCellClass);
+export const RNNCell = /* @__PURE__ */ callable(RNNCellClass, 'RNNCell');

@@ -59,109 +59,109 @@ const activation = (name: string, fn: (x: Tensor) => Tensor, inplaceFn?: (x: Ten
 const plainActivation = (name: string, fn: (x: Tensor) => Tensor) =>
   layer(name, { defaults: {}, forward: (x) => fn(x) });
 
-export const ReLU = activation(
+export const ReLU = /* @__PURE__ */ activation(
   'ReLU',
   (x) => x.relu(),
   (x) => x.relu_(),
 );
-export const ReLU6 = activation(
+export const ReLU6 = /* @__PURE__ */ activation(
   'ReLU6',
   (x) => x.hardtanh(0, 6),
   (x) => x.hardtanh_(0, 6),
 );
-export const SELU = activation(
+export const SELU = /* @__PURE__ */ activation(
   'SELU',
   (x) => x.selu(),
   (x) => x.selu_(),
 );
-export const SiLU = activation(
+export const SiLU = /* @__PURE__ */ activation(
   'SiLU',
   (x) => x.silu(),
   (x) => x.silu_(),
 );
-export const Mish = activation(
+export const Mish = /* @__PURE__ */ activation(
   'Mish',
   (x) => x.mish(),
   (x) => x.mish_(),
 );
-export const Hardswish = activation(
+export const Hardswish = /* @__PURE__ */ activation(
   'Hardswish',
   (x) => x.hardswish(),
   (x) => x.hardswish_(),
 );
-export const Hardsigmoid = activation(
+export const Hardsigmoid = /* @__PURE__ */ activation(
   'Hardsigmoid',
   (x) => x.hardsigmoid(),
   (x) => x.hardsigmoid_(),
 );
-export const Sigmoid = plainActivation('Sigmoid', (x) => x.sigmoid());
-export const Tanh = plainActivation('Tanh', (x) => x.tanh());
-export const LogSigmoid = plainActivation('LogSigmoid', (x) => x.log_sigmoid());
-export const Softsign = plainActivation('Softsign', (x) => x.div(x.abs().add(1)));
-export const Tanhshrink = plainActivation('Tanhshrink', (x) => x.sub(x.tanh()));
+export const Sigmoid = /* @__PURE__ */ plainActivation('Sigmoid', (x) => x.sigmoid());
+export const Tanh = /* @__PURE__ */ plainActivation('Tanh', (x) => x.tanh());
+export const LogSigmoid = /* @__PURE__ */ plainActivation('LogSigmoid', (x) => x.log_sigmoid());
+export const Softsign = /* @__PURE__ */ plainActivation('Softsign', (x) => x.div(x.abs().add(1)));
+export const Tanhshrink = /* @__PURE__ */ plainActivation('Tanhshrink', (x) => x.sub(x.tanh()));
 
-export const LeakyReLU = layer('LeakyReLU', {
+export const LeakyReLU = /* @__PURE__ */ layer('LeakyReLU', {
   defaults: { negative_slope: 0.01, inplace: false },
   forward: (x, a) => (a.inplace ? x.leaky_relu_(a.negative_slope) : x.leaky_relu(a.negative_slope)),
   repr: (a) => joined(`negative_slope=${a.negative_slope}`, inplaceRepr(a)),
 });
-export const ELU = layer('ELU', {
+export const ELU = /* @__PURE__ */ layer('ELU', {
   defaults: { alpha: 1, inplace: false },
   forward: (x, a) => (a.inplace ? x.elu_(a.alpha) : x.elu(a.alpha)),
   repr: (a) => joined(`alpha=${float(a.alpha)}`, inplaceRepr(a)),
 });
-export const CELU = layer('CELU', {
+export const CELU = /* @__PURE__ */ layer('CELU', {
   defaults: { alpha: 1, inplace: false },
   forward: (x, a) => (a.inplace ? x.celu_(a.alpha) : x.celu(a.alpha)),
   repr: (a) => joined(`alpha=${float(a.alpha)}`, inplaceRepr(a)),
 });
-export const GELU = layer('GELU', {
+export const GELU = /* @__PURE__ */ layer('GELU', {
   defaults: { approximate: 'none' },
   forward: (x, a) => x.gelu({ approximate: a.approximate }),
   repr: (a) => `approximate='${a.approximate}'`,
 });
-export const Hardtanh = layer('Hardtanh', {
+export const Hardtanh = /* @__PURE__ */ layer('Hardtanh', {
   defaults: { min_val: -1, max_val: 1, inplace: false },
   forward: (x, a) => (a.inplace ? x.hardtanh_(a.min_val, a.max_val) : x.hardtanh(a.min_val, a.max_val)),
   repr: (a) => joined(`min_val=${float(a.min_val)}, max_val=${float(a.max_val)}`, inplaceRepr(a)),
 });
-export const Softplus = layer('Softplus', {
+export const Softplus = /* @__PURE__ */ layer('Softplus', {
   defaults: { beta: 1, threshold: 20 },
   forward: (x, a) => x.softplus(a.beta, a.threshold),
   repr: (a) =>
     `beta=${Number.isInteger(a.beta) && a.beta !== 1 ? a.beta : float(a.beta)}, threshold=${float(a.threshold)}`,
 });
-export const Threshold = layer('Threshold', {
+export const Threshold = /* @__PURE__ */ layer('Threshold', {
   defaults: { threshold: 0, value: 0, inplace: false },
   forward: (x, a) => (a.inplace ? x.threshold_(a.threshold, a.value) : x.threshold(a.threshold, a.value)),
   repr: (a) => joined(`threshold=${a.threshold}, value=${float(a.value)}`, inplaceRepr(a)),
 });
-export const Hardshrink = layer('Hardshrink', {
+export const Hardshrink = /* @__PURE__ */ layer('Hardshrink', {
   defaults: { lambd: 0.5 },
   forward: (x, a) => x.hardshrink(a.lambd),
   repr: (a) => String(a.lambd),
 });
-export const Softshrink = layer('Softshrink', {
+export const Softshrink = /* @__PURE__ */ layer('Softshrink', {
   defaults: { lambd: 0.5 },
   forward: (x, a) => x.softshrink(a.lambd),
   repr: (a) => String(a.lambd),
 });
-export const GLU = layer('GLU', {
+export const GLU = /* @__PURE__ */ layer('GLU', {
   defaults: { dim: -1 },
   forward: (x, a) => x.glu(a.dim),
   repr: (a) => `dim=${a.dim}`,
 });
-export const Softmax = layer('Softmax', {
+export const Softmax = /* @__PURE__ */ layer('Softmax', {
   defaults: { dim: -1 },
   forward: (x, a) => x.softmax(a.dim),
   repr: (a) => `dim=${a.dim}`,
 });
-export const LogSoftmax = layer('LogSoftmax', {
+export const LogSoftmax = /* @__PURE__ */ layer('LogSoftmax', {
   defaults: { dim: -1 },
   forward: (x, a) => x.log_softmax(a.dim),
   repr: (a) => `dim=${a.dim}`,
 });
-export const Softmin = layer('Softmin', {
+export const Softmin = /* @__PURE__ */ layer('Softmin', {
   defaults: { dim: -1 },
   forward: (x, a) => x.neg().softmax(a.dim),
   repr: (a) => `dim=${a.dim}`,
@@ -188,7 +188,7 @@ class PReLUClass extends Module {
     return `num_parameters=${this.num_parameters}`;
   }
 }
-export const PReLU = callable(PReLUClass);
+export const PReLU = /* @__PURE__ */ callable(PReLUClass, 'PReLU');
 
 const dropout = (name: string, fn: (x: Tensor, p: number, training: boolean) => Tensor) =>
   layer(name, {
@@ -197,10 +197,16 @@ const dropout = (name: string, fn: (x: Tensor, p: number, training: boolean) => 
       a.inplace && name === 'Dropout' ? torch.dropout_(x, a.p, training) : fn(x, a.p, training),
     repr: (a) => `p=${float(a.p)}, inplace=${bool(a.inplace)}`,
   });
-export const Dropout = dropout('Dropout', (x, p, training) => torch.dropout(x, p, training));
-export const Dropout1d = dropout('Dropout1d', (x, p, training) => torch.feature_dropout(x, p, training));
-export const Dropout2d = dropout('Dropout2d', (x, p, training) => torch.feature_dropout(x, p, training));
-export const Dropout3d = dropout('Dropout3d', (x, p, training) => torch.feature_dropout(x, p, training));
+export const Dropout = /* @__PURE__ */ dropout('Dropout', (x, p, training) => torch.dropout(x, p, training));
+export const Dropout1d = /* @__PURE__ */ dropout('Dropout1d', (x, p, training) =>
+  torch.feature_dropout(x, p, training),
+);
+export const Dropout2d = /* @__PURE__ */ dropout('Dropout2d', (x, p, training) =>
+  torch.feature_dropout(x, p, training),
+);
+export const Dropout3d = /* @__PURE__ */ dropout('Dropout3d', (x, p, training) =>
+  torch.feature_dropout(x, p, training),
+);
 
 type Size = number | readonly number[];
 const spelled = (s: Size): string => (typeof s === 'number' ? String(s) : tuple(s));
@@ -229,11 +235,11 @@ const maxPool = (dims: 1 | 2 | 3) =>
     repr: (a) =>
       `kernel_size=${spelled(a.kernel_size)}, stride=${spelled(a.stride as Size)}, padding=${spelled(a.padding)}, dilation=${spelled(a.dilation)}, ceil_mode=${bool(a.ceil_mode)}`,
   });
-export const MaxPool1d = maxPool(1);
-export const MaxPool2d = maxPool(2);
-export const MaxPool3d = maxPool(3);
+export const MaxPool1d = /* @__PURE__ */ maxPool(1);
+export const MaxPool2d = /* @__PURE__ */ maxPool(2);
+export const MaxPool3d = /* @__PURE__ */ maxPool(3);
 
-export const AvgPool1d = layer('AvgPool1d', {
+export const AvgPool1d = /* @__PURE__ */ layer('AvgPool1d', {
   defaults: {
     kernel_size: 2 as Size,
     stride: null as Size | null,
@@ -270,8 +276,8 @@ const avgPool = (dims: 2 | 3) =>
     repr: (a) =>
       `kernel_size=${spelled(a.kernel_size)}, stride=${spelled(a.stride as Size)}, padding=${spelled(a.padding)}`,
   });
-export const AvgPool2d = avgPool(2);
-export const AvgPool3d = avgPool(3);
+export const AvgPool2d = /* @__PURE__ */ avgPool(2);
+export const AvgPool3d = /* @__PURE__ */ avgPool(3);
 
 const adaptiveAvgPool = (dims: 1 | 2 | 3) =>
   layer(`AdaptiveAvgPool${dims}d`, {
@@ -279,9 +285,9 @@ const adaptiveAvgPool = (dims: 1 | 2 | 3) =>
     forward: (x, a) => x[`adaptive_avg_pool${dims}d`](a.output_size),
     repr: (a) => `output_size=${spelled(a.output_size)}`,
   });
-export const AdaptiveAvgPool1d = adaptiveAvgPool(1);
-export const AdaptiveAvgPool2d = adaptiveAvgPool(2);
-export const AdaptiveAvgPool3d = adaptiveAvgPool(3);
+export const AdaptiveAvgPool1d = /* @__PURE__ */ adaptiveAvgPool(1);
+export const AdaptiveAvgPool2d = /* @__PURE__ */ adaptiveAvgPool(2);
+export const AdaptiveAvgPool3d = /* @__PURE__ */ adaptiveAvgPool(3);
 
 const adaptiveMaxPool = (dims: 1 | 2 | 3) =>
   layer(`AdaptiveMaxPool${dims}d`, {
@@ -292,16 +298,16 @@ const adaptiveMaxPool = (dims: 1 | 2 | 3) =>
     },
     repr: (a) => `output_size=${spelled(a.output_size)}`,
   });
-export const AdaptiveMaxPool1d = adaptiveMaxPool(1);
-export const AdaptiveMaxPool2d = adaptiveMaxPool(2);
-export const AdaptiveMaxPool3d = adaptiveMaxPool(3);
+export const AdaptiveMaxPool1d = /* @__PURE__ */ adaptiveMaxPool(1);
+export const AdaptiveMaxPool2d = /* @__PURE__ */ adaptiveMaxPool(2);
+export const AdaptiveMaxPool3d = /* @__PURE__ */ adaptiveMaxPool(3);
 
-export const Flatten = layer('Flatten', {
+export const Flatten = /* @__PURE__ */ layer('Flatten', {
   defaults: { start_dim: 1, end_dim: -1 },
   forward: (x, a) => x.flatten(a.start_dim, a.end_dim),
   repr: (a) => `start_dim=${a.start_dim}, end_dim=${a.end_dim}`,
 });
-export const Unflatten = layer('Unflatten', {
+export const Unflatten = /* @__PURE__ */ layer('Unflatten', {
   defaults: { dim: 1, unflattened_size: [] as readonly number[] },
   forward: (x, a) => x.unflatten(a.dim, a.unflattened_size),
   repr: (a) => `dim=${a.dim}, unflattened_size=${tuple(a.unflattened_size)}`,
@@ -316,15 +322,15 @@ const pad = (name: string, dims: number, mode: string) =>
     forward: (x, a) => torch.pad(x, a.padding as readonly number[], mode),
     repr: (a) => tuple(a.padding as readonly number[]),
   });
-export const ZeroPad1d = pad('ZeroPad1d', 1, 'constant');
-export const ZeroPad2d = pad('ZeroPad2d', 2, 'constant');
-export const ZeroPad3d = pad('ZeroPad3d', 3, 'constant');
-export const ReflectionPad1d = pad('ReflectionPad1d', 1, 'reflect');
-export const ReflectionPad2d = pad('ReflectionPad2d', 2, 'reflect');
-export const ReflectionPad3d = pad('ReflectionPad3d', 3, 'reflect');
-export const ReplicationPad1d = pad('ReplicationPad1d', 1, 'replicate');
-export const ReplicationPad2d = pad('ReplicationPad2d', 2, 'replicate');
-export const ReplicationPad3d = pad('ReplicationPad3d', 3, 'replicate');
+export const ZeroPad1d = /* @__PURE__ */ pad('ZeroPad1d', 1, 'constant');
+export const ZeroPad2d = /* @__PURE__ */ pad('ZeroPad2d', 2, 'constant');
+export const ZeroPad3d = /* @__PURE__ */ pad('ZeroPad3d', 3, 'constant');
+export const ReflectionPad1d = /* @__PURE__ */ pad('ReflectionPad1d', 1, 'reflect');
+export const ReflectionPad2d = /* @__PURE__ */ pad('ReflectionPad2d', 2, 'reflect');
+export const ReflectionPad3d = /* @__PURE__ */ pad('ReflectionPad3d', 3, 'reflect');
+export const ReplicationPad1d = /* @__PURE__ */ pad('ReplicationPad1d', 1, 'replicate');
+export const ReplicationPad2d = /* @__PURE__ */ pad('ReplicationPad2d', 2, 'replicate');
+export const ReplicationPad3d = /* @__PURE__ */ pad('ReplicationPad3d', 3, 'replicate');
 const constantPad = (dims: number) =>
   layer(`ConstantPad${dims}d`, {
     defaults: { padding: 0 as Size, value: 0 },
@@ -332,16 +338,16 @@ const constantPad = (dims: number) =>
     forward: (x, a) => torch.pad(x, a.padding as readonly number[], 'constant', a.value),
     repr: (a) => `padding=${tuple(a.padding as readonly number[])}, value=${a.value}`,
   });
-export const ConstantPad1d = constantPad(1);
-export const ConstantPad2d = constantPad(2);
-export const ConstantPad3d = constantPad(3);
+export const ConstantPad1d = /* @__PURE__ */ constantPad(1);
+export const ConstantPad2d = /* @__PURE__ */ constantPad(2);
+export const ConstantPad3d = /* @__PURE__ */ constantPad(3);
 
-export const PixelShuffle = layer('PixelShuffle', {
+export const PixelShuffle = /* @__PURE__ */ layer('PixelShuffle', {
   defaults: { upscale_factor: 1 },
   forward: (x, a) => x.pixel_shuffle(a.upscale_factor),
   repr: (a) => `upscale_factor=${a.upscale_factor}`,
 });
-export const PixelUnshuffle = layer('PixelUnshuffle', {
+export const PixelUnshuffle = /* @__PURE__ */ layer('PixelUnshuffle', {
   defaults: { downscale_factor: 1 },
   forward: (x, a) => x.pixel_unshuffle(a.downscale_factor),
   repr: (a) => `downscale_factor=${a.downscale_factor}`,
@@ -365,7 +371,7 @@ class CosineSimilarityClass extends Module {
     return torch.cosine_similarity(x1, x2, this.dim, this.eps);
   }
 }
-export const CosineSimilarity = callable(CosineSimilarityClass);
+export const CosineSimilarity = /* @__PURE__ */ callable(CosineSimilarityClass, 'CosineSimilarity');
 
 class EmbeddingClass extends Module {
   readonly num_embeddings: number;
@@ -401,5 +407,5 @@ class EmbeddingClass extends Module {
     );
   }
 }
-export const Embedding = callable(EmbeddingClass);
+export const Embedding = /* @__PURE__ */ callable(EmbeddingClass, 'Embedding');
 export type Embedding = EmbeddingClass;

@@ -48,4 +48,4 @@ class UpsampleClass extends Module {
     return `${what}, mode='${this.mode}'`;
   }
 }
-export const Upsample = callable(UpsampleClass);
+export const Upsample = /* @__PURE__ */ callable(UpsampleClass, 'Upsample');

@@ -65,7 +65,7 @@ class AdamClass extends Optimizer<AdamOptions, AdamState> {
     p.addcdiv_(state.exp_avg, second.sqrt().div_(correction2).add_(o.eps), { value: -o.lr / correction1 });
   }
 }
-export const Adam = callable(AdamClass);
+export const Adam = /* @__PURE__ */ callable(AdamClass, 'Adam');
 export type Adam = AdamClass;
 
 class AdamWClass extends AdamClass {
@@ -79,4 +79,4 @@ class AdamWClass extends AdamClass {
     return o.maximize ? grad.neg() : grad;
   }
 }
-export const AdamW = callable(AdamWClass);
+export const AdamW = /* @__PURE__ */ callable(AdamWClass, 'AdamW');

@@ -63,7 +63,7 @@ class RMSpropClass extends Optimizer<RMSpropOptions, RMSpropState> {
     } else p.addcdiv_(g, average, { value: -o.lr });
   }
 }
-export const RMSprop = callable(RMSpropClass);
+export const RMSprop = /* @__PURE__ */ callable(RMSpropClass, 'RMSprop');
 
 export interface AdagradOptions {
   lr: number;
@@ -109,4 +109,4 @@ class AdagradClass extends Optimizer<AdagradOptions, AdagradState> {
     p.addcdiv_(g, state.sum.sqrt().add_(o.eps), { value: -o.lr / (1 + (state.step - 1) * o.lr_decay) });
   }
 }
-export const Adagrad = callable(AdagradClass);
+export const Adagrad = /* @__PURE__ */ callable(AdagradClass, 'Adagrad');

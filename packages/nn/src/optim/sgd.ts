@@ -52,5 +52,5 @@ class SGDClass extends Optimizer<SGDOptions, SGDState> {
     p.add_(g, { alpha: -o.lr });
   }
 }
-export const SGD = callable(SGDClass);
+export const SGD = /* @__PURE__ */ callable(SGDClass, 'SGD');
 export type SGD = SGDClass;
