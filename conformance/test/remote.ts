@@ -67,6 +67,8 @@ export class RemoteBackend implements Backend {
   }
 
   compile(kernel: Kernel): Executable {
+    if (JSON.stringify(kernel, plain).includes('"float64"'))
+      throw new Error(`remote: asked for a kernel in float64: ${JSON.stringify(kernel, plain)}`);
     const run = this.#inner.compile(kernel);
     return (outputs, inputs, scalars) => {
       const [to, from] = [outputs.map(kept), inputs.map(kept)];
@@ -82,6 +84,8 @@ export class RemoteBackend implements Backend {
     };
   }
 }
+
+const plain = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value);
 
 /** A view is only lent for the call. */
 const kept = ({ memory, dtype, shape, strides, offset }: View): View => ({

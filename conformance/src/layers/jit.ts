@@ -1,5 +1,5 @@
 /** The `jit` layer: TorchScript archives that PyTorch saved, what they print as, and what their methods return. */
-import { type Backend, backendOf, no_grad, setCurrentBackend } from '@sconce/core';
+import { type Backend, backendOf, type DType, no_grad, setCurrentBackend } from '@sconce/core';
 import { load, type ScriptModule } from '@sconce/jit';
 import {
   type Case,
@@ -12,6 +12,7 @@ import {
 } from '../case.ts';
 import { argumentOf, checkValue } from '../models/check.ts';
 import { type Call, code, type ProgramCase, programs, tampered } from '../models/index.ts';
+import type { Value } from '../models/values.ts';
 import type { CaseId } from '../query.ts';
 
 const WRITERS = ['1.13', '2.6'] as const;
@@ -29,6 +30,8 @@ async function* cases({ backend, files, wantsName }: LayerContext): AsyncGenerat
         yield {
           id,
           async run() {
+            const lacking = await missingIn(program, what, backend);
+            if (lacking) return notApplicable(lacking);
             const module = await loadOn(backend, await program.archive());
             const problem = await check(module, program, backend, id);
             if (problem && what === 'code' && !program.code_in_archive)
@@ -48,6 +51,32 @@ async function* cases({ backend, files, wantsName }: LayerContext): AsyncGenerat
       id: { layer: 'jit', name: 'tampered', params: { with: name.replace(/[^\w.]+/g, '_') } },
       run: () => refuses(backend, archive),
     };
+}
+
+/** Why the backend need not pass: a dtype that it declares to lack, or values that are printed without a wait. */
+async function missingIn(program: ProgramCase, what: string, backend: Backend): Promise<string | undefined> {
+  const used: string[] = Object.values(program.state).map(([dtype]) => dtype);
+  if (what === 'calls') for (const { output } of await program.calls()) used.push(...dtypesIn(output));
+  for (const dtype of used)
+    if (!backend.capabilities.dtypes.has(dtype as DType))
+      return `dtype ${dtype} is not in capabilities.dtypes`;
+  if (what === 'graph' && !backend.readNow && /Type\{/.test(program.graph))
+    return '`.graph` prints small constants, which a backend without readNow cannot give at once';
+  return undefined;
+}
+
+function dtypesIn(value: Value | undefined): DType[] {
+  switch (value?.kind) {
+    case 'tensor':
+      return [value.dtype];
+    case 'tuple':
+    case 'list':
+      return value.items.flatMap(dtypesIn);
+    case 'dict':
+      return value.entries.flatMap(([, item]) => dtypesIn(item));
+    default:
+      return [];
+  }
 }
 
 /** Programs without answers: every operator that they call must be known, and every method compile. */

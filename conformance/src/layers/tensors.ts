@@ -102,10 +102,11 @@ export async function readTensor({
 }
 
 /** The fault of an earlier kernel as a user would have it. By its name: a backend may bring a copy of core of its own. */
-const faultOf = (error: unknown): unknown =>
-  error instanceof Error && error.name === 'KernelFault'
-    ? explainFault(error as KernelFault, (error as KernelFault).operator ?? 'a kernel')
-    : error;
+function faultOf(error: unknown): unknown {
+  if (!(error instanceof Error) || error.name !== 'KernelFault') return error;
+  const { operator = 'a kernel' } = error as KernelFault;
+  return explainFault(error as KernelFault, typeof operator === 'string' ? operator : operator.operator);
+}
 
 /**
  * On a backend whose memory the host cannot read, an error that depends on values comes with the next read: waits for

@@ -3,6 +3,7 @@ import { callOperator } from '../dispatch/call.ts';
 import { findOperator, op } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
 import { fromTypedArray, tensor, toTypedArray, toUserArray } from '../tensor/create.ts';
+import { backendOf } from '../tensor/device.ts';
 import { type DType, isFloat, type TypedArray } from '../tensor/dtype.ts';
 import { canReadNow, readRaw, readRawNow } from '../tensor/host.ts';
 import { numelOf, type Shape, wrapDim } from '../tensor/layout.ts';
@@ -298,7 +299,9 @@ function logspace(
     { length: steps },
     (_, i) => base ** (i < steps / 2 ? start + i * step : end - (steps - 1 - i) * step),
   );
-  return tensor(new Float64Array(values), { device: device as null }).to(type);
+  // Converted here: not every backend has float64. An infinity is the least integer, as on PyTorch's CPU.
+  const finite = values.map((v) => (Number.isFinite(v) || isFloat(type) ? v : -(2 ** 63)));
+  return fromTypedArray(toTypedArray(finite, type), [steps], type, backendOf(device as null));
 }
 
 const valueOr = <T>(t: Tensor | Scalar, then: (v: number) => T): T | Promise<T> =>

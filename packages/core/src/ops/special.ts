@@ -309,7 +309,8 @@ function isclose(self: Tensor, other: Tensor, rtol: number, atol: number, equalN
   let close = self.eq(other) as Tensor;
   if (isFloat(self.dtype) && equalNan) close = close.logical_or(self.isnan().logical_and(other.isnan()));
   if (rtol === 0 && atol === 0) return close;
-  const [x, y] = isFloat(self.dtype) ? [self, other] : [self.to('float64'), other.to('float64')];
+  const wide = get_default_dtype();
+  const [x, y] = isFloat(self.dtype) ? [self, other] : [self.to(wide), other.to(wide)];
   const allowed = y.mul(rtol).abs().add(atol);
   const difference = x.sub(y).abs();
   return close.logical_or(difference.isfinite().logical_and(difference.le(allowed)));
