@@ -21,7 +21,6 @@ const isNode = (): boolean => typeof process !== 'undefined' && process.versions
 
 interface Dawn {
   readonly create: (flags: readonly string[]) => GPU;
-  readonly globals: object;
 }
 
 /** Dawn lives only as long as this object does. */
@@ -42,10 +41,6 @@ async function fromPackage(): Promise<GPU> {
         : `the npm package \`webgpu\` does not load here: ${message}`,
     );
   }
-  // GPUBufferUsage and the like, which browsers have as globals.
-  for (const [key, value] of Object.entries(loaded.globals))
-    if (!(key in globalThis))
-      Object.defineProperty(globalThis, key, { value, configurable: true, writable: true });
   dawn = loaded.create([]);
   return dawn;
 }

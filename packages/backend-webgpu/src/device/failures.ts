@@ -45,7 +45,8 @@ export class Failures {
 /** A device's error as ours; `whose` names the operators. */
 export function explain(error: GPUError, whose: string | undefined): Error {
   const by = whose === undefined ? '' : ` in ${whose}`;
-  const isMemory = typeof GPUOutOfMemoryError !== 'undefined' && error instanceof GPUOutOfMemoryError;
+  // Node has the classes as no globals.
+  const isMemory = error.constructor.name === 'GPUOutOfMemoryError';
   return isMemory
     ? new OutOfMemoryError(`webgpu is out of memory${by}: ${error.message}`)
     : new TorchError(`webgpu refused commands${by}: ${error.message}`);

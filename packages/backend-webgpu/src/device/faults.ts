@@ -1,5 +1,6 @@
 /** The record of faults: what kernels found wrong with their data, told by the next read. */
 import { type CallSite, callSite, KernelFault, operatorInProgress } from '@sconce/core';
+import { USAGE } from './flags.ts';
 
 /** Words of the record: taken, kind, index, dim, size, launch. */
 const WORDS = 6;
@@ -31,7 +32,7 @@ export class FaultRecord {
     this.buffer = device.createBuffer({
       label: 'faults',
       size: FAULT_BYTES,
-      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+      usage: USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST,
     });
   }
 

@@ -5,6 +5,7 @@ import type { Numbers } from '../program.ts';
 import { Batch, encodeBatch, NUMBERS_BYTES, type Step } from './batch.ts';
 import { explain, Failures } from './failures.ts';
 import { FaultRecord } from './faults.ts';
+import { USAGE } from './flags.ts';
 import { BindGroups } from './groups.ts';
 import { afterTask } from './later.ts';
 import { type Pipeline, type PipelineSource, Pipelines } from './pipelines.ts';
@@ -87,7 +88,7 @@ export class Gpu {
     this.numbers = device.createBuffer({
       label: 'numbers',
       size: NUMBERS_BYTES,
-      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+      usage: USAGE.UNIFORM | USAGE.COPY_DST,
     });
     this.pool = new BufferPool(
       (size) => this.createBuffer(size),
@@ -129,7 +130,7 @@ export class Gpu {
     const slot = new Slot(
       device.createBuffer({
         size,
-        usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+        usage: USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST,
       }),
       size,
     );

@@ -1,5 +1,6 @@
 /** The pipeline cache: one pipeline per WGSL text, compiled beside the program that goes on. */
 import { TorchError } from '@sconce/core';
+import { COMPUTE_STAGE } from './flags.ts';
 
 /** What the bind group of a pipeline looks like; pipelines of one shape share it, and so their bind groups. */
 export interface Layout {
@@ -106,12 +107,12 @@ export class Pipelines {
       const entries: GPUBindGroupLayoutEntry[] = storage.map((w, binding) => ({
         // The numbers come between the buffers and the record of faults.
         binding: binding < written.length ? binding : binding + 1,
-        visibility: GPUShaderStage.COMPUTE,
+        visibility: COMPUTE_STAGE,
         buffer: { type: w ? 'storage' : 'read-only-storage' },
       }));
       entries.push({
         binding: written.length,
-        visibility: GPUShaderStage.COMPUTE,
+        visibility: COMPUTE_STAGE,
         buffer: { type: 'uniform', hasDynamicOffset: true },
       });
       const group = this.device.createBindGroupLayout({ entries });

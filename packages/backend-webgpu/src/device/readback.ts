@@ -2,6 +2,7 @@
 import { TorchError } from '@sconce/core';
 import type { Step } from './batch.ts';
 import { FAULT_BYTES, faultIn } from './faults.ts';
+import { MAP_FOR_READING, USAGE } from './flags.ts';
 import type { Gpu } from './gpu.ts';
 import { BufferPool, Slot } from './pool.ts';
 
@@ -13,7 +14,7 @@ export const stagingPool = (device: GPUDevice): BufferPool =>
         device.createBuffer({
           label: 'staging',
           size,
-          usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+          usage: USAGE.MAP_READ | USAGE.COPY_DST,
         }),
         size,
       ),
@@ -53,7 +54,7 @@ export function readBack(
     failures.check();
     const [, error] = await Promise.all([
       result?.scope,
-      target.buffer.mapAsync(GPUMapMode.READ, 0, total).then(
+      target.buffer.mapAsync(MAP_FOR_READING, 0, total).then(
         () => undefined,
         (e: unknown) => e,
       ),
