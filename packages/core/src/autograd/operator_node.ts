@@ -15,19 +15,34 @@ interface Slot {
 
 const usedNames = new WeakMap<GradientFormula, readonly string[] | null>();
 
-/** The names that a formula destructures from its argument, which is what it needs saved; null where it cannot be told. */
-function namesUsedBy(formula: GradientFormula): readonly string[] | null {
+/** An arrow, a function or a method whose one parameter is a destructuring pattern, in a writer's or a minifier's spelling. */
+const PATTERN = /^(?:async\s*)?(?:function\s*)?[\w$]*\s*\(?\s*\{([^{}]*)\}/;
+
+/**
+ * The names that a formula destructures from its argument, which is what it needs saved; null where it cannot be told.
+ * A minifier renames variables, not properties: `({grad:e,result:t})=>…` still says what it takes.
+ */
+export function namesUsedBy(formula: GradientFormula): readonly string[] | null {
   let names = usedNames.get(formula);
   if (names === undefined) {
-    const pattern = /^(?:async\s*)?(?:function\s*\w*\s*)?\(?\s*\{([^{}]*)\}/.exec(formula.toString());
-    names = pattern
-      ? pattern[1]
-          .split(',')
-          .map((part) => part.split(/[:=]/)[0].trim())
-          .filter(Boolean)
-      : /^\(\s*\)/.test(formula.toString())
-        ? []
-        : null;
+    const text = formula.toString();
+    const pattern = PATTERN.exec(text)?.[1];
+    names =
+      pattern === undefined
+        ? /^(?:function\s*[\w$]*\s*)?\(\s*\)/.test(text)
+          ? []
+          : null
+        : /\.\.\.|\[/.test(pattern)
+          ? null
+          : pattern
+              .split(',')
+              .map((part) =>
+                part
+                  .split(/[:=]/)[0]
+                  .trim()
+                  .replace(/^(["'])(.*)\1$/, '$2'),
+              )
+              .filter(Boolean);
     usedNames.set(formula, names);
   }
   return names;
