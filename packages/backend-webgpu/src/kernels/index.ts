@@ -1,10 +1,17 @@
 /** One compiler per kernel kind: the table that `compile` looks in. */
 import type { Executable, Kernel } from '@sconce/core';
 import type { Gpu } from '../device/gpu.ts';
+import { compileGather } from './gather.ts';
+import { compilePointwise } from './pointwise.ts';
+import { compilePool } from './pool.ts';
 
 export type Compilers = {
   readonly [Kind in Kernel['kind']]: (gpu: Gpu, kernel: Extract<Kernel, { kind: Kind }>) => Executable;
 };
 
 /** Each kind's line is added by whoever writes its file, `./<kind>.ts`, which exports `compile<Kind>`. */
-export const compilers: Partial<Compilers> = {};
+export const compilers: Partial<Compilers> = {
+  gather: compileGather,
+  pointwise: compilePointwise,
+  pool: compilePool,
+};

@@ -1,4 +1,22 @@
-/** The WGSL functions that shaders share, from the files that own them. */
+/** The WGSL functions that shaders share: texts from the files that own them, taken apart at their `fn`s. */
 import type { LibraryFunction } from '../shader.ts';
+import { bits } from './wgsl/bits.ts';
+import { int64 } from './wgsl/int64.ts';
 
-export const library: Readonly<Record<string, LibraryFunction>> = {};
+const texts = [bits, int64]
+  .join('\n')
+  .split(/\n(?=fn )/)
+  .map((text) => text.trim())
+  .filter(Boolean);
+const nameOf = (text: string): string => /^fn (\w+)/.exec(text)![1]!;
+const names = new Set(texts.map(nameOf));
+
+/** By name; a function uses those whose names occur in it. */
+export const library: Readonly<Record<string, LibraryFunction>> = Object.fromEntries(
+  texts.map((text) => {
+    const name = nameOf(text);
+    const called = new Set(text.match(/\b\w+(?=\()/g));
+    called.delete(name);
+    return [name, { text, uses: [...called].filter((f) => names.has(f)) }];
+  }),
+);
