@@ -1,4 +1,6 @@
 /** Which backend computes: the select in the header, what this browser has, and why not where it has not. */
+
+import type { Backend } from 'sconce';
 import * as torch from 'sconce';
 import { byId, messageOf } from './page/dom.ts';
 
@@ -27,10 +29,17 @@ export const onBackend = (listener: () => void): void => void listeners.push(lis
 
 const isId = (id: string | null): id is BackendId => order.includes(id as BackendId);
 
-/** Makes tensors there from now on. Rejects, with the reason, where this browser lacks it. */
-export async function useBackend(id: BackendId): Promise<void> {
-  if (id === 'wasm-worker') await torch.use('wasm', { worker: true } as never);
-  else await torch.use(id);
+/** The backends that were made, since two of them go by the name `wasm`. */
+const made = new Map<BackendId, Backend>();
+
+/** Makes tensors there from now on; `anew` where the one that was there is lost. Rejects where this browser lacks it. */
+export async function useBackend(id: BackendId, anew = false): Promise<void> {
+  const known = anew ? undefined : made.get(id);
+  if (known) await torch.use(known);
+  else if (id === 'wasm-worker') await torch.use('wasm', { worker: true });
+  else if (id === 'reference') await torch.use('reference');
+  else await torch.use(id, {});
+  made.set(id, torch.empty(0).backend);
   current = id;
 }
 
@@ -77,11 +86,11 @@ export async function startBackends(): Promise<void> {
 }
 
 /** Moves the page to another backend; where that fails, the page stays where it was and says why. */
-export async function change(id: BackendId): Promise<void> {
+export async function change(id: BackendId, anew = false): Promise<boolean> {
   select.disabled = true;
   status.textContent = `Starting ${names[id]}…`;
   try {
-    await useBackend(id);
+    await useBackend(id, anew);
     status.textContent = `Computing on ${names[id]}.`;
     for (const listener of listeners) listener();
   } catch (error) {
@@ -92,4 +101,5 @@ export async function change(id: BackendId): Promise<void> {
   }
   select.value = current;
   select.disabled = false;
+  return current === id;
 }

@@ -237,8 +237,8 @@ export function startTrain(): void {
   }
 
   async function move(id: BackendId, from: Snapshot | undefined): Promise<void> {
-    await change(id);
-    await start(from);
+    // The device that was lost does not come back: another one is made.
+    if (await change(id, id === on)) await start(from);
   }
 
   form.addEventListener('submit', (event) => {
