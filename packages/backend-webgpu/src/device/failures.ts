@@ -24,8 +24,10 @@ export class Failures {
     });
   }
 
+  /** Keeps the first; but exhausted memory is the reason for refusals that may come before it. */
   note(error: Error): void {
-    this.untold ??= error;
+    if (!this.untold || (error instanceof OutOfMemoryError && !(this.untold instanceof OutOfMemoryError)))
+      this.untold = error;
   }
 
   /** Throws what a call must not go on after. */

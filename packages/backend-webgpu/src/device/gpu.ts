@@ -8,7 +8,7 @@ import { FaultRecord } from './faults.ts';
 import { USAGE } from './flags.ts';
 import { BindGroups } from './groups.ts';
 import { afterTask } from './later.ts';
-import { type Pipeline, type PipelineSource, Pipelines } from './pipelines.ts';
+import { type Layout, type Pipeline, type PipelineSource, Pipelines } from './pipelines.ts';
 import { BufferPool, Slot } from './pool.ts';
 import { readBack, stagingPool } from './readback.ts';
 
@@ -280,18 +280,22 @@ export class Gpu {
     encodeBatch(encoder, batch, this.offsets);
     device.queue.submit([encoder.finish()]);
     const touched: (readonly Slot[])[] = [];
+    const layouts: Layout[] = [];
     const operators: (string | undefined)[] = [];
     for (let i = 0; i < batch.count; i++) {
       const d = batch.dispatches[i]!;
       touched.push(d.slots);
+      layouts.push(d.pipeline.layout);
       operators.push(d.operator ?? d.pipeline.label);
-      if (d.pipeline.failure) poison(d.slots, d.pipeline.failure);
+      if (d.pipeline.failure) poison(d.slots, d.pipeline.layout, d.pipeline.failure);
     }
     const scope = device.popErrorScope().then(
       (error) => {
         if (!error || this.failures.lost) return;
         const failure = explain(error, [...new Set(operators)].slice(0, 8).join(', ') || 'a copy');
-        for (const slots of touched) poison(slots, failure);
+        touched.forEach((slots, i) => {
+          poison(slots, layouts[i]!, failure);
+        });
         this.failures.note(failure);
       },
       () => undefined,
@@ -393,6 +397,9 @@ function makeReady(pipeline: Pipeline): void {
   if (pipeline.ready === undefined && pipeline.failure === undefined) pipeline.now();
 }
 
-function poison(slots: readonly Slot[], failure: Error): void {
-  for (const slot of slots) slot.failure ??= failure;
+/** What was to be written holds something else now. */
+function poison(slots: readonly Slot[], { written }: Layout, failure: Error): void {
+  slots.forEach((slot, i) => {
+    if (written[i]) slot.failure ??= failure;
+  });
 }

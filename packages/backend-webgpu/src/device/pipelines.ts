@@ -10,6 +10,7 @@ export interface Layout {
   /** Bytes of numbers that are bound: those of a call and the rest of 256. */
   readonly numbersBytes: number;
   readonly faults: boolean;
+  readonly written: readonly boolean[];
 }
 
 export interface Pipeline {
@@ -66,10 +67,17 @@ export class Pipelines {
     const { label, code, numbers } = source;
     const layout = this.layout(source);
     const { device } = this;
+    device.pushErrorScope('validation');
+    const module = device.createShaderModule({ label, code });
+    // The compiler's own words, which the pipeline's error lacks.
+    const words = device.popErrorScope().then(
+      (error) => error?.message,
+      () => undefined,
+    );
     const descriptor: GPUComputePipelineDescriptor = {
       label,
       layout: layout.pipeline,
-      compute: { module: device.createShaderModule({ label, code }), entryPoint: 'main' },
+      compute: { module, entryPoint: 'main' },
     };
     let settled = false;
     const settle = (ready: GPUComputePipeline | undefined, error?: unknown): void => {
@@ -94,7 +102,7 @@ export class Pipelines {
     this.waiting++;
     device.createComputePipelineAsync(descriptor).then(
       (ready) => settle(ready),
-      (error) => settle(undefined, error),
+      async (error) => settle(undefined, (await words) ?? error),
     );
     return pipeline;
   }
@@ -117,7 +125,7 @@ export class Pipelines {
       });
       const group = this.device.createBindGroupLayout({ entries });
       const pipeline = this.device.createPipelineLayout({ bindGroupLayouts: [group] });
-      layout = { id: this.layouts.size + 1, group, pipeline, numbersBytes, faults };
+      layout = { id: this.layouts.size + 1, group, pipeline, numbersBytes, faults, written };
       this.layouts.set(key, layout);
     }
     return layout;
