@@ -1,39 +1,65 @@
-/** The command: `sconce-conformance ./my-backend.js [query …] [--tier full] [--json out] [--html out] [--expect file]`. */
+/** The command: `sconce-conformance ./my-backend.js [query …] [--tier full] [--browser chromium] [--json out] [--html out]`. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { Backend } from '@sconce/core';
+import { type Backend, set_fusion_enabled } from '@sconce/core';
 import type { Tier } from './case.ts';
+import { backendOf } from './exports.ts';
 import { checkMutants } from './mutants/index.ts';
 import { ReportBuilder, summary } from './report.ts';
 import { reportHtml } from './report-html.ts';
-import { run } from './run.ts';
+import { type CaseResult, run } from './run.ts';
 
-const usage = `sconce-conformance BACKEND [QUERY …] [--tier quick|full] [--json FILE] [--html FILE] [--expect FILE] [--all]
+export { backendOf } from './exports.ts';
+
+const usage = `sconce-conformance BACKEND [QUERY …] [--tier quick|full] [--json FILE] [--html FILE] [--expect FILE] [--all] [--fusion on|off]
+                   [--browser chromium [--isolated]] [--options JSON]
 
 BACKEND is a module: a path, or a package's name. Its default export, or its first export that is a backend or a
-function or class without arguments that gives one, is tested.
+function or class without required arguments that gives one, is tested.
 QUERY selects cases: kernels, kernels:matmul, 'ops:softmax.*:dtype=float32', …
-Expected failures are read from conformance.expect beside the module, lines 'fail QUERY  # reason'.
+Expected failures are read from conformance.expect beside the module, or in its package, lines 'fail QUERY  # reason'.
 --all prints every failure, not the first alone.
+--browser chromium runs in a page of headless Chromium (needs playwright-core, esbuild and a Chromium: the first of the
+usual places, or CHROMIUM=/path); --isolated serves it cross-origin isolated, which gives it SharedArrayBuffer.
+--options is what the function that makes the backend is called with: '{"worker":true}'.
+--fusion on lets every pointwise call wait for its consumers, off runs each at once; else the backend decides.
 --mutants checks the suite instead: BACKEND, with one deliberate fault after another, must fail each time.`;
 
-const isBackend = (value: unknown): value is Backend =>
-  typeof value === 'object' && value !== null && 'compile' in value && 'allocate' in value;
+/** A module's path: it may be a path already, or a package's name, or what stands behind `@sconce/backend-`. */
+function pathOf(module: string): string {
+  if (/^[./]/.test(module)) return resolve(module);
+  const here = createRequire(join(process.cwd(), 'package.json'));
+  for (const name of [module, `@sconce/backend-${module}`])
+    for (const require of [here, createRequire(import.meta.url)])
+      try {
+        return require.resolve(name);
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'MODULE_NOT_FOUND') throw error;
+      }
+  throw new Error(`${module} is no package here; a path begins with . or /`);
+}
 
-/** The backend that a module's exports hold, however they hold it. */
-export async function backendOf(exports: Record<string, unknown>): Promise<Backend | undefined> {
-  const candidates =
-    'default' in exports ? [exports.default, ...Object.values(exports)] : Object.values(exports);
-  for (const candidate of candidates) {
-    if (isBackend(candidate)) return candidate;
-    if (typeof candidate !== 'function' || candidate.length > 0) continue;
-    const isClass = /^class\b/.test(Function.prototype.toString.call(candidate));
-    const made: unknown = isClass ? new (candidate as new () => unknown)() : await candidate();
-    if (isBackend(made)) return made;
+/** `conformance.expect` beside the module, or beside the nearest package.json above it. */
+function expectFileOf(path: string): string | undefined {
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    const file = join(folder, 'conformance.expect');
+    if (existsSync(file)) return file;
+    if (existsSync(join(folder, 'package.json')) || folder === dirname(folder)) return undefined;
   }
-  return undefined;
+}
+
+declare const Deno: { readonly version: { readonly deno: string } } | undefined;
+
+const host = (): string =>
+  typeof Deno === 'undefined' ? `Node ${process.versions.node}` : `Deno ${Deno.version.deno}`;
+
+interface Session {
+  readonly backend: string;
+  readonly where: string;
+  readonly results: AsyncIterable<CaseResult>;
 }
 
 /** Runs the command; gives the process's exit code: 0 when nothing failed, 1 when something did, 2 for a wrong call. */
@@ -46,44 +72,86 @@ export async function main(argv: readonly string[]): Promise<number> {
       json: { type: 'string' },
       html: { type: 'string' },
       expect: { type: 'string' },
+      browser: { type: 'string' },
+      isolated: { type: 'boolean', default: false },
+      options: { type: 'string' },
+      fusion: { type: 'string' },
       mutants: { type: 'boolean', default: false },
       all: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   const [module, ...query] = positionals;
-  if (values.help || module === undefined || !['quick', 'full'].includes(values.tier)) {
+  const isWrong =
+    module === undefined ||
+    !['quick', 'full'].includes(values.tier) ||
+    !['on', 'off', undefined].includes(values.fusion) ||
+    !['chromium', undefined].includes(values.browser);
+  if (values.help || isWrong) {
     console.error(usage);
     return values.help ? 0 : 2;
   }
-  const isPath = /^[./]/.test(module);
-  const backend = await backendOf(await import(isPath ? pathToFileURL(resolve(module)).href : module));
-  if (!backend) {
-    console.error(`${module} exports no backend`);
-    return 2;
+  const path = pathOf(module);
+  const options = values.options === undefined ? undefined : JSON.parse(values.options);
+  const expectFile = values.expect ?? expectFileOf(path);
+  const common = {
+    query,
+    tier: values.tier as Tier,
+    expectations: expectFile && existsSync(expectFile) ? readFileSync(expectFile, 'utf8') : '',
+  };
+  let session: Session;
+  if (values.browser) {
+    const { runInChromium } = await import('./browser/chromium.ts');
+    session = await runInChromium({
+      ...common,
+      module: path,
+      isolated: values.isolated,
+      ...(options && { options }),
+      ...(values.fusion !== undefined && { fusion: values.fusion === 'on' }),
+    });
+  } else {
+    const backend = await backendOf(await import(pathToFileURL(path).href), options);
+    if (!backend) {
+      console.error(`${module} exports no backend`);
+      return 2;
+    }
+    if (values.mutants) return await reportMutants(backend);
+    if (values.fusion !== undefined) set_fusion_enabled(values.fusion === 'on');
+    session = { backend: backend.name, where: host(), results: run(backend, common) };
   }
-  if (values.mutants) return await reportMutants(backend);
-  const expectFile = values.expect ?? (isPath ? join(dirname(resolve(module)), 'conformance.expect') : '');
-  const expectations = expectFile && existsSync(expectFile) ? readFileSync(expectFile, 'utf8') : '';
-  const report = new ReportBuilder(backend.name, values.tier);
+  return await reportOn(session, { ...values, tier: common.tier });
+}
+
+interface Output {
+  readonly tier: Tier;
+  readonly all: boolean;
+  readonly json?: string | undefined;
+  readonly html?: string | undefined;
+}
+
+async function reportOn(
+  { backend, where, results }: Session,
+  { tier, all, json, html }: Output,
+): Promise<number> {
+  const report = new ReportBuilder(backend, tier, where);
   let count = 0;
   let failures = 0;
-  for await (const result of run(backend, { query, tier: values.tier as Tier, expectations })) {
+  for await (const result of results) {
     report.add(result);
     count++;
-    if (result.status === 'fail' && (failures++ === 0 || values.all))
+    if (result.status === 'fail' && (failures++ === 0 || all))
       console.error(`FAIL ${result.id}\n${result.message}\n`);
     if (process.stderr.isTTY && count % 100 === 0) process.stderr.write(`\r${count} cases `);
   }
   const done = report.report();
-  if (values.json) writeFileSync(values.json, `${JSON.stringify(done, null, 1)}\n`);
-  if (values.html) writeFileSync(values.html, reportHtml(done));
+  if (json) writeFileSync(json, `${JSON.stringify(done, null, 1)}\n`);
+  if (html) writeFileSync(html, reportHtml(done));
   console.log(summary(done));
   if (count === 0) {
     console.error('no case matches the query');
     return 2;
   }
-  if (failures > 1 && !values.all)
+  if (failures > 1 && !all)
     console.error(`${failures} cases failed; the first is above, --all prints every one`);
   return failures > 0 ? 1 : 0;
 }

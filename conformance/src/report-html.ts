@@ -4,7 +4,15 @@ import type { Report } from './report.ts';
 const escapeHtml = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
-export function reportHtml({ backend, tier, seconds, layers, failures, notApplicable }: Report): string {
+export function reportHtml({
+  backend,
+  where,
+  tier,
+  seconds,
+  layers,
+  failures,
+  notApplicable,
+}: Report): string {
   const rows = Object.entries(layers).map(
     ([name, c]) =>
       `<tr class="${c.failed ? 'bad' : 'good'}"><th>${escapeHtml(name)}<td>${c.passed}<td>${c.failed}<td>${c.expected}<td>${c.na}</tr>`,
@@ -29,7 +37,7 @@ export function reportHtml({ backend, tier, seconds, layers, failures, notApplic
   pre { white-space: pre-wrap; background: #8881; padding: 0.5rem 1rem; }
 </style>
 <h1>${escapeHtml(backend)}</h1>
-<p>${escapeHtml(tier)} tier, ${seconds} s</p>
+<p>${where && `${escapeHtml(where)}; `}${escapeHtml(tier)} tier, ${seconds} s</p>
 <table><tr><th>layer<th>passed<th>failed<th>expected<th>n/a</tr>${rows.join('')}</table>
 ${failed.length > 0 ? `<h2>Failures</h2>${failed.join('\n')}` : ''}
 ${reasons.length > 0 ? `<h2>Not applicable</h2><ul>${reasons.join('\n')}</ul>` : ''}

@@ -14,6 +14,10 @@ export interface RunOptions {
   /** The text of the backend's `conformance.expect`. */
   readonly expectations?: string;
   readonly files?: CaseFiles;
+  /** Leaves out as many of the first cases: for going on after a run that was cut off. */
+  readonly skip?: number;
+  /** Called before each case, and waited for. */
+  readonly onStart?: (id: string) => unknown;
 }
 
 export interface CaseResult {
@@ -35,6 +39,7 @@ export async function* run(backend: Backend, options: RunOptions = {}): AsyncGen
   const isWanted = (id: CaseId) => queries.length === 0 || queries.some((matches) => matches(id));
   const prefixes = texts.map((text) => parseQuery(text.split(':').slice(0, 2).join(':')));
   const visited: string[] = [];
+  let left = options.skip ?? 0;
 
   for (const layer of layers) {
     const wantsName = (name: string) =>
@@ -50,6 +55,8 @@ export async function* run(backend: Backend, options: RunOptions = {}): AsyncGen
     for await (const item of layer.cases({ backend, files, tier, wantsName })) {
       const reason = expectations.reasonFor(item.id);
       if (!isWanted(item.id) || (tier === 'quick' && item.fullOnly)) continue;
+      if (left-- > 0) continue;
+      await options.onStart?.(formatId(item.id));
       yield await runCase(item, reason);
     }
   }
