@@ -1,9 +1,12 @@
 /** One compiler per kernel kind: the table that `compile` looks in. */
 import type { Executable, Kernel } from '@sconce/core';
 import type { Gpu } from '../device/gpu.ts';
+import { compileConv } from './conv.ts';
 import { compileGather } from './gather.ts';
+import { compileMatmul } from './matmul.ts';
 import { compilePointwise } from './pointwise.ts';
 import { compilePool } from './pool.ts';
+import { compileReduce } from './reduce.ts';
 
 export type Compilers = {
   readonly [Kind in Kernel['kind']]: (gpu: Gpu, kernel: Extract<Kernel, { kind: Kind }>) => Executable;
@@ -11,7 +14,10 @@ export type Compilers = {
 
 /** Each kind's line is added by whoever writes its file, `./<kind>.ts`, which exports `compile<Kind>`. */
 export const compilers: Partial<Compilers> = {
+  conv: compileConv,
   gather: compileGather,
+  matmul: compileMatmul,
   pointwise: compilePointwise,
   pool: compilePool,
+  reduce: compileReduce,
 };
