@@ -1,9 +1,12 @@
 /** The WGSL functions that shaders share: texts from the files that own them, taken apart at their `fn`s. */
 import type { LibraryFunction } from '../shader.ts';
 import { bits } from './wgsl/bits.ts';
+import { exponential } from './wgsl/exponential.ts';
 import { int64 } from './wgsl/int64.ts';
+import { special } from './wgsl/special.ts';
+import { trigonometric } from './wgsl/trigonometric.ts';
 
-const texts = [bits, int64]
+const texts = [bits, int64, exponential, trigonometric, special]
   .join('\n')
   .split(/\n(?=fn )/)
   .map((text) => text.trim())
