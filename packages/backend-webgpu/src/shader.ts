@@ -15,6 +15,8 @@ export interface Recipe {
   readonly label: string;
   readonly operands: readonly Operand[];
   readonly workgroupSize: readonly [number, number, number];
+  /** Whether it uses subgroup operations (a feature that the device must have); `lane` is then the number in the subgroup. */
+  readonly subgroups?: boolean;
   /** The statements of `main`. Builtins in reach: `gid`, `lid`, `wid`, `groups` (vec3<u32>) and `li` (u32, the local index). */
   readonly write: (shader: Shader) => string;
 }
@@ -112,7 +114,7 @@ export class Shader {
   }
 
   /** The whole module. `numbers` is binding `buffers`, the fault record the one after it. */
-  text({ workgroupSize, write }: Recipe): string {
+  text({ workgroupSize, subgroups = false, write }: Recipe): string {
     const body = write(this);
     const buffers = Math.max(-1, ...this.bindings) + 1;
     const arrays = Array.from({ length: buffers }, (_, b) => {
@@ -122,14 +124,14 @@ export class Shader {
     });
     // The number of the launch comes after those of the call.
     const vectors = Math.max(1, Math.ceil((this.slots + (this.faults ? 1 : 0)) / 4));
-    return `${arrays.join('\n')}
+    return `${subgroups ? 'enable subgroups;\n' : ''}${arrays.join('\n')}
 @group(0) @binding(${buffers}) var<uniform> numbers: array<vec4<i32>, ${vectors}>;
 ${this.faults ? faultText(buffers + 1, `numbers[${this.slots >> 2}].${'xyzw'[this.slots & 3]}`) : ''}
 ${this.declarations.join('\n')}
 @compute @workgroup_size(${workgroupSize.join(', ')})
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(local_invocation_id) lid: vec3<u32>,
         @builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-        @builtin(local_invocation_index) li: u32) {
+        @builtin(local_invocation_index) li: u32${subgroups ? ', @builtin(subgroup_invocation_id) lane: u32' : ''}) {
 ${body}
 }
 `;
