@@ -1,6 +1,8 @@
 // `dist/torch.mjs`: Sconce as one file for a page without a bundler, with wasm inside. Beside it stand what is loaded on
-// demand: `torch.webgpu.mjs` and `torch.reference.mjs`, which take core from it. Run by `pnpm build`.
+// demand: `torch.webgpu.mjs` and `torch.reference.mjs`, which take core from it, and `torch.worker.mjs`, the script that
+// wasm's worker runs. Run by `pnpm build`.
 import './node-version.mjs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { root } from './shell.mjs';
@@ -33,6 +35,17 @@ const backendsBeside = {
   },
 };
 
+/** The worker's script is a file beside too, and bundled. */
+const workerBeside = {
+  name: 'worker beside',
+  setup({ onLoad }) {
+    onLoad({ filter: /backend-wasm\/src\/worker\/spawn\.ts$/ }, async ({ path }) => ({
+      contents: (await readFile(path, 'utf8')).replaceAll("'./worker.js'", "'./torch.worker.mjs'"),
+      loader: 'ts',
+    }));
+  },
+};
+
 /** In those files, core is torch.mjs's, so that there is one: the names that a backend imports are taken from it. */
 const coreFromTorch = (names) => ({
   name: 'core from torch',
@@ -52,13 +65,22 @@ export async function bundle({ outdir = dist, write = true } = {}) {
     ...browser,
     entryPoints: { torch: join(root, 'packages/sconce/src/bundle.ts') },
     outExtension: { '.js': '.mjs' },
-    plugins: [backendsBeside],
+    plugins: [backendsBeside, workerBeside],
     sourcemap: true,
     metafile: true,
     outdir,
     write,
   });
-  const results = [torch];
+  const worker = await build({
+    ...browser,
+    entryPoints: { 'torch.worker': join(root, 'packages/backend-wasm/src/worker/worker.ts') },
+    outExtension: { '.js': '.mjs' },
+    sourcemap: true,
+    metafile: true,
+    outdir,
+    write,
+  });
+  const results = [torch, worker];
   for (const name of onDemand) {
     const entry = join(root, `packages/backend-${name}/src/index.ts`);
     results.push(

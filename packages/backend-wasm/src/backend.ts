@@ -1,15 +1,14 @@
 /** The WebAssembly backend: memory from a heap, kernels written as bytes at run time. */
 import {
   type Backend,
-  type Capabilities,
   type DType,
   dtypes,
   type Executable,
   type Kernel,
   type Memory,
-  scalarOps,
   type TypedArray,
-} from '@sconce/core';
+} from '@sconce/core/backend';
+import { capabilities } from './capabilities.ts';
 import { compileConv } from './kernels/conv.ts';
 import { compileGather, compileScatter } from './kernels/gather.ts';
 import { Scratch } from './kernels/gemm.ts';
@@ -29,11 +28,7 @@ export interface WasmOptions {
 export class WasmBackend implements Backend {
   readonly name = 'wasm';
   readonly deviceType = 'cpu';
-  readonly capabilities: Capabilities = {
-    dtypes: new Set(Object.keys(dtypes) as DType[]),
-    scalarOps: new Set(scalarOps),
-    maxBindings: 64,
-  };
+  readonly capabilities = capabilities;
   /** The memory and its allocator; `heap.inUse` counts the bytes handed out. */
   readonly heap: Heap;
   private readonly products: Products;

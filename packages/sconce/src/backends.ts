@@ -36,8 +36,8 @@ export interface BackendOptions {
 
 async function loadWasm({ worker, maximumBytes }: BackendOptions): Promise<Backend> {
   const options = { ...(maximumBytes !== undefined && { maximumBytes }) };
-  const { wasm } = await import('@sconce/backend-wasm');
-  return wasm(options);
+  if (worker) return (await import('@sconce/backend-wasm/worker')).wasmInWorker(options);
+  return (await import('@sconce/backend-wasm')).wasm(options);
 }
 
 async function loadWebgpu({ powerPreference, forceFallbackAdapter }: BackendOptions): Promise<Backend> {
@@ -67,7 +67,8 @@ export const backendNames = (): string[] => [
  */
 export async function findBackend(name: string, options?: BackendOptions): Promise<Backend> {
   const registered = registeredBackend(name);
-  if (registered && !options) return registered;
+  const isLost = (registered as { isLost?: boolean } | undefined)?.isLost === true;
+  if (registered && !options && !isLost) return registered;
   if (!Object.hasOwn(known, name))
     throw new TorchError(
       registered

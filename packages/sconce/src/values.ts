@@ -1,7 +1,10 @@
 /** Small functions of `torch` that are no operators. */
 import {
+  canReadNow,
+  formatTensor,
   functions,
   type Generator,
+  get_default_dtype,
   type NestedArray,
   registeredBackends,
   manual_seed as seedGenerator,
@@ -21,12 +24,23 @@ export function as_tensor(data: Tensor | NestedArray, options: TensorOptions = {
   return options.dtype && options.dtype !== data.dtype ? data.to(options.dtype) : data;
 }
 
+/** The text of a tensor with its values, which are read where the host cannot see them. */
+async function textOf(t: Tensor): Promise<string> {
+  if (canReadNow(t)) return String(t);
+  return formatTensor(await t.detach().data(), t.shape, t.dtype, {
+    ...(t.device.type !== 'cpu' && { device: t.device.type }),
+    grad_fn: t.grad_fn?.name ?? null,
+    requires_grad: t.requires_grad,
+    default_dtype: get_default_dtype(),
+  });
+}
+
 /** Prints tensors with their values, on every backend. */
 export async function print(...values: unknown[]): Promise<void> {
   const shown = await Promise.all(
-    values.map(async (v) => (v instanceof Tensor && v.device.type !== 'cpu' ? await v.to('cpu') : v)),
+    values.map((v) => (v instanceof Tensor ? textOf(v) : typeof v === 'string' ? v : String(v))),
   );
-  console.log(...shown.map((v) => (typeof v === 'string' ? v : String(v))));
+  console.log(...shown);
 }
 
 /** Seeds the one generator of all backends, and those that backends' native modules draw from. Returns the generator. */

@@ -1,5 +1,5 @@
 /** A typed value of generated code: what `a.mul(b).add(1)` builds, and what writes itself when it is needed. */
-import { NotSupportedError } from '@sconce/core';
+import { NotSupportedError } from '@sconce/core/backend';
 import {
   type Binary,
   type Compare,

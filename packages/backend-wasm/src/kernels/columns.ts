@@ -2,7 +2,7 @@
  * Reduce where the outputs are neighbours in memory: a tile of outputs is folded at once, row of inputs after row,
  * with the element-wise rows of pointwise kernels on accumulators that stay in the first cache.
  */
-import { type DType, dtypes, type Expr, type ReduceKernel } from '@sconce/core';
+import { type DType, dtypes, type Expr, type ReduceKernel } from '@sconce/core/backend';
 import { Module } from '../asm/module.ts';
 import type { Heap } from '../memory/heap.ts';
 import type { Loop } from '../memory/layout.ts';

@@ -1,6 +1,6 @@
 /** How folds combine: their identities and steps, in every lane. */
-import type { Combine, DType, ScalarOp } from '@sconce/core';
-import { dtypes } from '@sconce/core';
+import type { Combine, DType, ScalarOp } from '@sconce/core/backend';
+import { dtypes } from '@sconce/core/backend';
 import type { Lane } from '../asm/lane.ts';
 import type { Fn } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';

@@ -4,7 +4,7 @@
  * the taps and of the output positions. Padding, the holes of a transposed convolution, and other dtypes are resolved
  * first, by a copy of the input into zeros. Depthwise convolutions have a loop of their own (windows.ts).
  */
-import { type ConvKernel, dtypes, type Executable, type View } from '@sconce/core';
+import { type ConvKernel, dtypes, type Executable, type View } from '@sconce/core/backend';
 import { Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { contiguousStrides, isContiguous, numel, pointerOf } from '../memory/layout.ts';

@@ -1,5 +1,5 @@
 /** What every kernel is compiled with: the heap, and modules instantiated on its memory. */
-import { type ComputeType, KernelFault } from '@sconce/core';
+import { type ComputeType, KernelFault } from '@sconce/core/backend';
 import type { Module } from '../asm/module.ts';
 import { FAULT_DIVISION } from '../lower/scalar.ts';
 import { FAULT, type Heap } from '../memory/heap.ts';

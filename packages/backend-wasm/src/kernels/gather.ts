@@ -6,7 +6,7 @@ import {
   type GatherKernel,
   type ScatterKernel,
   type View,
-} from '@sconce/core';
+} from '@sconce/core/backend';
 import { type Fn, Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { load, store } from '../lower/element.ts';

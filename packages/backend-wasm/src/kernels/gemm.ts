@@ -2,7 +2,7 @@
  * Matrix product of dense blocks in one machine type: register tiles of 5 rows by 2 vectors, which is what V8's 15
  * vector registers hold without spills (products are not fused). A is read where it is, B comes in panels.
  */
-import type { DType } from '@sconce/core';
+import type { DType } from '@sconce/core/backend';
 import type { Lane } from '../asm/lane.ts';
 import { laneCount } from '../asm/lane.ts';
 import { type Fn, Module } from '../asm/module.ts';

@@ -1,5 +1,12 @@
 /** Matmul kernels: which way a product goes (small, few rows, blocked), and its operands' layouts. */
-import { type DType, dtypes, type Executable, type Expr, type MatmulKernel, type View } from '@sconce/core';
+import {
+  type DType,
+  dtypes,
+  type Executable,
+  type Expr,
+  type MatmulKernel,
+  type View,
+} from '@sconce/core/backend';
 import { Module } from '../asm/module.ts';
 import { cast } from '../lower/cast.ts';
 import { load, store } from '../lower/element.ts';

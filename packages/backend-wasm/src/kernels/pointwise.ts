@@ -6,7 +6,7 @@ import {
   type Expr,
   type PointwiseKernel,
   type View,
-} from '@sconce/core';
+} from '@sconce/core/backend';
 import { Module } from '../asm/module.ts';
 import { canFault, inputDtypes, scalarDtypes, usesCoord } from '../lower/lower.ts';
 import type { Block, Heap } from '../memory/heap.ts';

@@ -1,5 +1,5 @@
 /** Pool kernels: a window per output, clipped to the input once per dim. */
-import { type DType, dtypes, type Executable, type PoolKernel, type View } from '@sconce/core';
+import { type DType, dtypes, type Executable, type PoolKernel, type View } from '@sconce/core/backend';
 import { type Fn, Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { cast } from '../lower/cast.ts';

@@ -11,7 +11,7 @@ import {
   type Fold,
   type ReduceKernel,
   type View,
-} from '@sconce/core';
+} from '@sconce/core/backend';
 import { type Fn, Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { load, loadVector, store, type Width } from '../lower/element.ts';

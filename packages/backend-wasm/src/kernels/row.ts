@@ -1,5 +1,5 @@
 /** The innermost loop of element-wise work: vectors of the elements where all operands are dense or constant, then the rest one by one. */
-import { type ComputeType, type DType, dtypes, type Expr } from '@sconce/core';
+import { type ComputeType, type DType, dtypes, type Expr } from '@sconce/core/backend';
 import type { Fn, Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { load, loadVector, store, storeVector, type Width } from '../lower/element.ts';

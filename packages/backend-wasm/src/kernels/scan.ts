@@ -1,5 +1,5 @@
 /** Scan kernels: a running fold along the last dim; float sums and products run in double, as PyTorch's do. */
-import { type DType, dtypes, type Executable, type ScanCombine, type ScanKernel } from '@sconce/core';
+import { type DType, dtypes, type Executable, type ScanCombine, type ScanKernel } from '@sconce/core/backend';
 import { Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { cast } from '../lower/cast.ts';

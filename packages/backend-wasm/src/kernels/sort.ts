@@ -2,7 +2,7 @@
  * Sort kernels: a merge sort, bottom up, of integer keys that order as the values do. Narrow keys carry their index in
  * the low half of a 64-bit word, so that no two are equal; 64-bit ones have it beside them.
  */
-import { type DType, dtypes, type Executable, type SortKernel } from '@sconce/core';
+import { type DType, dtypes, type Executable, type SortKernel } from '@sconce/core/backend';
 import { type Fn, Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { load } from '../lower/element.ts';

@@ -1,5 +1,5 @@
 /** Conversion between dtypes of values in machine lanes. */
-import { type DType, dtypes } from '@sconce/core';
+import { type DType, dtypes } from '@sconce/core/backend';
 import type { Val } from '../asm/val.ts';
 import { round16, type Width } from './element.ts';
 

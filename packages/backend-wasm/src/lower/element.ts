@@ -1,5 +1,5 @@
 /** Elements in memory: loads and stores of each dtype, one at a time or a vector at a time, and the 16-bit floats' bits. */
-import { type DType, dtypes } from '@sconce/core';
+import { type DType, dtypes } from '@sconce/core/backend';
 import { isVector, type Lane, wasmType } from '../asm/lane.ts';
 import type { Fn } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';

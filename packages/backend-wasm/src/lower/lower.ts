@@ -1,5 +1,5 @@
 /** Expressions to instructions: common parts computed once, at one element or a vector of them per step. */
-import { type ComputeType, type DType, dtypes, type Expr } from '@sconce/core';
+import { type ComputeType, type DType, dtypes, type Expr } from '@sconce/core/backend';
 import type { Fn } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { cast, castIsVector } from './cast.ts';

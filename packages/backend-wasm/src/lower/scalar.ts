@@ -1,5 +1,5 @@
 /** Every scalar operation, in every lane: the one table that gives expressions their instructions. */
-import type { ComputeType, ScalarOp } from '@sconce/core';
+import type { ComputeType, ScalarOp } from '@sconce/core/backend';
 import { isFloatLane, isVector } from '../asm/lane.ts';
 import type { Fn } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';

@@ -1,5 +1,5 @@
 /** The backend's memory: one growing WebAssembly.Memory and an allocator over it. */
-import { type DType, dtypes, OutOfMemoryError } from '@sconce/core';
+import { type DType, dtypes, OutOfMemoryError } from '@sconce/core/backend';
 
 const PAGE = 65536;
 const ALIGN = 64;

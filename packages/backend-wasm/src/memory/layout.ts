@@ -1,5 +1,5 @@
 /** The iteration of a kernel over strided operands: dims in the best order, merged where all operands allow it. */
-import { dtypes, type View } from '@sconce/core';
+import { dtypes, type View } from '@sconce/core/backend';
 import type { Block } from './heap.ts';
 
 export const pointerOf = (v: View): number => (v.memory as Block).pointer + v.offset * dtypes[v.dtype].bytes;

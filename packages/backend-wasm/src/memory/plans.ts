@@ -1,5 +1,5 @@
 /** What a kernel worked out for a layout, kept for the next call with the same one. */
-import type { View } from '@sconce/core';
+import type { View } from '@sconce/core/backend';
 
 const MOST = 16;
 

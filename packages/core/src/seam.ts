@@ -1,0 +1,9 @@
+/**
+ * `@sconce/core/backend`: what a backend needs of core, without the operators. A worker that computes for a page loads
+ * this and no more.
+ */
+export * from './backend/backend.ts';
+export * from './errors.ts';
+export { type ComputeType, computeType, type Expr, type ScalarOp, scalarOps } from './expr/expr.ts';
+export * from './tensor/dtype.ts';
+export * from './tensor/float16.ts';
