@@ -29,6 +29,8 @@ export * from './errors.ts';
 export { X } from './expr/build.ts';
 export { differentiate } from './expr/differentiate.ts';
 export { type ComputeType, computeType, type Expr, type ScalarOp, scalarOps } from './expr/expr.ts';
+export { set_fusion_enabled } from './kernel/chain.ts';
+export { kernel_launches } from './kernel/compile.ts';
 export { type Callable, callable } from './module/callable.ts';
 export { type IncompatibleKeys, isModule, Module } from './module/module.ts';
 export { isParameter, Parameter, replaceData } from './module/parameter.ts';
@@ -76,7 +78,8 @@ export {
   scalarValue,
   set_default_dtype,
 } from './tensor/promotion.ts';
-export { findLeaks, memoryUsage, Storage } from './tensor/storage.ts';
+export { memoryUsage } from './tensor/allocation.ts';
+export { findLeaks, Storage } from './tensor/storage.ts';
 export { Tensor } from './tensor/tensor.ts';
 
 import './ops/index.ts';

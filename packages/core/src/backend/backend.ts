@@ -179,6 +179,11 @@ export interface Capabilities {
   readonly scalarOps: ReadonlySet<ScalarOp>;
   /** Most views that one kernel may touch; core splits wider kernels. */
   readonly maxBindings: number;
+  /**
+   * From how many elements on a pointwise call waits for the calls that read its result, so that they run as one
+   * kernel. A backend declares it where that was measured to be faster; without it every call runs at once.
+   */
+  readonly defersFrom?: number;
 }
 
 /** A device: five verbs and the facts about it. Work runs in the order in which it was issued, and `read` waits for it. */
@@ -190,6 +195,8 @@ export interface Backend {
   readonly capabilities: Capabilities;
   /** Whether its memories are JavaScript's own, which the garbage collector already counts. */
   readonly collectsMemory?: boolean;
+  /** Set when its device is gone for good: every call throws, and `torch.use` makes a new backend. */
+  readonly isLost?: boolean;
   /** Memory for `length` elements (may be 0), contents undefined. Throws `OutOfMemoryError` when there is no more. */
   allocate(dtype: DType, length: number): Memory;
   /** Core calls it once per memory, when no tensor can reach it. */

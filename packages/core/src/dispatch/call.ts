@@ -12,6 +12,7 @@ import { copyInto } from '../kernel/elementwise.ts';
 import { adopt, alias } from '../tensor/create.ts';
 import { isFloat } from '../tensor/dtype.ts';
 import type { Layout } from '../tensor/layout.ts';
+import { materialise } from '../tensor/storage.ts';
 import { Tensor, track } from '../tensor/tensor.ts';
 import { type Operator, scalarsIn, tensorsIn } from './operator.ts';
 import { disposeAllBut } from './scope.ts';
@@ -116,6 +117,7 @@ function below(operator: Operator, args: readonly unknown[], tensors: readonly T
   inProgress = operator;
   try {
     if (override) {
+      for (const t of tensors) if (t.storage.pending !== null) materialise(t.storage);
       const views = override(args);
       if (views) {
         const outputs = views.map((v) => adopt(v, backend!));

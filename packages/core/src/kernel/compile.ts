@@ -1,8 +1,37 @@
-/** Compiles a kernel once per backend. */
-import type { Backend, Executable, Kernel } from '../backend/backend.ts';
+/** Compiles a kernel once per backend, and makes sure that what it touches is there. */
+import type { Backend, Executable, Kernel, View } from '../backend/backend.ts';
+import { type Form, numberOf } from '../expr/compose.ts';
 import { rewrite } from '../expr/rewrite.ts';
+import { materialise, writable } from '../tensor/storage.ts';
+import { Tensor } from '../tensor/tensor.ts';
 
 const caches = new WeakMap<Backend, Map<string, Executable>>();
+
+let launches = 0;
+
+/** How many kernels have been run so far, on all backends. What a backend's own operators do is not seen. */
+export const kernel_launches = (): number => launches;
+
+/**
+ * A backend may be in the middle of a kernel when it asks a view for its memory: what is deferred is run before. A
+ * tensor among the outputs may be one that pending expressions read.
+ */
+function launching(executable: Executable): Executable {
+  return (outputs, inputs, scalars) => {
+    for (let i = 0; i < inputs.length; i++) settled(inputs[i]);
+    for (let i = 0; i < outputs.length; i++) {
+      const out = outputs[i];
+      if (out instanceof Tensor && (out.storage.readers > 0 || out.storage.pending !== null))
+        writable(out.storage);
+    }
+    launches++;
+    executable(outputs, inputs, scalars);
+  };
+}
+
+function settled(view: View): void {
+  if (view instanceof Tensor && view.storage.pending !== null) materialise(view.storage);
+}
 
 const spell = (_: string, value: unknown): unknown =>
   typeof value === 'bigint'
@@ -13,15 +42,51 @@ const spell = (_: string, value: unknown): unknown =>
         : String(value)
       : value;
 
-/** The executable of `kernel` on `backend`; equal kernels share one. */
-export function compile(backend: Backend, kernel: Kernel): Executable {
+function cached(backend: Backend, key: string, kernel: () => Kernel): Executable {
   let cache = caches.get(backend);
   if (!cache) caches.set(backend, (cache = new Map()));
-  const key = JSON.stringify(kernel, spell);
   let executable = cache.get(key);
-  if (!executable) cache.set(key, (executable = backend.compile(inOperationsOf(backend, kernel))));
+  if (!executable)
+    cache.set(key, (executable = launching(backend.compile(inOperationsOf(backend, kernel())))));
   return executable;
 }
+
+/** The executable of `kernel` on `backend`; equal kernels share one. */
+export const compile = (backend: Backend, kernel: Kernel): Executable =>
+  cached(backend, JSON.stringify(kernel, spell), () => kernel);
+
+const pointwise = new WeakMap<Backend, Map<number, Executable>>();
+let lastBackend: Backend | undefined;
+let lastByForm: Map<number, Executable>;
+
+/** The same for a pointwise kernel whose expressions are a form: found by its number. */
+export function compileForm(backend: Backend, form: Form, rank: number): Executable {
+  if (backend !== lastBackend) {
+    let byForm = pointwise.get(backend);
+    if (!byForm) pointwise.set(backend, (byForm = new Map()));
+    lastBackend = backend;
+    lastByForm = byForm;
+  }
+  const key = form.id * 128 + rank;
+  let executable = lastByForm.get(key);
+  if (!executable) {
+    const { exprs } = form;
+    executable = cached(backend, `pointwise ${rank} ${exprs.map(numberOf)}`, () => ({
+      kind: 'pointwise',
+      exprs,
+      rank,
+    }));
+    lastByForm.set(key, executable);
+  }
+  return executable;
+}
+
+/** The same for a reduction over interned expressions. */
+export const compileReduce = (backend: Backend, kernel: Extract<Kernel, { kind: 'reduce' }>): Executable => {
+  const folds = kernel.folds.map((f) => `${f.combine} ${numberOf(f.map)}`);
+  const key = `reduce ${kernel.rank} ${kernel.reduced} ${folds} ${kernel.finish.map(numberOf)}`;
+  return cached(backend, key, () => kernel);
+};
 
 function inOperationsOf(backend: Backend, kernel: Kernel): Kernel {
   const { scalarOps } = backend.capabilities;

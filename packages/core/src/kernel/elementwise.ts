@@ -1,7 +1,8 @@
 /** Pointwise kernels over tensors: broadcast, promote, allocate and run, in one place. */
-import type { Executable, View } from '../backend/backend.ts';
+import type { Backend, Executable, View } from '../backend/backend.ts';
 import { TorchError } from '../errors.ts';
 import { X } from '../expr/build.ts';
+import { Form } from '../expr/compose.ts';
 import { type ComputeType, computeType, type Expr } from '../expr/expr.ts';
 import { emptyStrided } from '../tensor/create.ts';
 import { type DType, dtypes, isFloat } from '../tensor/dtype.ts';
@@ -24,9 +25,10 @@ import {
   scalarCategory,
   scalarValue,
 } from '../tensor/promotion.ts';
-import { materialise } from '../tensor/storage.ts';
+import { defer, materialise, writable } from '../tensor/storage.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { compile } from './compile.ts';
+import { type Chain, chainOf, deferred, defersFrom, isUnseen, mayDefer } from './chain.ts';
+import { compileForm } from './compile.ts';
 import { oneBackend } from './guard.ts';
 
 export interface ElementwiseOptions {
@@ -49,6 +51,7 @@ export type Formula = (...operands: X[]) => X | readonly X[];
 
 interface Plan {
   readonly exprs: readonly Expr[];
+  readonly form: Form;
   readonly dtypes: readonly DType[];
   readonly common: DType;
   readonly kinds: readonly ComputeType[];
@@ -124,7 +127,17 @@ export class Elementwise {
       return rounded.cast(outDTypes[i]).expr;
     });
     const natural = result ?? (results[0].isBool ? 'bool' : common);
-    return { exprs, dtypes: outDTypes, common, natural, kinds, backend: null, executables: [] };
+    const form = new Form(exprs, tensors.length, scalars.length === 0 ? [] : [scalars.length]);
+    return {
+      exprs: form.exprs,
+      form,
+      dtypes: outDTypes,
+      common,
+      natural,
+      kinds,
+      backend: null,
+      executables: [],
+    };
   }
 
   /** New tensors, one per expression. Records nothing. */
@@ -134,6 +147,10 @@ export class Elementwise {
     let shape = tensors[0].shape;
     for (let i = 1; i < tensors.length; i++) shape = broadcastShapes(shape, tensors[i].shape);
     const strides = outputStrides(shape, tensors);
+    if (plan.dtypes.length === 1 && mayDefer(plan.form, backend, numelOf(shape)))
+      return [
+        deferred(chainOfPlan(plan, tensors, shape, scalars, backend, strides), plan.dtypes[0], backend),
+      ];
     const outputs = new Array<Tensor>(plan.dtypes.length);
     for (let i = 0; i < outputs.length; i++)
       outputs[i] = emptyStrided(shape, strides, plan.dtypes[i], backend);
@@ -157,9 +174,45 @@ export class Elementwise {
         `output with shape [${out.shape.join(', ')}] doesn't match the broadcast shape [${shape.join(', ')}]`,
       );
     refuseOverlap(out, tensors);
-    runPlan(plan, [out], tensors, scalars);
+    overwrite(plan, out, tensors, scalars);
     out.storage.version++;
   }
+}
+
+const chainOfPlan = (
+  plan: Plan,
+  tensors: readonly Tensor[],
+  shape: Shape,
+  scalars: readonly Scalar[],
+  backend: Backend,
+  strides?: Shape,
+): Chain =>
+  chainOf(
+    plan.form,
+    tensors,
+    shape,
+    strides,
+    scalars.length === 0 ? undefined : scalarArguments(scalars, plan.kinds),
+    backend.capabilities.maxBindings - plan.dtypes.length,
+  );
+
+/** Writes the one result into `out`, which others may have seen. Counts no version. */
+function overwrite(plan: Plan, out: Tensor, tensors: readonly Tensor[], scalars: readonly Scalar[]): void {
+  const { shape, strides, backend, storage } = out;
+  if (isUnseen(out) && mayDefer(plan.form, backend, numelOf(shape))) {
+    const chain = chainOfPlan(plan, tensors, shape, scalars, backend, strides);
+    // Where `out` is an operand and its own expression would not fit in, it has been run.
+    if (storage.pending !== null) {
+      defer(storage, chain);
+      return;
+    }
+    writable(storage);
+    chain.runInto(backend, [out]);
+    return;
+  }
+  // Before operands are taken in: those that read `out` have it as it is now.
+  writable(storage);
+  runPlan(plan, [out], tensors, scalars);
 }
 
 export function runPlan(
@@ -169,14 +222,18 @@ export function runPlan(
   scalars: readonly Scalar[],
 ): void {
   const { shape, backend } = outputs[0];
+  for (let i = 0; i < tensors.length; i++)
+    if (tensors[i].storage.pending !== null && defersFrom(backend) !== Infinity) {
+      chainOfPlan(plan, tensors, shape, scalars, backend).runInto(backend, outputs);
+      return;
+    }
   if (plan.backend !== backend) {
     plan.backend = backend;
     plan.executables = [];
   }
   const rank = shape.length;
   let executable = plan.executables[rank];
-  if (executable === undefined)
-    plan.executables[rank] = executable = compile(backend, { kind: 'pointwise', exprs: plan.exprs, rank });
+  if (executable === undefined) plan.executables[rank] = executable = compileForm(backend, plan.form, rank);
   const inputs = new Array<View>(tensors.length);
   for (let i = 0; i < tensors.length; i++) inputs[i] = expandTo(tensors[i], shape);
   executable(outputs, inputs, scalars.length === 0 ? undefined : scalarArguments(scalars, plan.kinds));
@@ -287,15 +344,19 @@ export function copyInto(out: Tensor, source: Tensor): void {
       `output with shape [${out.shape.join(', ')}] doesn't match the broadcast shape [${apart.shape.join(', ')}]`,
     );
   oneBackend('copy_', [out, apart]);
-  runPlan(plan, [out], [apart], []);
+  overwrite(plan, out, [apart], []);
   out.storage.version++;
   if (apart !== source) apart.dispose();
 }
 
 /** A dense copy with these strides (contiguous when left out), converted to `dtype`. Records nothing. */
 export function copyOf(source: Tensor, dtype: DType = source.dtype, strides?: Shape): Tensor {
-  const out = emptyStrided(source.shape, strides ?? outputStrides(source.shape, []), dtype, source.backend);
+  const { shape, backend } = source;
+  const own = strides ?? outputStrides(shape, []);
   const plan = copying.plan([source], [], dtype);
+  if (mayDefer(plan.form, backend, numelOf(shape)))
+    return deferred(chainOfPlan(plan, [source], shape, [], backend, own), dtype, backend);
+  const out = emptyStrided(shape, own, dtype, backend);
   runPlan(plan, [out], [source], []);
   return out;
 }
@@ -314,7 +375,7 @@ export function fillWith(out: Tensor, value: Scalar): void {
   if (!filler) fillers.set(key, (filler = new Elementwise((s) => s, { promote: dtype })));
   const plain = category === 'float' && !isFloat(out.dtype) ? Math.trunc(Number(scalarValue(value))) : value;
   if (mayOverlapItself(out.shape, out.strides)) refuseOverlap(out, []);
-  const plan = filler.plan([], [out.dtype === 'bool' ? Number(scalarValue(value)) !== 0 : plain], out.dtype);
-  runPlan(plan, [out], [], [out.dtype === 'bool' ? Number(scalarValue(value)) !== 0 : plain]);
+  const scalar = out.dtype === 'bool' ? Number(scalarValue(value)) !== 0 : plain;
+  overwrite(filler.plan([], [scalar], out.dtype), out, [], [scalar]);
   out.storage.version++;
 }

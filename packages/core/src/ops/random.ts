@@ -27,6 +27,7 @@ import { type DType, isFloat, type TypedArray } from '../tensor/dtype.ts';
 import { dataNow } from '../tensor/host.ts';
 import { isContiguous, numelOf, type Shape } from '../tensor/layout.ts';
 import { get_default_dtype } from '../tensor/promotion.ts';
+import { writable } from '../tensor/storage.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 type Draw = (n: number, dtype: DType, generator: Generator, contiguous: boolean) => TypedArray;
@@ -38,7 +39,7 @@ function fill(self: Tensor, generator: Generator | null, draw: Draw): Tensor {
   const data = draw(numelOf(self.shape), self.dtype, generator ?? default_generator, dense);
   if (data.length === 0 || self.backend.name === 'meta') return self;
   if (dense) {
-    self.backend.write(self.memory, self.offset, data);
+    self.backend.write(writable(self.storage), self.offset, data);
     self.storage.version++;
     return self;
   }

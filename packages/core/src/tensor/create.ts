@@ -9,12 +9,16 @@ import { get_default_dtype, PyFloat, type Scalar, scalarCategory } from './promo
 import { Storage } from './storage.ts';
 import { Tensor } from './tensor.ts';
 
-function makeStorage(backend: Backend, dtype: DType, length: number): Storage {
+function checkDType(backend: Backend, dtype: DType): void {
   if (!backend.capabilities.dtypes.has(dtype))
     throw new NotSupportedError(
       `${dtype} is not supported on backend '${backend.name}' (it has ${[...backend.capabilities.dtypes].join(', ')}); convert with .to(), or use another backend`,
     );
-  return new Storage(backend, dtype, length, backend.allocate(dtype, length), length * dtypes[dtype].bytes);
+}
+
+function makeStorage(backend: Backend, dtype: DType, length: number): Storage {
+  checkDType(backend, dtype);
+  return new Storage(backend, dtype, length, backend.allocate(dtype, length));
 }
 
 function checkShape(shape: Shape): void {
@@ -29,17 +33,25 @@ export function empty(shape: Shape, dtype: DType, backend: Backend): Tensor {
   return new Tensor(makeStorage(backend, dtype, numelOf(shape)), dtype, shape, contiguousStrides(shape), 0);
 }
 
+const lengthOf = (shape: Shape, strides: Shape): number =>
+  numelOf(shape) === 0 ? 0 : extent({ shape, strides, offset: 0 }).last + 1;
+
 /** Uninitialised memory with these strides. */
 export function emptyStrided(shape: Shape, strides: Shape, dtype: DType, backend: Backend): Tensor {
   checkShape(shape);
-  const length = numelOf(shape) === 0 ? 0 : extent({ shape, strides, offset: 0 }).last + 1;
-  return new Tensor(makeStorage(backend, dtype, length), dtype, shape, strides, 0);
+  return new Tensor(makeStorage(backend, dtype, lengthOf(shape, strides)), dtype, shape, strides, 0);
+}
+
+/** The same, but no memory before somebody asks for it. */
+export function emptyDeferred(shape: Shape, strides: Shape, dtype: DType, backend: Backend): Tensor {
+  checkDType(backend, dtype);
+  return new Tensor(new Storage(backend, dtype, lengthOf(shape, strides), null), dtype, shape, strides, 0);
 }
 
 /** Takes over views that a backend allocated: their memory is core's from now on. */
 export function adopt(view: View, backend: Backend): Tensor {
   const length = numelOf(view.shape) === 0 ? 0 : extent(view).last + 1;
-  const storage = new Storage(backend, view.dtype, length, view.memory, length * dtypes[view.dtype].bytes);
+  const storage = new Storage(backend, view.dtype, length, view.memory);
   return new Tensor(storage, view.dtype, view.shape, view.strides, view.offset);
 }
 

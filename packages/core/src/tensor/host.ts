@@ -3,10 +3,10 @@ import { KernelFault } from '../backend/backend.ts';
 import { explainLate } from '../dispatch/site.ts';
 import { TorchError } from '../errors.ts';
 import { contiguousOf } from '../kernel/elementwise.ts';
+import { turnUnderPressure } from './allocation.ts';
 import { toUserArray } from './create.ts';
 import type { DType, TypedArray } from './dtype.ts';
 import { numelOf } from './layout.ts';
-import { turnUnderPressure } from './storage.ts';
 import type { Tensor } from './tensor.ts';
 
 function begin(t: Tensor): { dense: Tensor; done: () => void } {

@@ -1,64 +1,17 @@
-/** Storage: a backend's memory with its lifetime, shared by all tensors that alias it. */
+/** Storage: a backend's memory with its lifetime, shared by all tensors that alias it; or an expression not yet run. */
 import type { Backend, Memory } from '../backend/backend.ts';
 import { TorchError } from '../errors.ts';
-import type { DType } from './dtype.ts';
+import { type Allocation, ballastOf, giveBack, takeOver } from './allocation.ts';
+import { type DType, dtypes } from './dtype.ts';
 
-interface Usage {
-  allocated: number;
-  peak: number;
-  count: number;
-}
-
-interface Allocation {
-  readonly backend: Backend;
-  readonly memory: Memory;
-  readonly bytes: number;
-  readonly usage: Usage;
-}
-
-const usages = new Map<Backend, Usage>();
-let lastBackend: Backend | undefined;
-let lastUsage: Usage;
-
-/** Every storage asks: the last answer is kept. */
-function usageOf(backend: Backend): Usage {
-  if (backend === lastBackend) return lastUsage;
-  let usage = usages.get(backend);
-  if (!usage) usages.set(backend, (usage = { allocated: 0, peak: 0, count: 0 }));
-  lastBackend = backend;
-  lastUsage = usage;
-  return usage;
-}
-
-function release({ backend, memory, bytes, usage: u }: Allocation): void {
-  u.allocated -= bytes;
-  u.count--;
-  backend.free(memory);
-}
-
-/** The safety net for storages that nobody disposed. Its callbacks run in a later macrotask only. */
-const finalizers = new FinalizationRegistry<Allocation>(release);
-
-/**
- * The garbage collector sees a storage as a few bytes, and would let gigabytes of a backend's memory pile up. So a large
- * storage holds an ArrayBuffer of its size that nobody touches: it costs no memory (its pages are never made), and the
- * collector counts it.
- */
-const BALLAST_FROM = 1 << 16;
-
-let allocatedSinceTurn = 0;
-const TURN_AFTER = 1 << 25;
-
-declare const setTimeout: (callback: () => void, ms: number) => unknown;
-
-/**
- * Finalizers run between macrotasks only. A read, which waits anyhow, waits for one of those where much was allocated
- * since the last, so that a training loop that reads its loss holds its memory flat.
- */
-export function turnUnderPressure(): Promise<void> | undefined {
-  if (allocatedSinceTurn < TURN_AFTER) return undefined;
-  allocatedSinceTurn = 0;
-  return new Promise((resolve) => setTimeout(resolve, 0));
+/** What a storage holds instead of values that nobody has looked at: see `kernel/chain.ts`. */
+export interface Pending {
+  /** The storages whose values it is computed from; their own are there. */
+  readonly sources: readonly Storage[];
+  /** How many later expressions took this one in. */
+  uses: number;
+  /** Computes the values into the storage's memory, which is allocated. */
+  run(storage: Storage): void;
 }
 
 /** Where each live storage was made, while leaks are being looked for. */
@@ -69,39 +22,58 @@ export class Storage {
   version = 0;
   /** Tensors that alias this storage and are not disposed. */
   references = 0;
+  /** Null where the memory holds the values. */
+  pending: Pending | null = null;
+  /** At least as many as there are pending storages that read this one. */
+  readers = 0;
+  /** Those of them that outlived the task in which they were made. */
+  lateReaders: WeakRef<Storage>[] = [];
   private allocation: Allocation | undefined;
+  private closed = false;
   // biome-ignore lint/correctness/noUnusedPrivateClassMembers: it is there to be counted
   private ballast: ArrayBuffer | undefined;
 
+  /** Over a memory, which is core's from now on; null allocates when the values are wanted. */
   constructor(
     readonly backend: Backend,
     readonly dtype: DType,
     readonly length: number,
-    memory: Memory,
-    bytes: number,
+    memory: Memory | null,
   ) {
-    const u = usageOf(backend);
-    this.allocation = { backend, memory, bytes, usage: u };
-    u.count++;
-    u.allocated += bytes;
-    if (u.allocated > u.peak) u.peak = u.allocated;
-    allocatedSinceTurn += bytes;
-    if (bytes >= BALLAST_FROM && !backend.collectsMemory) this.ballast = new ArrayBuffer(bytes);
-    finalizers.register(this, this.allocation, this);
+    if (memory !== null) this.take(memory);
     origins?.set(this, new Error('allocated').stack ?? '');
   }
 
-  /** The memory. Throws when it was freed. */
+  private take(memory: Memory): void {
+    const bytes = this.bytes;
+    this.allocation = takeOver(this, this.backend, memory, bytes);
+    this.ballast = ballastOf(this.backend, bytes);
+  }
+
+  get bytes(): number {
+    return this.length * dtypes[this.dtype].bytes;
+  }
+
+  /** The memory. Throws when it was freed. `materialise` is the door to it. */
   get memory(): Memory {
-    if (this.allocation === undefined)
+    if (this.closed)
       throw new TorchError(
         'this tensor was disposed: its memory is freed. Keep it with `scope.keep`, return it from the scope, or dispose it later',
       );
-    return this.allocation.memory;
+    return this.held;
+  }
+
+  /** The memory, for a pending expression that read it before it was disposed. Allocates what is not there yet. */
+  get held(): Memory {
+    if (this.allocation === undefined) {
+      if (this.closed) throw new TorchError('internal: a deferred expression reads memory that was freed');
+      this.take(this.backend.allocate(this.dtype, this.length));
+    }
+    return this.allocation!.memory;
   }
 
   get isFreed(): boolean {
-    return this.allocation === undefined;
+    return this.closed;
   }
 
   retain(): void {
@@ -109,29 +81,144 @@ export class Storage {
   }
 
   releaseOne(): void {
-    if (--this.references === 0) this.free();
+    if (--this.references === 0) this.close();
   }
 
-  private free(): void {
-    if (!this.allocation) return;
-    finalizers.unregister(this);
-    release(this.allocation);
+  /** No tensor can reach the storage any more. Its own expression is never run; its memory waits for those that read it. */
+  private close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    origins?.delete(this);
+    if (this.pending !== null) letGo(this);
+    if (this.readers === 0) this.free();
+    else freeLater(this);
+  }
+
+  free(): void {
+    if (this.allocation) giveBack(this, this.allocation);
     this.allocation = undefined;
     this.ballast = undefined;
-    origins?.delete(this);
   }
 }
 
-/**
- * The one door to a storage's memory. Work that a storage still owes (deferred pointwise expressions) is run here,
- * before anything looks.
- */
-export const materialise = (storage: Storage): Memory => storage.memory;
+/** The one door to a storage's memory. A deferred expression is run here, before anything looks. */
+export function materialise(storage: Storage): Memory {
+  if (storage.pending !== null) settle(storage);
+  return storage.memory;
+}
 
-/** Bytes and storages alive on a backend, and the most there have been. */
-export const memoryUsage = (backend: Backend): { allocated: number; peak: number; count: number } => ({
-  ...usageOf(backend),
-});
+/** The door for those who change the memory: what is deferred and would read it is run first, on what it holds now. */
+export function writable(storage: Storage): Memory {
+  if (storage.readers > 0) settleReaders(storage);
+  return materialise(storage);
+}
+
+/** The pending storages of this task, in the order of issue. */
+let queue: Storage[] = [];
+/** Disposed storages that pending ones still read. */
+let waiting: Storage[] = [];
+let waitingBytes = 0;
+
+/** A task that never ends must not collect more than this. */
+const MOST_PENDING = 256;
+const MOST_WAITING_BYTES = 1 << 27;
+
+/** Called before an expression is put together: what is pending is run where there is too much of it. */
+export function makeRoom(): void {
+  if (queue.length >= MOST_PENDING) endTask();
+}
+
+/** Lets the storage hold an expression in place of values. It is run when somebody looks, or at the end of the task. */
+export function defer(storage: Storage, pending: Pending): void {
+  schedule();
+  for (const s of pending.sources) s.readers++;
+  if (storage.pending !== null) letGo(storage);
+  storage.pending = pending;
+  queue.push(storage);
+}
+
+let isScheduled = false;
+
+function schedule(): void {
+  if (isScheduled) return;
+  isScheduled = true;
+  Promise.resolve().then(() => {
+    isScheduled = false;
+    endTask();
+  });
+}
+
+function settle(storage: Storage): void {
+  storage.pending!.run(storage);
+  letGo(storage);
+}
+
+/** The storage owes nothing more: what it would have read is free to go. */
+function letGo(storage: Storage): void {
+  const { sources } = storage.pending!;
+  storage.pending = null;
+  for (const s of sources) if (--s.readers === 0 && s.isFreed) s.free();
+}
+
+function freeLater(storage: Storage): void {
+  schedule();
+  waiting.push(storage);
+  waitingBytes += storage.bytes;
+  if (waitingBytes > MOST_WAITING_BYTES) endTask();
+}
+
+/** Runs every pending expression that reads `storage`. */
+function settleReaders(storage: Storage): void {
+  const reads = (s: Storage | undefined): s is Storage => s?.pending?.sources.includes(storage) === true;
+  for (const s of queue) if (reads(s)) settle(s);
+  for (const ref of storage.lateReaders) {
+    const s = ref.deref();
+    if (reads(s)) settle(s);
+  }
+  // What is left of the count are readers that the garbage collector took.
+  storage.lateReaders = [];
+  storage.readers = 0;
+}
+
+/**
+ * At the end of the task, what no other expression took in is a result: it is run. What was taken in is most likely a
+ * temporary that nobody will look at again, `x.mul(2)` in `x.mul(2).add(1)`: it stays pending, held by its tensor alone.
+ * What is read by such a one though its tensors are disposed is freed.
+ */
+function endTask(): void {
+  for (const s of queue) if (s.pending?.uses === 0) quietly(() => settle(s));
+  const closed = waiting;
+  waiting = [];
+  waitingBytes = 0;
+  for (const s of closed)
+    if (s.readers > 0)
+      quietly(() => {
+        settleReaders(s);
+        s.free();
+      });
+  for (const s of queue) if (s.pending !== null) rememberLate(s);
+  queue = [];
+}
+
+/** There is no caller to throw to: what fails stays pending, and fails again where somebody looks. */
+function quietly(fn: () => void): void {
+  try {
+    fn();
+  } catch {}
+}
+
+const MANY = 16;
+
+function rememberLate(storage: Storage): void {
+  const ref = new WeakRef(storage);
+  for (const s of storage.pending!.sources) {
+    s.lateReaders.push(ref);
+    const n = s.lateReaders.length;
+    // Again at each doubling: a constant that is read for ever must not remember every reader.
+    if (n >= MANY && (n & (n - 1)) === 0)
+      s.lateReaders = s.lateReaders.filter((r) => r.deref()?.pending?.sources.includes(s));
+  }
+}
 
 /**
  * Runs `fn` and returns where the storages that it left alive were made; for finding leaks.
