@@ -240,6 +240,7 @@ export class Gpu {
   flush(): void {
     const { batch } = this;
     if (batch.isEmpty) return;
+    if (batch.waits) this.pipelines.finishLone();
     this.batch = this.spare.pop() ?? new Batch(0);
     this.batch.reset(++this.issued);
     if (this.queue.length > 0 || (batch.waits && !isReady(batch))) {
@@ -280,23 +281,25 @@ export class Gpu {
     encodeBatch(encoder, batch, this.offsets);
     device.queue.submit([encoder.finish()]);
     const touched: (readonly Slot[])[] = [];
-    const layouts: Layout[] = [];
+    const pipelines: Pipeline[] = [];
     const operators: (string | undefined)[] = [];
     for (let i = 0; i < batch.count; i++) {
       const d = batch.dispatches[i]!;
       touched.push(d.slots);
-      layouts.push(d.pipeline.layout);
+      pipelines.push(d.pipeline);
       operators.push(d.operator ?? d.pipeline.label);
       if (d.pipeline.failure) poison(d.slots, d.pipeline.layout, d.pipeline.failure);
     }
     const scope = device.popErrorScope().then(
       (error) => {
         if (!error || this.failures.lost) return;
-        const failure = explain(error, [...new Set(operators)].slice(0, 8).join(', ') || 'a copy');
+        // A pipeline that was refused spoils its batch: then that is what there is to tell.
+        const cause = pipelines.find((p) => p.failure)?.failure;
+        const failure = cause ?? explain(error, [...new Set(operators)].slice(0, 8).join(', ') || 'a copy');
         touched.forEach((slots, i) => {
-          poison(slots, layouts[i]!, failure);
+          poison(slots, pipelines[i]!.layout, failure);
         });
-        this.failures.note(failure);
+        if (!cause) this.failures.note(failure);
       },
       () => undefined,
     );

@@ -36,15 +36,25 @@ export interface PipelineSource {
   readonly numbersBytes: number;
 }
 
+interface Task {
+  readonly pipeline: Pipeline;
+  readonly now: () => void;
+  readonly beside: () => void;
+}
+
+/**
+ * Several that are missing are compiled at once, beside the program, and the commands that use them wait in their order.
+ * One that comes alone is compiled on the spot when its commands are sent: there is nothing to gain by waiting.
+ */
 export class Pipelines {
   private readonly byText = new Map<string, Pipeline>();
   private readonly layouts = new Map<string, Layout>();
+  /** The one that came alone. */
+  private lone: Task | undefined;
   /** How many are being compiled. */
-  waiting = 0;
+  private waiting = 0;
 
-  /**
-   * @param settled called whenever one is ready or has failed
-   */
+  /** @param settled called whenever one is ready or has failed */
   constructor(
     private readonly device: GPUDevice,
     private readonly settled: (pipeline: Pipeline) => void,
@@ -58,20 +68,28 @@ export class Pipelines {
     // Whether a binding is written stands in the text; so does the record of faults.
     const known = this.byText.get(source.code);
     if (known) return known;
-    const pipeline = this.compile(source);
-    this.byText.set(source.code, pipeline);
-    return pipeline;
+    const task = this.prepare(source);
+    this.lone?.beside();
+    if (this.waiting > 0) task.beside();
+    else this.lone = task;
+    this.byText.set(source.code, task.pipeline);
+    return task.pipeline;
   }
 
-  private compile(source: PipelineSource): Pipeline {
+  /** Compiles what came alone. */
+  finishLone(): void {
+    this.lone?.now();
+  }
+
+  private prepare(source: PipelineSource): Task {
     const { label, code, numbers } = source;
     const layout = this.layout(source);
     const { device } = this;
     device.pushErrorScope('validation');
     const module = device.createShaderModule({ label, code });
-    // The compiler's own words, which the pipeline's error lacks.
-    const words = device.popErrorScope().then(
-      (error) => error?.message,
+    // The compiler's own words, which the pipeline's error lacks; they come first.
+    device.popErrorScope().then(
+      (error) => error && fail(error),
       () => undefined,
     );
     const descriptor: GPUComputePipelineDescriptor = {
@@ -79,32 +97,44 @@ export class Pipelines {
       layout: layout.pipeline,
       compute: { module, entryPoint: 'main' },
     };
-    let settled = false;
-    const settle = (ready: GPUComputePipeline | undefined, error?: unknown): void => {
-      if (settled) return;
-      settled = true;
-      this.waiting--;
+    let isSettled = false;
+    const settle = (ready: GPUComputePipeline): void => {
+      if (isSettled) return;
+      isSettled = true;
       pipeline.ready = ready;
-      if (!ready)
-        pipeline.failure = new TorchError(
-          `webgpu refused the kernel '${label}': ${error instanceof Error ? error.message : error}`,
-        );
       this.settled(pipeline);
     };
-    const pipeline: Pipeline = {
-      ready: undefined,
-      failure: undefined,
-      layout,
-      label,
-      numbers,
-      now: () => settle(device.createComputePipeline(descriptor)),
+    const fail = ({ message }: { readonly message: string }): void => {
+      if (pipeline.failure) return;
+      isSettled = true;
+      pipeline.ready = undefined;
+      pipeline.failure = new TorchError(`webgpu refused the kernel '${label}': ${message}`);
+      this.settled(pipeline);
     };
-    this.waiting++;
-    device.createComputePipelineAsync(descriptor).then(
-      (ready) => settle(ready),
-      async (error) => settle(undefined, (await words) ?? error),
-    );
-    return pipeline;
+    const now = (): void => {
+      if (this.lone === task) this.lone = undefined;
+      if (isSettled) return;
+      device.pushErrorScope('validation');
+      const ready = device.createComputePipeline(descriptor);
+      device.popErrorScope().then(
+        (error) => error && fail(error),
+        () => undefined,
+      );
+      settle(ready);
+    };
+    const beside = (): void => {
+      this.lone = undefined;
+      this.waiting++;
+      device
+        .createComputePipelineAsync(descriptor)
+        .then(settle, fail)
+        .finally(() => {
+          this.waiting--;
+        });
+    };
+    const pipeline: Pipeline = { ready: undefined, failure: undefined, layout, label, numbers, now };
+    const task: Task = { pipeline, now, beside };
+    return task;
   }
 
   private layout({ written, faults, numbersBytes }: PipelineSource): Layout {
