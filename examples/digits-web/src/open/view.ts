@@ -59,7 +59,8 @@ export function startOpen(): void {
     drop.classList.remove('over');
     openFile(event.dataTransfer?.files[0]);
   });
-  byId('example-file').addEventListener(
+  const example = byId<HTMLButtonElement>('example-file');
+  example.addEventListener(
     'click',
     () =>
       void open('digits.pt', async () => {
@@ -70,6 +71,8 @@ export function startOpen(): void {
   );
   // What is open moves along with the page.
   onBackend(() => void last?.());
+  input.disabled = example.disabled = false;
+  status.textContent = '';
 }
 
 const megabytes = (bytes: number): string =>
