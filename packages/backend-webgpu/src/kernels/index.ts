@@ -7,6 +7,7 @@ import { compileMatmul } from './matmul.ts';
 import { compilePointwise } from './pointwise.ts';
 import { compilePool } from './pool.ts';
 import { compileReduce } from './reduce.ts';
+import { compileScan } from './scan.ts';
 
 export type Compilers = {
   readonly [Kind in Kernel['kind']]: (gpu: Gpu, kernel: Extract<Kernel, { kind: Kind }>) => Executable;
@@ -20,4 +21,5 @@ export const compilers: Partial<Compilers> = {
   pointwise: compilePointwise,
   pool: compilePool,
   reduce: compileReduce,
+  scan: compileScan,
 };
