@@ -34,6 +34,7 @@ export class WebGpuBackend implements Backend {
       dtypes: new Set(Object.keys(storageType) as DType[]),
       scalarOps: new Set(scalarOps),
       maxBindings: gpu.device.limits.maxStorageBuffersPerShaderStage - 1,
+      flushesSubnormals: true,
     };
   }
 

@@ -39,6 +39,8 @@ export interface Trial {
   readonly accuracy?: 'close' | 'exact' | 'signed';
   /** How many elements were folded into one. */
   readonly folded?: number;
+  /** It is about float32 numbers below 2^-126, which a backend may declare to take for 0. */
+  readonly subnormal?: boolean;
 }
 
 /** The case; `build` is called only when the case runs. */
@@ -193,7 +195,12 @@ async function check(
 }
 
 /** Why a backend need not pass the case, by its own declaration. */
-function missing({ capabilities }: Backend, { kernel, inputs, outputs }: Trial): string | undefined {
+function missing(
+  { capabilities }: Backend,
+  { kernel, inputs, outputs, subnormal }: Trial,
+): string | undefined {
+  if (subnormal && capabilities.flushesSubnormals)
+    return 'capabilities.flushesSubnormals: float32 numbers below 2^-126 are taken for 0';
   for (const { dtype } of [...inputs, ...outputs])
     if (!capabilities.dtypes.has(dtype)) return `dtype ${dtype} is not in capabilities.dtypes`;
   if (inputs.length + outputs.length > capabilities.maxBindings)

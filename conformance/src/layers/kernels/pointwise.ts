@@ -52,7 +52,13 @@ export function* pointwiseCases({ backend }: LayerContext): Generator<Case> {
   }
   for (const dtype of ['float32', 'float64'] as const) {
     yield make('cast', { from: 'int64', to: dtype, values: 'ties' }, () => int64Ties(dtype));
-    yield make('cast', { from: dtype, to: 'bool', values: 'special' }, () => floatsToBool(dtype));
+    yield make('cast', { from: dtype, to: 'bool', values: 'special' }, () =>
+      floatsToBool(dtype, [0, -0, 1, -1, 0.25, 2 ** -126, NaN, Infinity, -Infinity]),
+    );
+    yield make('cast', { from: dtype, to: 'bool', values: 'subnormal' }, () => ({
+      ...floatsToBool(dtype, [2 ** -149, -(2 ** -149), 2 ** -127]),
+      subnormal: dtype === 'float32',
+    }));
   }
 
   for (const dtype of allDTypes)
@@ -229,12 +235,11 @@ function int64Ties(dtype: 'float32' | 'float64'): Trial {
   };
 }
 
-function floatsToBool(dtype: 'float32' | 'float64'): Trial {
-  const values = [0, -0, 1, -1, 0.25, 2 ** -149, NaN, Infinity, -Infinity];
+function floatsToBool(dtype: 'float32' | 'float64', values: readonly number[]): Trial {
   return {
     kernel: { kind: 'pointwise', rank: 1, exprs: [cast(input(0, dtype), 'bool')] },
     inputs: [{ dtype, shape: [values.length], values }],
-    outputs: [{ dtype: 'bool', shape: [values.length], want: [0, 0, 1, 1, 1, 1, 1, 1, 1] }],
+    outputs: [{ dtype: 'bool', shape: [values.length], want: values.map((v) => (v === 0 ? 0 : 1)) }],
   };
 }
 

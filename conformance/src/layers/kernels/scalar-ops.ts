@@ -128,7 +128,12 @@ export async function* scalarOpCases({ backend, files }: LayerContext): AsyncGen
   for (const op of scalarOps) {
     for (const dtype of ['bool', 'int32', 'int64', 'float32', 'float64'] as const) {
       const build = op === 'where' ? () => whereTrial(dtype) : scalarTrial(op, dtype, frozen);
-      if (build) yield kernelCase(backend, `pointwise.${op}`, { dtype, values: 'special' }, build);
+      if (build && dtype === 'float32') {
+        const [normal, subnormal] = bySubnormals(build());
+        yield kernelCase(backend, `pointwise.${op}`, { dtype, values: 'special' }, () => normal);
+        if (subnormal)
+          yield kernelCase(backend, `pointwise.${op}`, { dtype, values: 'subnormal' }, () => subnormal);
+      } else if (build) yield kernelCase(backend, `pointwise.${op}`, { dtype, values: 'special' }, build);
     }
     if (oddAtZero.includes(op))
       for (const dtype of ['float32', 'float64'] as const)
@@ -139,6 +144,24 @@ export async function* scalarOpCases({ backend, files }: LayerContext): AsyncGen
           divisionFault(op, dtype),
         );
   }
+}
+
+const isSubnormal = (x: Num | null): boolean => x !== null && x !== 0 && Math.abs(Number(x)) < 2 ** -126;
+
+/** A trial without the elements that speak of float32's subnormals, and one of those alone. */
+function bySubnormals(whole: Trial): [normal: Trial, subnormal: Trial | undefined] {
+  const lists = [...whole.inputs.map(({ values }) => values), ...whole.outputs.map(({ want }) => want)];
+  const marked = lists[0].map((_, i) => lists.some((list) => isSubnormal(list[i])));
+  const only = (wanted: boolean): Trial => {
+    const shape = [marked.filter((mark) => mark === wanted).length];
+    const keep = <T>(list: readonly T[]) => list.filter((_, i) => marked[i] === wanted);
+    return {
+      ...whole,
+      inputs: whole.inputs.map((x) => ({ ...x, shape, values: keep(x.values) })),
+      outputs: whole.outputs.map((x) => ({ ...x, shape, want: keep(x.want) })),
+    };
+  };
+  return marked.includes(true) ? [only(false), { ...only(true), subnormal: true }] : [whole, undefined];
 }
 
 function scalarTrial(op: ScalarOp, dtype: ComputeType, frozen: ScalarValues): (() => Trial) | undefined {

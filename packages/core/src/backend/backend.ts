@@ -179,6 +179,8 @@ export interface Capabilities {
   readonly scalarOps: ReadonlySet<ScalarOp>;
   /** Most views that one kernel may touch; core splits wider kernels. */
   readonly maxBindings: number;
+  /** Whether arithmetic may take float32 numbers below 2^-126 for 0, as GPUs do. Loads, stores and selections keep them. */
+  readonly flushesSubnormals?: boolean;
   /**
    * From how many elements on a pointwise call waits for the calls that read its result, so that they run as one
    * kernel. A backend declares it where that was measured to be faster; without it every call runs at once.
