@@ -39,24 +39,27 @@ fn f32_erfinv(x: f32) -> f32 {
 fn sin_pi(x: f32) -> f32 { return f32_sin(3.14159274f * (x - round(x))); }
 
 fn lgamma_right(x: f32) -> f32 {
-  if (x < 2.5f) {
-    let z = select(x - 2.0f, x - 1.0f, x < 1.5f);
-    return z * ${poly('z', lgammaTwo)} - select(0.0f, f32_log1p(z), x < 1.5f);
+  let near = x < 4.5f;
+  let k = floor(x + 0.5f);
+  let product = select(x, select(x - 1.0f, (x - 1.0f) * (x - 2.0f), k > 3.5f), k > 2.5f);
+  let l = f32_log(select(x, product, near));
+  if (near) {
+    let z = x - k;
+    return z * ${poly('z', lgammaTwo)} + select(select(l, 0.0f, k == 2.0f), -l, k < 1.5f);
   }
-  let low = x < 5.0f;
-  let y = select(x, x + 3.0f, low);
-  let i = 1.0f / y;
+  let i = 1.0f / x;
   let z = i * i;
-  let main = (y - 0.5f) * (f32_log(y) - 1.0f) + (0.418938518f + i * ${poly('z', lgammaSeries)});
-  return main - select(0.0f, f32_log(x * (x + 1.0f) * (x + 2.0f)), low);
+  return (x - 0.5f) * (l - 1.0f) + (0.418938518f + i * ${poly('z', lgammaSeries)});
 }
 
 fn f32_lgamma(x: f32) -> f32 {
   if (f32_isnan(x)) { return x; }
   if (((bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u) | ((x <= 0.0f) & (floor(x) == x))) { return f32_of(0x7f800000u); }
-  if (x >= 0.5f) { return lgamma_right(x); }
-  if (x > -0.5f) { return lgamma_right(x + 1.0f) - f32_log(abs(x)); }
-  return (1.14472985f - f32_log(abs(sin_pi(x)))) - lgamma_right(1.0f - x);
+  let far = x <= -0.5f;
+  let right = lgamma_right(select(select(x, x + 1.0f, x < 0.5f), 1.0f - x, far));
+  if (x >= 0.5f) { return right; }
+  let l = f32_log(abs(select(x, sin_pi(x), far)));
+  return select(right - l, (1.14472985f - l) - right, far);
 }
 
 fn f32_digamma(x: f32) -> f32 {
