@@ -70,6 +70,7 @@ const checks = {
   'lint and format': () => run(tool('biome'), ['check', '--error-on-warnings', '.']),
   ...(existsSync(join(root, 'scripts/codegen.ts')) ? { 'generated files': generatedCurrent } : {}),
   lockfile,
+  'bundle sizes': () => run(process.execPath, ['scripts/sizes.mjs'], { show: 'failure' }),
 };
 
 await install();
