@@ -5,7 +5,7 @@ import type { Expr } from '../expr/expr.ts';
 import { emptyDeferred } from '../tensor/create.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { expandedStrides, numelOf, type Shape, sameShape } from '../tensor/layout.ts';
-import { defer, makeRoom, materialise, type Pending, type Storage } from '../tensor/storage.ts';
+import { defer, makeRoom, materialise, type Pending, Storage } from '../tensor/storage.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { compileForm } from './compile.ts';
 
@@ -38,12 +38,12 @@ type Numbers = readonly (number | bigint)[];
 /** An expression with the values it reads. Its result, where deferred, is a whole storage of these strides. */
 export class Chain implements Pending {
   uses = 0;
-  readonly sources: readonly Storage[];
+  sources: readonly Storage[];
 
   constructor(
     readonly form: Form,
     readonly shape: Shape,
-    readonly leaves: readonly Leaf[],
+    public leaves: readonly Leaf[],
     readonly numbers: readonly Numbers[],
     readonly strides: Shape = [],
   ) {
@@ -57,11 +57,32 @@ export class Chain implements Pending {
     ]);
   }
 
+  snapshot(source: Storage): Storage {
+    const { backend, dtype, length } = source;
+    const copy = new Storage(backend, dtype, length, null);
+    const whole = { storage: source, dtype, strides: [1], offset: 0 };
+    new Chain(copying(dtype), [length], [whole], [], [1]).run(copy);
+    return copy;
+  }
+
+  redirect(source: Storage, copy: Storage): void {
+    this.leaves = this.leaves.map((l) => (l.storage === source ? { ...l, storage: copy } : l));
+    this.sources = this.leaves.map((l) => l.storage);
+  }
+
   runInto(backend: Backend, outputs: readonly View[]): void {
     const executable: Executable = compileForm(backend, this.form, this.shape.length);
     const inputs = this.leaves.map((l) => windowOf(l, this.shape));
     executable(outputs, inputs, flat(this.numbers));
   }
+}
+
+const copies = new Map<DType, Form>();
+
+function copying(dtype: DType): Form {
+  let form = copies.get(dtype);
+  if (!form) copies.set(dtype, (form = new Form([{ op: 'input', index: 0, dtype }], 1, [])));
+  return form;
 }
 
 const windowOf = ({ storage, dtype, strides, offset }: Leaf, shape: Shape): View => ({

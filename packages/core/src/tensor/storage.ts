@@ -10,8 +10,12 @@ export interface Pending {
   readonly sources: readonly Storage[];
   /** How many later expressions took this one in. */
   uses: number;
-  /** Computes the values into the storage's memory, which is allocated. */
+  /** Computes the values into the storage's memory. */
   run(storage: Storage): void;
+  /** A storage that holds what `source` holds now. */
+  snapshot(source: Storage): Storage;
+  /** Reads `copy` instead of `source` from now on. */
+  redirect(source: Storage, copy: Storage): void;
 }
 
 /** Where each live storage was made, while leaks are being looked for. */
@@ -85,7 +89,7 @@ export class Storage {
   }
 
   /** No tensor can reach the storage any more. Its own expression is never run; its memory waits for those that read it. */
-  private close(): void {
+  close(): void {
     if (this.closed) return;
     this.closed = true;
     origins?.delete(this);
@@ -167,15 +171,37 @@ function freeLater(storage: Storage): void {
   if (waitingBytes > MOST_WAITING_BYTES) endTask();
 }
 
-/** Runs every pending expression that reads `storage`. */
+/** The pending storages that read this one. What else was counted, the garbage collector has taken. */
+function readersOf(storage: Storage): Storage[] {
+  const readers = new Set<Storage>();
+  const note = (s: Storage | undefined): void => {
+    if (s?.pending?.sources.includes(storage)) readers.add(s);
+  };
+  queue.forEach(note);
+  for (const ref of storage.lateReaders) note(ref.deref());
+  return [...readers];
+}
+
+const bytesOf = (storages: readonly Storage[]): number => storages.reduce((n, s) => n + s.bytes, 0);
+
+/**
+ * The memory of `storage` is about to change: results that read it are run. Temporaries, which most likely nobody looks
+ * at again, are run too, or read a copy from now on where that is less to write.
+ */
 function settleReaders(storage: Storage): void {
-  const reads = (s: Storage | undefined): s is Storage => s?.pending?.sources.includes(storage) === true;
-  for (const s of queue) if (reads(s)) settle(s);
-  for (const ref of storage.lateReaders) {
-    const s = ref.deref();
-    if (reads(s)) settle(s);
+  const temporaries: Storage[] = [];
+  for (const s of readersOf(storage)) {
+    if (s.pending!.uses > 0) temporaries.push(s);
+    else settle(s);
   }
-  // What is left of the count are readers that the garbage collector took.
+  if (bytesOf(temporaries) > storage.bytes) {
+    const copy = temporaries[0].pending!.snapshot(storage);
+    for (const { pending } of temporaries) {
+      pending!.redirect(storage, copy);
+      copy.readers += pending!.sources.filter((s) => s === copy).length;
+    }
+    copy.close();
+  } else temporaries.forEach(settle);
   storage.lateReaders = [];
   storage.readers = 0;
 }
@@ -183,19 +209,17 @@ function settleReaders(storage: Storage): void {
 /**
  * At the end of the task, what no other expression took in is a result: it is run. What was taken in is most likely a
  * temporary that nobody will look at again, `x.mul(2)` in `x.mul(2).add(1)`: it stays pending, held by its tensor alone.
- * What is read by such a one though its tensors are disposed is freed.
+ * What such a one reads stays with it, disposed or not, unless its own values take less memory.
  */
 function endTask(): void {
   for (const s of queue) if (s.pending?.uses === 0) quietly(() => settle(s));
   const closed = waiting;
   waiting = [];
   waitingBytes = 0;
-  for (const s of closed)
-    if (s.readers > 0)
-      quietly(() => {
-        settleReaders(s);
-        s.free();
-      });
+  for (const s of closed) {
+    const readers = s.readers > 0 ? readersOf(s) : [];
+    if (bytesOf(readers) < s.bytes) quietly(() => readers.forEach(settle));
+  }
   for (const s of queue) if (s.pending !== null) rememberLate(s);
   queue = [];
 }
