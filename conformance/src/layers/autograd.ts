@@ -15,17 +15,20 @@ import { type CaseFile, caseFiles, caseName, type FrozenCase, type FrozenTensor 
 import { missingDType, quickSamples } from './ops.ts';
 import { call, flatten, makeTensors, readTensor, thaw, valuesOf } from './tensors.ts';
 
-async function* cases({ backend, files, tier, wantsName }: LayerContext): AsyncGenerator<Case> {
+async function* cases({ backend, files, wantsName }: LayerContext): AsyncGenerator<Case> {
   setCurrentBackend(backend);
   for await (const file of caseFiles(files, 'autograd', wantsName))
     for (const frozen of file.cases) {
-      if (tier === 'quick' && frozen.sample >= quickSamples) continue;
       const id = {
         layer: 'autograd',
         name: caseName(frozen.op),
         params: { dtype: frozen.dtype, sample: String(frozen.sample) },
       };
-      yield { id, run: () => attempt(backend, frozen, file, id) };
+      yield {
+        id,
+        fullOnly: frozen.sample >= quickSamples,
+        run: () => attempt(backend, frozen, file, id),
+      };
     }
 }
 

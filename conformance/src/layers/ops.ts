@@ -43,7 +43,7 @@ const layoutBound =
   /^(aten::)?(_?reshape_alias|view|view_as|_unsafe_view|as_strided|set_|resize|storage|is_contiguous|stride)|contiguous/;
 
 async function* cases(context: LayerContext): AsyncGenerator<Case> {
-  const { backend, files, tier, wantsName } = context;
+  const { backend, files, wantsName } = context;
   // Ties, NaN, infinities, overflow, errors: what PyTorch's own samples leave out.
   yield* programCases(context, 'ops', 'edges/edges.json', 'edges.');
   setCurrentBackend(backend);
@@ -57,7 +57,6 @@ async function* cases(context: LayerContext): AsyncGenerator<Case> {
       };
       const rotation = hashOf(formatId(id));
       const isQuick = frozen.sample < quickSamples;
-      if (tier === 'quick' && !isQuick) continue;
       const allowed = variants(backend, operator, frozen);
       const layouts = new Set(allowed.map(({ layout }) => layout));
       const quickLayout = layouts.size > 1 && rotation % 2 ? 'transposed' : 'frozen';
