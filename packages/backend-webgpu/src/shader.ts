@@ -7,6 +7,8 @@ export interface Operand {
   readonly dtype: DType;
   /** Whether any element is written; an operand that is written may be read as well. */
   readonly writes: boolean;
+  /** Declared as `array<atomic<u32>>` (an int64 is two of them): no view of another operand may lie in its buffer. */
+  readonly isAtomic?: boolean;
 }
 
 /** How a program is written. `write` runs once per way in which the operands share buffers. */
@@ -120,7 +122,8 @@ export class Shader {
     const arrays = Array.from({ length: buffers }, (_, b) => {
       const sharing = this.operands.filter((_, i) => this.bindings[i] === b);
       const access = sharing.some((o) => o.writes) ? 'read_write' : 'read';
-      return `@group(0) @binding(${b}) var<storage, ${access}> b${b}: array<${storageType[sharing[0]!.dtype]}>;`;
+      const type = sharing[0]!.isAtomic ? 'atomic<u32>' : storageType[sharing[0]!.dtype];
+      return `@group(0) @binding(${b}) var<storage, ${access}> b${b}: array<${type}>;`;
     });
     // The number of the launch comes after those of the call.
     const vectors = Math.max(1, Math.ceil((this.slots + (this.faults ? 1 : 0)) / 4));

@@ -8,6 +8,8 @@ import { compilePointwise } from './pointwise.ts';
 import { compilePool } from './pool.ts';
 import { compileReduce } from './reduce.ts';
 import { compileScan } from './scan.ts';
+import { compileScatter } from './scatter.ts';
+import { compileSort } from './sort.ts';
 
 export type Compilers = {
   readonly [Kind in Kernel['kind']]: (gpu: Gpu, kernel: Extract<Kernel, { kind: Kind }>) => Executable;
@@ -22,4 +24,6 @@ export const compilers: Partial<Compilers> = {
   pool: compilePool,
   reduce: compileReduce,
   scan: compileScan,
+  scatter: compileScatter,
+  sort: compileSort,
 };

@@ -120,7 +120,7 @@ function rows(
     [u0, v0, du, dv] = [`${u0} + level`, `${v0} + lane`, `(${size} / ${lanes})`, lanes];
   }
   const walked = writeWalk(shader, outer, 'turn');
-  const starts = inputs.map((_, i) => shader.name());
+  const starts = inputs.map(() => shader.name());
   const steps = form.steps.map((step) =>
     step === 'dense' ? 'v' : step === 'fixed' ? '' : `v * ${shader.i32()}`,
   );
