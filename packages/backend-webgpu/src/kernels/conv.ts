@@ -8,6 +8,7 @@ import { endingOf } from './product/ending.ts';
 import type { Geometry, Target } from './product/geometry.ts';
 import { Product } from './product/product.ts';
 import { apart } from './scratch.ts';
+import { isWinograd, pays, Winograd } from './winograd.ts';
 
 /** One dim of a convolution, for one residue. */
 interface Dim {
@@ -28,13 +29,16 @@ interface Dim {
 export function compileConv(gpu: Gpu, kernel: ConvKernel): Executable {
   const ending = endingOf(kernel);
   const products = new Product(gpu, kernel.dtype, ending);
+  const winograd = isWinograd(kernel) ? new Winograd(gpu, kernel, ending) : undefined;
   return (outputs, inputs, scalars = []) => {
     const out = outputs[0]!;
     if (out.shape.includes(0)) return;
     apart(gpu, [inputs[0]!, inputs[1]!], outputs, ([x, w]) => {
       const targets = [out, ...ending.inputs.map((i) => inputs[i + 1]!)];
-      for (const dims of residues(kernel, out, w!))
-        products.run(geometryOf(kernel, x!, w!, targets, dims), scalars);
+      if (winograd && pays(out, x!, w!)) winograd.run(x!, w!, targets, scalars);
+      else
+        for (const dims of residues(kernel, out, w!))
+          products.run(geometryOf(kernel, x!, w!, targets, dims), scalars);
     });
   };
 }

@@ -166,7 +166,7 @@ export class Address {
       `${this.type}()`,
       places,
       place,
-      (index, limit) => `u32(${index}) < u32(${limit})`,
+      (index, limit) => `(u32(${index}) < u32(${limit}))`,
     );
   }
 

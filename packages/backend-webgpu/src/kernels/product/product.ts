@@ -15,8 +15,8 @@ import { countTiles, cut, pushCut, type Tile } from './tiling.ts';
 
 export type Variant = Registers | Tiles | Plain;
 
-/** Set by tests, which run the kernels of every adapter on the one that they have: 'tiles' and 'registers' are for floats and 32-bit integers. */
-export const forced: { kind?: Variant['kind']; subgroups?: boolean } = {};
+/** Set by tests, which run what other adapters and sizes would get on the adapter that they have. */
+export const forced: { kind?: Variant['kind']; subgroups?: boolean; winograd?: boolean } = {};
 
 /** Four invocations that are a subgroup for certain: SwiftShader's, which are always of four. */
 function hasSubgroupsOfFour(gpu: Gpu): boolean {
