@@ -47,6 +47,7 @@ onStage('drawing without WebGPU', { example: 'digits-web', webgpu: 'off' }, (sta
       await page.selectOption('#backend', id);
       await reads(page, '#backend-status', new RegExp(`^Computing on ${name}\\.$`));
       await reads(page, '#verdict', /^7 /);
+      if (id === 'wasm-worker') expect(page.workers().length).toBeGreaterThan(0);
     }
     await visit.close();
   });

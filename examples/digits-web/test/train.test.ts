@@ -120,6 +120,22 @@ onStage('training on wasm', { example: 'digits-web', webgpu: 'off' }, (stage) =>
     await visit.close();
   });
 
+  test('a net trains in a worker', { timeout: PATIENCE }, async () => {
+    const visit = await stage().open('?backend=wasm-worker#train');
+    const { page } = visit;
+    await reads(page, '#backend-status', /Computing on wasm in a worker/);
+    expect(page.workers().length).toBeGreaterThan(0);
+    await reads(page, '#train-status', /Ready/);
+    await settle(page, { images: '5000', batch: '50' });
+    await page.getByRole('button', { name: 'Train', exact: true }).click();
+    await reads(page, '#train-status', /^Done/);
+    const accuracy = Number(
+      /([\d.]+) %/.exec((await page.locator('#test-accuracy').textContent()) ?? '')?.[1],
+    );
+    expect(accuracy).toBeGreaterThan(85);
+    await visit.close();
+  });
+
   test('images that do not arrive stop the training with a message, and trying again goes on from there', {
     timeout: PATIENCE,
   }, async () => {
@@ -148,7 +164,7 @@ onStage('training on wasm', { example: 'digits-web', webgpu: 'off' }, (stage) =>
   });
 });
 
-/** What the browser tells a page when its tab is covered or shown again. */
+/** What a browser tells a page when its tab is covered or shown again; a headless one never hides a tab by itself. */
 async function setHidden(page: Page, hidden: boolean): Promise<void> {
   await page.evaluate((hide) => {
     Object.defineProperty(document, 'hidden', { value: hide, configurable: true });
