@@ -5,12 +5,13 @@
 import './node-version.mjs';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { gpuEnvironment, prepareChromium } from './chromium.mjs';
 import { prepareLibTorch } from './libtorch.mjs';
 import { clearReports, printTotal, rawFile, report } from './report.mjs';
 import { install } from './setup.mjs';
 import { root, run, say, seconds, tool } from './shell.mjs';
 
-const backends = ['reference', 'wasm', 'libtorch'];
+const backends = ['reference', 'wasm', 'webgpu', 'libtorch'];
 
 /** A package by its name or its folder's: the vitest project, and whether it has tests of its own. */
 function matchPackage(filter) {
@@ -34,7 +35,7 @@ async function unitTests(args) {
   const began = Date.now();
   const raw = rawFile('vitest.json');
   rmSync(raw, { force: true });
-  const env = process.stderr.isTTY ? {} : { NO_COLOR: '1' };
+  const env = { ...gpuEnvironment(), ...(process.stderr.isTTY ? {} : { NO_COLOR: '1' }) };
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${raw}`];
   const { code } = await run(tool('vitest'), ['run', ...reporters, ...args], { env });
   const entry = { part: 'vitest', passed: 0, failed: 1, note: 'vitest ended without a report' };
@@ -54,38 +55,93 @@ async function unitTests(args) {
   report('test', entry);
 }
 
-/**
- * What a full run of a backend is: everything. But the reference takes a quarter of a minute for a large model, so
- * there the models layer runs at the quick tier; its other layers are read from the suite, so that none is forgotten.
- */
-async function runsOf(backend) {
-  if (backend !== 'reference') return [{ tier: 'full', query: [] }];
+/** Every layer but one. They are read from the suite, so that none is forgotten. */
+async function layersBut(name) {
   const { layers } = await import('../conformance/dist/layers/index.js');
-  const others = layers.map(({ name }) => name).filter((name) => name !== 'models');
-  return [
-    { tier: 'full', query: others },
-    { tier: 'quick', query: ['models'] },
-  ];
+  return layers.map((layer) => layer.name).filter((layer) => layer !== name);
 }
 
-/** The suite on one backend, built, as an outsider would run it. */
-async function conformance(backend, runs) {
+/** Of every operator the commonest floats and integers, and the hand-written edges. */
+const someOperators = ['ops:edges.*', 'ops:*:dtype=float32;sample=[0]*', 'ops:*:dtype=int64;sample=[0]*'];
+
+/**
+ * The runs of the suite: where, and how much. Full where a run takes minutes. The reference takes a quarter of a minute
+ * for a large model, so there the models layer runs at the quick tier. webgpu runs on a GPU that a CPU plays: quick in
+ * Node; elsewhere what differs with the place is the engine and the driver, which a part of the operators meets too.
+ */
+async function runsOf(backend) {
+  switch (backend) {
+    case 'reference':
+      return [
+        {
+          runs: [
+            { tier: 'full', query: await layersBut('models') },
+            { tier: 'quick', query: ['models'] },
+          ],
+        },
+      ];
+    case 'wasm':
+      return [
+        { runs: [{ tier: 'full', query: [] }] },
+        { place: 'Chromium', runs: [{ tier: 'quick', query: await layersBut('models') }] },
+        {
+          place: 'Chromium, isolated',
+          runs: [{ tier: 'quick', query: ['kernels', ...someOperators, 'training'] }],
+        },
+      ];
+    case 'webgpu':
+      return [
+        { runs: [{ tier: 'quick', query: [] }] },
+        {
+          place: 'Chromium',
+          runs: [
+            { tier: 'quick', query: ['kernels', ...someOperators, 'aliasing', 'nn', 'jit', 'training'] },
+          ],
+        },
+        { place: 'Deno', runs: [{ tier: 'quick', query: ['kernels', ...someOperators, 'training'] }] },
+      ];
+    default:
+      return [{ runs: [{ tier: 'full', query: [] }] }];
+  }
+}
+
+const command = 'conformance/bin/sconce-conformance.js';
+
+/** How the suite is started in a place: the program, and what comes before and after the command's own arguments. */
+const places = {
+  Node: { program: process.execPath, before: [command], after: [] },
+  Deno: { program: tool('deno'), before: ['run', '-A', '--unstable-webgpu', command], after: [] },
+  Chromium: { program: process.execPath, before: [command], after: ['--browser', 'chromium'] },
+  'Chromium, isolated': {
+    program: process.execPath,
+    before: [command],
+    after: ['--browser', 'chromium', '--isolated'],
+  },
+};
+
+/** The suite on one backend in one place, built, as an outsider would run it. */
+async function conformance({ backend, place = 'Node', runs, missing }) {
   const began = Date.now();
-  const entry = { part: `conformance ${backend}`, passed: 0, failed: 0 };
+  const part = `conformance ${backend}${place === 'Node' ? '' : ` in ${place}`}`;
+  if (missing) {
+    report('test', { part, passed: 0, failed: 0, missing });
+    return;
+  }
+  const entry = { part, passed: 0, failed: 0 };
   const folder = `./packages/backend-${backend}`;
-  const expect = `${folder}/conformance.expect`;
   const total = { expected: 0, na: 0 };
+  const { program, before, after } = places[place];
   for (const [i, { tier, query }] of runs.entries()) {
-    const raw = rawFile(`conformance-${backend}-${i}.json`);
+    const raw = rawFile(`${part.replace(/\W+/g, '-')}-${i}.json`);
     rmSync(raw, { force: true });
     const { code } = await run(
-      process.execPath,
-      [
-        'conformance/bin/sconce-conformance.js',
-        ...[`${folder}/dist/index.js`, ...query, '--tier', tier, '--json', raw],
-        ...(existsSync(join(root, expect)) ? ['--expect', expect] : []),
-      ],
-      { show: 'prefixed', name: backend },
+      program,
+      [...before, `${folder}/dist/index.js`, ...query, '--tier', tier, '--json', raw, ...after],
+      {
+        show: 'prefixed',
+        name: part.replace('conformance ', ''),
+        env: backend === 'webgpu' ? gpuEnvironment() : {},
+      },
     );
     const layers = existsSync(raw) ? Object.values(JSON.parse(readFileSync(raw, 'utf8')).layers) : [];
     const sum = (key) => layers.reduce((count, layer) => count + (layer[key] ?? 0), 0);
@@ -113,21 +169,34 @@ if (wanted.includes('libtorch')) {
   withoutLibTorch = await prepareLibTorch({ fetch: true });
   if (withoutLibTorch) say(`setup: the libtorch backend is left out: ${withoutLibTorch}`);
 }
+// Tests of pages and of the backend itself need a browser and a GPU as well.
+const { withoutBrowser, withoutGpu } = await prepareChromium({ fetch: true });
+if (withoutBrowser) say(`setup: nothing runs in a browser: ${withoutBrowser}`);
+if (withoutGpu) say(`setup: webgpu does not run in Node and Deno: ${withoutGpu}`);
 
 if (!filter || filter.hasTests) await unitTests([...(filter ? ['--project', filter.name] : []), ...args]);
 
 // The suite runs on what users install; types are `pnpm check`'s to judge, so errors do not stop here.
 if (wanted.length > 0) await run(tool('tsc'), ['-b'], { show: 'none' });
 
-// Two at a time: as many as the smallest machine has cores.
-const queue = wanted.filter((name) => name !== 'libtorch' || !withoutLibTorch);
+/** Why a run is left out, or undefined. */
+const whyNot = (backend, place = 'Node') =>
+  backend === 'libtorch'
+    ? withoutLibTorch
+    : place.startsWith('Chromium')
+      ? withoutBrowser
+      : backend === 'webgpu'
+        ? withoutGpu
+        : undefined;
+
+// Two at a time: as many as the smallest machine has cores. The quick loop of one package is its backend in Node.
+const queue = [];
+for (const backend of wanted)
+  for (const each of filter ? [{ runs: [{ tier: 'quick', query: [] }] }] : await runsOf(backend))
+    queue.push({ backend, missing: whyNot(backend, each.place), ...each });
 const work = async () => {
-  for (let name = queue.shift(); name; name = queue.shift())
-    await conformance(name, filter ? [{ tier: 'quick', query: [] }] : await runsOf(name));
+  for (let next = queue.shift(); next; next = queue.shift()) await conformance(next);
 };
 await Promise.all([work(), work()]);
-if (wanted.includes('libtorch') && withoutLibTorch) {
-  report('test', { part: 'conformance libtorch', passed: 0, failed: 0, missing: withoutLibTorch });
-}
 
 process.exitCode = printTotal(['test']) ? 0 : 1;
