@@ -152,8 +152,10 @@ function composePlan(plan: Plan, gathering: Gathering): { plan: Plan; size: numb
     plan.composed.set(gathering.key, composed);
   }
   const { size, spread } = composed.form;
-  // Where the element is means another thing to a reduction, whose dims are in another order.
-  return { plan: composed, size: gathering.hasCoord ? Infinity : size, spread };
+  // Where an element is means another thing to a reduction, whose dims are in another order; and how many it folds it
+  // knows from what it reads.
+  const isReduction = !gathering.hasCoord && gathering.leaves.length > 0;
+  return { plan: composed, size: isReduction ? size : Infinity, spread };
 }
 
 function executableOf(plan: Plan, backend: Backend, rank: number, reduced: number): Executable {
