@@ -2,7 +2,9 @@
 import { existsSync } from 'node:fs';
 import type { DType, Memory, View } from '@sconce/core';
 import type { WebGpuOptions } from '../src/device/adapter.ts';
-import { type WebGpuBackend, webgpu } from '../src/index.ts';
+import { requestDevice } from '../src/device/adapter.ts';
+import { Gpu } from '../src/device/gpu.ts';
+import { WebGpuBackend, webgpu } from '../src/index.ts';
 import { linearGroups, linearIndex, Numbers, Program } from '../src/program.ts';
 
 const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -10,6 +12,12 @@ if (!process.env.VK_DRIVER_FILES && existsSync(SWIFTSHADER)) process.env.VK_DRIV
 process.env.XDG_RUNTIME_DIR ??= '/tmp';
 
 export const backend = (options?: WebGpuOptions): Promise<WebGpuBackend> => webgpu(options);
+
+/** One that takes its adapter for a GPU, and so compiles pipelines beside the program. */
+export async function likeHardware(): Promise<WebGpuBackend> {
+  const { adapter, device } = await requestDevice();
+  return new WebGpuBackend(new Gpu(adapter, device, { vendor: 'a GPU' }));
+}
 
 export const lineOf = (memory: Memory, length: number, dtype: DType = 'float32', offset = 0): View => ({
   memory,

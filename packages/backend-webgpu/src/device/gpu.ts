@@ -63,6 +63,7 @@ export class Gpu {
   /** The number of the last batch that went to the device. */
   private submitted = 0;
   private isScheduled = false;
+  private isPumping = false;
   private dispatches = 0;
   private submits = 0;
   private writes = 0;
@@ -96,7 +97,7 @@ export class Gpu {
       this.largest,
     );
     this.staging = stagingPool(device);
-    this.pipelines = new Pipelines(device, (pipeline) => this.compiled(pipeline));
+    this.pipelines = new Pipelines(device, !this.isSoftware, (pipeline) => this.compiled(pipeline));
     this.groups = new BindGroups(device, this.numbers, this.faults.buffer);
   }
 
@@ -240,7 +241,7 @@ export class Gpu {
   flush(): void {
     const { batch } = this;
     if (batch.isEmpty) return;
-    if (batch.waits) this.pipelines.finishLone();
+    if (batch.waits) this.pipelines.finish();
     this.batch = this.spare.pop() ?? new Batch(0);
     this.batch.reset(++this.issued);
     if (this.queue.length > 0 || (batch.waits && !isReady(batch))) {
@@ -260,17 +261,18 @@ export class Gpu {
       this.queue.length = 0;
       return;
     }
-    let done = 0;
-    for (const item of this.queue) {
-      if (!(item instanceof Batch)) this.writeNow(item.slot, item.at, item.bytes);
-      else {
+    if (this.isPumping) return;
+    this.isPumping = true;
+    let item: Batch | Write | undefined;
+    while ((item = this.queue[0]) !== undefined) {
+      if (item instanceof Batch) {
         if (now) for (let i = 0; i < item.count; i++) makeReady(item.dispatches[i]!.pipeline);
         else if (!isReady(item)) break;
         this.submit(item);
-      }
-      done++;
+      } else this.writeNow(item.slot, item.at, item.bytes);
+      this.queue.shift();
     }
-    this.queue.splice(0, done);
+    this.isPumping = false;
   }
 
   private submit(batch: Batch): void {

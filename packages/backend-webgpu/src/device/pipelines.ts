@@ -43,20 +43,25 @@ interface Task {
 }
 
 /**
- * Several that are missing are compiled at once, beside the program, and the commands that use them wait in their order.
- * One that comes alone is compiled on the spot when its commands are sent: there is nothing to gain by waiting.
+ * On a GPU, several that are missing are compiled at once, beside the program, and the commands that use them wait in
+ * their order. One that comes alone is compiled on the spot when its commands are sent: there is nothing to gain by
+ * waiting. Where a CPU plays the GPU (SwiftShader), all are compiled on the spot: there, beside was measured to be slower.
  */
 export class Pipelines {
   private readonly byText = new Map<string, Pipeline>();
   private readonly layouts = new Map<string, Layout>();
-  /** The one that came alone. */
-  private lone: Task | undefined;
-  /** How many are being compiled. */
+  /** Those that nobody compiles yet. */
+  private held: Task[] = [];
+  /** How many are being compiled beside the program. */
   private waiting = 0;
 
-  /** @param settled called whenever one is ready or has failed */
+  /**
+   * @param beside whether several are compiled beside the program
+   * @param settled called whenever one is ready or has failed
+   */
   constructor(
     private readonly device: GPUDevice,
+    private readonly beside: boolean,
     private readonly settled: (pipeline: Pipeline) => void,
   ) {}
 
@@ -69,16 +74,20 @@ export class Pipelines {
     const known = this.byText.get(source.code);
     if (known) return known;
     const task = this.prepare(source);
-    this.lone?.beside();
-    if (this.waiting > 0) task.beside();
-    else this.lone = task;
+    this.held.push(task);
+    if (this.beside && (this.held.length > 1 || this.waiting > 0)) {
+      for (const t of this.held) t.beside();
+      this.held = [];
+    }
     this.byText.set(source.code, task.pipeline);
     return task.pipeline;
   }
 
-  /** Compiles what came alone. */
-  finishLone(): void {
-    this.lone?.now();
+  /** Compiles what is held, on the spot. */
+  finish(): void {
+    if (this.held.length === 0) return;
+    for (const t of this.held) t.now();
+    this.held = [];
   }
 
   private prepare(source: PipelineSource): Task {
@@ -112,7 +121,6 @@ export class Pipelines {
       this.settled(pipeline);
     };
     const now = (): void => {
-      if (this.lone === task) this.lone = undefined;
       if (isSettled) return;
       device.pushErrorScope('validation');
       const ready = device.createComputePipeline(descriptor);
@@ -123,7 +131,6 @@ export class Pipelines {
       settle(ready);
     };
     const beside = (): void => {
-      this.lone = undefined;
       this.waiting++;
       device
         .createComputePipelineAsync(descriptor)
