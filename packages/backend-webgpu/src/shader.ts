@@ -9,6 +9,8 @@ export interface Operand {
   readonly writes: boolean;
   /** Declared as `array<atomic<u32>>` (an int64 is two of them): no view of another operand may lie in its buffer. */
   readonly isAtomic?: boolean;
+  /** Declared as an array of four elements each: so must be every operand in its buffer, and indices count fours. */
+  readonly isVector?: boolean;
 }
 
 /** How a program is written. `write` runs once per way in which the operands share buffers. */
@@ -122,7 +124,9 @@ export class Shader {
     const arrays = Array.from({ length: buffers }, (_, b) => {
       const sharing = this.operands.filter((_, i) => this.bindings[i] === b);
       const access = sharing.some((o) => o.writes) ? 'read_write' : 'read';
-      const type = sharing[0]!.isAtomic ? 'atomic<u32>' : storageType[sharing[0]!.dtype];
+      const { dtype, isAtomic, isVector } = sharing[0]!;
+      const element = storageType[dtype];
+      const type = isAtomic ? 'atomic<u32>' : isVector ? `vec4<${element}>` : element;
       return `@group(0) @binding(${b}) var<storage, ${access}> b${b}: array<${type}>;`;
     });
     // The number of the launch comes after those of the call.

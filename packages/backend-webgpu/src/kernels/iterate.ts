@@ -3,6 +3,7 @@
  * operands' offsets from an element's number.
  */
 import { NotSupportedError, type View } from '@sconce/core';
+import { gpuMemory } from '../memory.ts';
 import type { Numbers } from '../program.ts';
 import type { Shader } from '../shader.ts';
 
@@ -133,3 +134,49 @@ export function writeWalk(
 /** `base + offset`, where either may be ''. */
 export const indexOf = (base: string, offset: string): string =>
   base && offset ? `${base} + ${offset}` : base || offset || '0';
+
+/** A walk in steps of four elements. */
+export interface WideWalk extends Walk {
+  /** Per operand, whether its elements lie in fours: its offset and strides then count fours. Else one serves all four. */
+  readonly vectors: readonly boolean[];
+}
+
+/**
+ * The walk, four elements of the innermost dim at a time, where the views' places allow it: each of the first
+ * `outputs` lies densely along that dim, every other one too or not at all, and all begin at multiples of four. The
+ * last four of a memory may reach into its padding, which may hold anything.
+ */
+export function fourAtATime(walk: Walk, views: readonly View[], outputs: number): WideWalk | undefined {
+  const { rank, sizes, strides } = walk;
+  if (rank === 0) return undefined;
+  const last = rank - 1;
+  const n = sizes[last]!;
+  const isWhole = n % 4 === 0;
+  if (!isWhole && rank > 1) return undefined;
+  const vectors: boolean[] = [];
+  for (let i = 0; i < views.length; i++) {
+    const { memory, offset } = views[i]!;
+    const inner = strides[i]![last]!;
+    if (inner !== 1) {
+      if (inner !== 0 || i < outputs) return undefined;
+      vectors.push(false);
+      continue;
+    }
+    if (offset % 4 !== 0) return undefined;
+    for (let d = 0; d < last; d++) if (strides[i]![d]! % 4 !== 0) return undefined;
+    if (!isWhole && i < outputs && offset + n !== gpuMemory(memory).length) return undefined;
+    vectors.push(true);
+  }
+  for (let i = 0; i < views.length; i++)
+    for (let j = 0; j < i; j++)
+      if (vectors[i] !== vectors[j] && views[i]!.memory === views[j]!.memory) return undefined;
+  const fours = Math.ceil(n / 4);
+  return {
+    ...walk,
+    count: (walk.count / n) * fours,
+    key: `${walk.key}/${vectors.map(Number).join('')}`,
+    sizes: [...sizes.slice(0, last), fours],
+    strides: strides.map((s, i) => (vectors[i] ? [...s.slice(0, last).map((x) => x / 4), 1] : s)),
+    vectors,
+  };
+}

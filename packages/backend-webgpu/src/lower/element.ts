@@ -27,7 +27,7 @@ const float = new Float32Array(1);
 const bits = new Uint32Array(float.buffer);
 
 /** A float32 to the last bit. WGSL has no literals for NaN and the infinities, and compilers may drop other odd ones. */
-export function floatLiteral(shader: Shader, value: number): string {
+export function floatLiteral(shader: Pick<Shader, 'use'>, value: number): string {
   float[0] = value;
   const single = float[0];
   const size = Math.abs(single);
@@ -45,7 +45,7 @@ const intLiteral = (value: number): string =>
   value === -0x80000000 ? '(-2147483647i - 1i)' : value < 0 ? `(${value}i)` : `${value}i`;
 
 /** A constant of a compute type. */
-export function literal(shader: Shader, value: number | bigint, dtype: ComputeType): string {
+export function literal(shader: Pick<Shader, 'use'>, value: number | bigint, dtype: ComputeType): string {
   switch (dtype) {
     case 'bool':
       return Number(value) === 0 ? 'false' : 'true';

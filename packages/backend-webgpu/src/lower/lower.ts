@@ -1,14 +1,15 @@
-/** Expressions to WGSL: each distinct part is computed once, as a `let`. */
+/** Expressions to WGSL: each distinct part is computed once, as a `let`; for one element, or for four together. */
 import type { ComputeType, DType, Expr, ScalarOp } from '@sconce/core';
 import type { Shader } from '../shader.ts';
 import { cast } from './cast.ts';
 import { literal, loaded } from './element.ts';
 import { scalarOp } from './scalar.ts';
 import { fitsInt32, type Range, rangeOf } from './walk.ts';
+import { widened } from './widen.ts';
 
 /** Where an expression's leaves come from. Every text is an expression that may be repeated. */
 export interface Leaves {
-  /** An element as stored. */
+  /** An element as stored, or four of them. */
   input(index: number): string;
   /** A number of the call, as a value of the dtype: bool, i32, f32 or vec2<u32> (low, high). */
   scalar(index: number, dtype: ComputeType): string;
@@ -32,8 +33,11 @@ export interface Value {
   readonly constant?: number | bigint;
 }
 
-export function lower(shader: Shader, exprs: readonly Expr[], leaves: Leaves): Lowered {
-  const writer = new Writer(shader, leaves);
+/** One element, or a vector of four: then leaves and values are vectors, and `canBeWide` must hold. */
+export type Width = 1 | 4;
+
+export function lower(shader: Shader, exprs: readonly Expr[], leaves: Leaves, width: Width = 1): Lowered {
+  const writer = new Writer(shader, leaves, width);
   const values = exprs.map((e) => writer.whole(writer.value(e)));
   return { statements: writer.lines.join('\n'), values };
 }
@@ -48,24 +52,36 @@ export class Writer {
   constructor(
     readonly shader: Shader,
     private readonly leaves: Leaves,
-  ) {}
+    private readonly width: Width,
+  ) {
+    if (width === 4) shader.use('wide');
+  }
 
   /** A name for a value of which the text may be long. */
   name(text: string): string {
+    return this.raw(this.width === 1 ? text : widened(text));
+  }
+
+  private raw(text: string): string {
     const name = this.shader.name();
     this.lines.push(`let ${name} = ${text};`);
     return name;
   }
 
+  /** The name of a library function. */
+  use(f: string): string {
+    return this.shader.use(this.width === 1 ? f : `${f}4`);
+  }
+
   /** A call of a library function. */
   call(f: string, ...args: readonly string[]): string {
-    return `${this.shader.use(f)}(${args.join(', ')})`;
+    return `${this.use(f)}(${args.join(', ')})`;
   }
 
   /** The value as its dtype's own type. */
   whole(v: Value): string {
     if (!v.isShort) return v.text;
-    return v.constant !== undefined ? literal(this.shader, v.constant, 'int64') : this.call('i64_of', v.text);
+    return v.constant !== undefined ? literal(this, v.constant, 'int64') : this.call('i64_of', v.text);
   }
 
   value(e: Expr): Value {
@@ -78,15 +94,17 @@ export class Writer {
     const { dtype } = e;
     switch (e.op) {
       case 'input':
-        return this.known(`input ${e.index}`, dtype, () => loaded(dtype, this.leaves.input(e.index)));
+        return this.known(`input ${e.index}`, dtype, () =>
+          loaded(dtype, this.raw(this.leaves.input(e.index))),
+        );
       case 'scalar':
-        return this.known(`scalar ${e.index}`, dtype, () => this.leaves.scalar(e.index, e.dtype));
+        return this.known(`scalar ${e.index}`, dtype, () => this.raw(this.leaves.scalar(e.index, e.dtype)));
       case 'coord':
         return { text: this.leaves.coord(e.dim), dtype, isShort: true };
       case 'const': {
         const isShort = dtype === 'int64' && fitsInt32([Number(e.value), Number(e.value)]);
         return {
-          text: literal(this.shader, e.value, isShort ? 'int32' : e.dtype),
+          text: literal(this, e.value, isShort ? 'int32' : e.dtype),
           dtype,
           isShort,
           constant: e.value,

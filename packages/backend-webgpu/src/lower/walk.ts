@@ -36,6 +36,24 @@ export function coordDims(exprs: readonly Expr[]): Set<number> {
   return found;
 }
 
+const partsWays: ReadonlySet<string> = new Set(['sin', 'cos', 'tan', 'erfc', 'lgamma', 'digamma']);
+
+/** Whether `lower` can write the expressions for four elements together. */
+export function canBeWide(exprs: readonly Expr[]): boolean {
+  let ok = true;
+  walk(exprs, (e) => {
+    ok &&= e.op !== 'coord' && e.dtype !== 'int64' && e.dtype !== 'float64' && !partsWays.has(e.op);
+    const isInt = !dtypes[e.dtype].isFloat;
+    if (e.op === 'cast') ok &&= !(isInt && e.dtype !== 'bool' && dtypes[e.args[0].dtype].isFloat);
+    else if (e.op === 'pow') ok &&= !isInt;
+    else if (e.op === 'rem' && !isInt) ok = false;
+    // A divisor that may be 0 needs a branch.
+    else if ((e.op === 'div' || e.op === 'rem') && isInt)
+      ok &&= e.args[1]!.op === 'const' && Number(e.args[1]!.value) !== 0 && e.args[0]!.op !== 'const';
+  });
+  return ok;
+}
+
 /** An int64 that lies within 32 bits is computed in 32 bits. */
 export type Range = readonly [low: number, high: number];
 

@@ -16,12 +16,10 @@ fn round_f16(x: f32) -> f32 {
   let shift = 13u + min(113u - min(a >> 23u, 113u), 12u);
   let m = select(a, (a & 0x7fffffu) | 0x800000u, shift > 13u);
   let r = ((m + (1u << (shift - 1u)) - 1u + ((m >> shift) & 1u)) >> shift) << shift;
-  var v = r;
-  if (shift > 13u) {
-    v = bitcast<u32>(f32(r) * select(bitcast<f32>(((a >> 23u) - 23u) << 23u), 0.0f, a < 0x33000000u));
-  } else if (r > 0x477fe000u) {
-    v = select(0x7f800000u, 0x7fc00000u, a > 0x7f800000u);
-  }
+  let size = select(bitcast<f32>(((a >> 23u) - 23u) << 23u), 0.0f, a < 0x33000000u);
+  let small = bitcast<u32>(f32(r) * size);
+  let large = select(0x7f800000u, 0x7fc00000u, a > 0x7f800000u);
+  let v = select(select(r, large, r > 0x477fe000u), small, shift > 13u);
   return bitcast<f32>(v | (b & 0x80000000u));
 }
 `;

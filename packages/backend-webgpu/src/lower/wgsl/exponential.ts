@@ -60,23 +60,25 @@ fn log_edges(x: f32, r: f32) -> f32 {
 
 fn f32_log(x: f32) -> f32 {
   let s = log_split(x);
-  return log_edges(x, s.x * 0.693145752f - ((log_rest(s.y) - s.x * 0.00000142860677f) - s.y));
+  return log_edges(x, s[0] * 0.693145752f - ((log_rest(s[1]) - s[0] * 0.00000142860677f) - s[1]));
 }
 
 fn f32_log2(x: f32) -> f32 {
   let s = log_split(x);
-  return log_edges(x, (s.y - log_rest(s.y)) * 1.44269502f + s.x);
+  return log_edges(x, (s[1] - log_rest(s[1])) * 1.44269502f + s[0]);
 }
 
 fn f32_log10(x: f32) -> f32 {
   let s = log_split(x);
-  return log_edges(x, (s.y - log_rest(s.y)) * 0.434294492f + s.x * 7.9034151667654e-7f + s.x * 0.301029205f);
+  return log_edges(x, (s[1] - log_rest(s[1])) * 0.434294492f + s[0] * 7.9034151667654e-7f + s[0] * 0.301029205f);
 }
 
 fn f32_log1p(x: f32) -> f32 {
   let near = (x > -0.292f) & (x < 0.414f);
-  let s = select(log_split(1.0f + x), vec2<f32>(0.0f, x), near);
-  let r = s.x * 0.693145752f - ((log_rest(s.y) - s.x * 0.00000142860677f) - s.y);
+  let s = log_split(1.0f + x);
+  let k = select(s[0], 0.0f, near);
+  let f = select(s[1], x, near);
+  let r = k * 0.693145752f - ((log_rest(f) - k * 0.00000142860677f) - f);
   return select(log_edges(1.0f + x, r), select(r, x, abs(x) < 1e-9f), near);
 }
 
@@ -87,7 +89,7 @@ fn f32_pow(x: f32, e: f32) -> f32 {
   let nan = f32_of(0x7fc00000u);
   let y = select(select(e, 1e30f, e > 1e30f), -1e30f, e < -1e30f);
   let split = log_split(a);
-  let f = split.y;
+  let f = split[1];
   let t = 2.0f + f;
   let th = upper_half(t);
   let tl = f - (th - 2.0f);
@@ -97,8 +99,8 @@ fn f32_pow(x: f32, e: f32) -> f32 {
   let z = s * s;
   let main = sh * 2.88476562f;
   let rest = sh * 0.000624463951f + sl * 2.88539004f + s * (z * ${poly('z', powSeries)});
-  let lh = upper_half(split.x + main + rest);
-  let ll = ((split.x - lh) + main) + rest;
+  let lh = upper_half(split[0] + main + rest);
+  let ll = ((split[0] - lh) + main) + rest;
   let yh = upper_half(y);
   let p = yh * lh;
   let q = (y - yh) * lh + y * ll;
