@@ -35,6 +35,8 @@ export class WebGpuBackend implements Backend {
       scalarOps: new Set(scalarOps),
       maxBindings: gpu.device.limits.maxStorageBuffersPerShaderStage - 1,
       flushesSubnormals: true,
+      // A dispatch costs more than putting two calls together does, however few the elements.
+      defersFrom: 1,
     };
   }
 
