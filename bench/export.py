@@ -25,6 +25,44 @@ for part in resnet.modules():
 with torch.no_grad():
     resnet(image)  # statistics, without which the outputs vanish
 
+
+
+def numbers(shape, seed):
+    """The numbers of webgpu/workloads.mjs: between -0.5 and 0.5."""
+    count = 1
+    for size in shape:
+        count *= size
+    state, values = seed + 1, []
+    for _ in range(count):
+        state = (state * 1664525 + 1013904223) % 2**32
+        values.append(state / 2**32 - 0.5)
+    return torch.tensor(values).reshape(shape)
+
+
+class Conv(torch.nn.Conv2d):
+    """Its weights are those that webgpu/workloads.mjs gives the other systems."""
+
+    def __init__(self):
+        super().__init__(64, 64, 3, padding=1)
+        self.weight.data = numbers([64, 64, 3, 3], 100) * 2 / 24
+        self.bias.data = numbers([64], 101) * 0.1
+
+
+class Softmax(torch.nn.Module):
+    def forward(self, x):
+        return torch.softmax(x, -1)
+
+
+class Chain(torch.nn.Module):
+    def forward(self, x, y):
+        return torch.nn.functional.gelu(x * 2 + 1) * y + x
+
+
+WEB = {
+    "conv": (Conv(), (torch.rand(1, 64, 56, 56),)),
+    "softmax": (Softmax(), (torch.rand(1024, 1024),)),
+    "chain": (Chain(), (torch.rand(1 << 20), torch.rand(1 << 20))),
+}
 WORKLOADS = {"resnet18": (resnet, (image,)), "matmul512": (MatMul(), (torch.rand(512, 512), torch.rand(512, 512)))}
 for name, (module, inputs) in WORKLOADS.items():
     module.eval()
@@ -33,3 +71,12 @@ for name, (module, inputs) in WORKLOADS.items():
     names = [f"x{i}" for i in range(len(inputs))]
     torch.onnx.export(module, inputs, path + ".onnx", opset_version=14, input_names=names)
     print(name, os.path.getsize(path + ".onnx"), "bytes")
+
+for name, (module, inputs) in WEB.items():
+    names = [f"x{i}" for i in range(len(inputs))]
+    torch.onnx.export(module.eval(), inputs, os.path.join(folder, name) + ".onnx", opset_version=14, input_names=names)
+    print(name, os.path.getsize(os.path.join(folder, name) + ".onnx"), "bytes")
+
+# jax-js's ONNX loader knows no GlobalAveragePool: the same network with a mean.
+torch.nn.functional.adaptive_avg_pool2d = lambda x, _: x.mean([2, 3], keepdim=True)
+torch.onnx.export(resnet.eval(), (image,), os.path.join(folder, "resnet18_jax.onnx"), opset_version=14, input_names=["x0"])
