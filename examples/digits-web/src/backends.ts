@@ -29,17 +29,17 @@ export const onBackend = (listener: () => void): void => void listeners.push(lis
 
 const isId = (id: string | null): id is BackendId => order.includes(id as BackendId);
 
-/** The backends that were made, since two of them go by the name `wasm`. */
-const made = new Map<BackendId, Backend>();
+/** Two backends go by the name `wasm`: the page keeps them apart. */
+const wasms = new Map<BackendId, Backend>();
 
-/** Makes tensors there from now on; `anew` where the one that was there is lost. Rejects where this browser lacks it. */
-export async function useBackend(id: BackendId, anew = false): Promise<void> {
-  const known = anew ? undefined : made.get(id);
-  if (known) await torch.use(known);
-  else if (id === 'wasm-worker') await torch.use('wasm', { worker: true });
-  else if (id === 'reference') await torch.use('reference');
-  else await torch.use(id, {});
-  made.set(id, torch.empty(0).backend);
+/** Makes tensors there from now on; a GPU that was lost is asked for again. Rejects where this browser lacks it. */
+export async function useBackend(id: BackendId): Promise<void> {
+  const kept = wasms.get(id);
+  if (kept) await torch.use(kept);
+  else if (id === 'wasm' || id === 'wasm-worker') {
+    await torch.use('wasm', { worker: id === 'wasm-worker' });
+    wasms.set(id, torch.empty(0).backend);
+  } else await torch.use(id);
   current = id;
 }
 
@@ -86,11 +86,11 @@ export async function startBackends(): Promise<void> {
 }
 
 /** Moves the page to another backend; where that fails, the page stays where it was and says why. */
-export async function change(id: BackendId, anew = false): Promise<boolean> {
+export async function change(id: BackendId): Promise<boolean> {
   select.disabled = true;
   status.textContent = `Starting ${names[id]}…`;
   try {
-    await useBackend(id, anew);
+    await useBackend(id);
     status.textContent = `Computing on ${names[id]}.`;
     for (const listener of listeners) listener();
   } catch (error) {

@@ -123,6 +123,7 @@ async function visit(
     if (message.type() === 'error') errors.push(message.text());
   });
   page.on('pageerror', (error) => errors.push(String(error)));
+  await page.addInitScript(keepDevice);
   await page.goto(url);
   return {
     page,
@@ -135,6 +136,21 @@ async function visit(
     },
   };
 }
+
+/** Runs in the page: keeps the newest GPU device where `loseDevice` finds it. */
+function keepDevice(): void {
+  if (typeof GPUAdapter === 'undefined') return;
+  const request = GPUAdapter.prototype.requestDevice;
+  GPUAdapter.prototype.requestDevice = async function (...args) {
+    const device = await request.apply(this, args);
+    Object.assign(globalThis, { newestDevice: device });
+    return device;
+  };
+}
+
+/** Takes the page's GPU away, as a driver's crash does. */
+export const loseDevice = (page: Page): Promise<void> =>
+  page.evaluate(() => (globalThis as unknown as { newestDevice: GPUDevice }).newestDevice.destroy());
 
 /** Waits until the element's text matches. */
 export async function reads(page: Page, selector: string, pattern: RegExp): Promise<string> {

@@ -1,6 +1,6 @@
 /** Drawing, as a person does it: with mouse, finger and keys, on the backends that there are. */
 import { expect, test } from 'vitest';
-import { digits, draw, onStage, PATIENCE, reads, touch } from './browser.ts';
+import { digits, draw, loseDevice, onStage, PATIENCE, reads, touch } from './browser.ts';
 
 onStage('drawing without WebGPU', { example: 'digits-web', webgpu: 'off' }, (stage) => {
   test('a 1 and a 7 drawn with the mouse are read right, under a strict policy and without an error', {
@@ -152,6 +152,25 @@ onStage('drawing with WebGPU', { example: 'digits-web', webgpu: 'on' }, (stage) 
     await reads(page, '#verdict', /Waiting/);
     await draw(page, ...digits[0]);
     await reads(page, '#verdict', /^0 /);
+    await visit.close();
+  });
+
+  test('a GPU that is lost is told, and drawing goes on with a new one or on wasm', {
+    timeout: PATIENCE,
+  }, async () => {
+    const visit = await stage().open();
+    const { page } = visit;
+    await reads(page, '#backend-status', /^Computing on WebGPU\.$/);
+    await reads(page, '#verdict', /Waiting/);
+    for (const name of ['WebGPU', 'wasm']) {
+      await loseDevice(page);
+      await draw(page, ...digits[7]);
+      await reads(page, '#notices', /The net stopped on WebGPU: .*the device was lost/);
+      await page.getByRole('button', { name: `Continue on ${name}` }).click();
+      await reads(page, '#backend-status', new RegExp(`^Computing on ${name}\\.$`));
+      await reads(page, '#verdict', /^7 /);
+      await page.getByRole('button', { name: 'Clear' }).click();
+    }
     await visit.close();
   });
 });

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import * as torch from 'sconce';
 import { expect, test } from 'vitest';
-import { digits, draw, onStage, PATIENCE, reads } from './browser.ts';
+import { digits, draw, loseDevice, onStage, PATIENCE, reads } from './browser.ts';
 
 const stepOf = async (page: Page): Promise<number> =>
   Number(((await page.locator('#step').textContent()) ?? '').replace(/ of .*|,/g, ''));
@@ -180,19 +180,8 @@ onStage('training on WebGPU', { example: 'digits-web', webgpu: 'on' }, (stage) =
   test('a device that is lost mid-training is told, and training goes on from the last snapshot', {
     timeout: 2 * PATIENCE,
   }, async () => {
-    const visit = await stage().open('#draw');
+    const visit = await stage().open('?backend=webgpu#train');
     const { page } = visit;
-    // Keeps the device that the page will ask for, so that it can be destroyed under the page.
-    await page.addInitScript(() => {
-      const request = GPUAdapter.prototype.requestDevice;
-      GPUAdapter.prototype.requestDevice = async function (...args) {
-        const device = await request.apply(this, args);
-        (globalThis as unknown as { device: GPUDevice }).device = device;
-        return device;
-      };
-    });
-    await page.goto(`${stage().site.url}?backend=webgpu#train`);
-    await page.reload();
     await reads(page, '#backend-status', /^Computing on WebGPU\.$/);
     await settle(page, { images: '5000', batch: '20' });
     await page.getByRole('button', { name: 'Train', exact: true }).click();
@@ -202,9 +191,14 @@ onStage('training on WebGPU', { example: 'digits-web', webgpu: 'on' }, (stage) =
     const paused = await stepOf(page);
     await page.getByRole('button', { name: 'Resume' }).click();
     await reaches(page, paused + 2);
-    await page.evaluate(() => (globalThis as unknown as { device: GPUDevice }).device.destroy());
-    await reads(page, '#notices', /Training stopped on WebGPU: /);
-    await page.getByRole('button', { name: `Go on from step ${paused} on WebGPU` }).waitFor();
+    await loseDevice(page);
+    await reads(page, '#notices', /Training stopped on WebGPU: .*the device was lost/);
+    // On the GPU again, which is another device now …
+    await page.getByRole('button', { name: `Go on from step ${paused} on WebGPU` }).click();
+    await reads(page, '#train-status', /Training on WebGPU/);
+    await reaches(page, paused + 2);
+    await loseDevice(page);
+    // … and, when that one goes too, on wasm.
     await page.getByRole('button', { name: `Go on from step ${paused} on wasm` }).click();
     await reads(page, '#backend-status', /^Computing on wasm\.$/);
     await reaches(page, paused + 5);

@@ -1,5 +1,5 @@
 /** The drawing view: whatever is on the pad is classified as it changes, always the newest drawing next. */
-import { backend, nameOf, onBackend } from '../backends.ts';
+import { type BackendId, backend, change, nameOf, onBackend } from '../backends.ts';
 import { byId, element, messageOf, percent } from '../page/dom.ts';
 import { clearNotice, notice } from '../page/notice.ts';
 import { onTrained, trained } from '../trained.ts';
@@ -33,9 +33,13 @@ export async function startDraw(pad: Pad): Promise<void> {
       }
     } catch (error) {
       net = undefined;
-      notice('draw', `The net could not run on ${nameOf(backend())}: ${messageOf(error)}`, [
-        { label: 'Load it again', run: () => void load() },
-      ]);
+      // A GPU can be lost at any time; asked for again, it is another one.
+      const ids: BackendId[] = backend() === 'wasm' ? ['wasm'] : [backend(), 'wasm'];
+      notice(
+        'draw',
+        `The net stopped on ${nameOf(backend())}: ${messageOf(error)}`,
+        ids.map((id) => ({ label: `Continue on ${nameOf(id)}`, run: () => void change(id) })),
+      );
     } finally {
       busy = false;
     }
@@ -59,11 +63,14 @@ export async function startDraw(pad: Pad): Promise<void> {
   }
 
   let loads = 0;
-  async function load(): Promise<void> {
+  async function load(quiet = false): Promise<void> {
     const mine = ++loads;
-    net = undefined;
     clearNotice('draw');
-    verdict.textContent = 'Loading the net…';
+    // A newer net of the same training takes the older one's place without a word.
+    if (!quiet) {
+      net = undefined;
+      verdict.textContent = 'Loading the net…';
+    }
     try {
       const loaded = await loadNet(choice.value as NetName);
       if (mine !== loads) return;
@@ -85,14 +92,15 @@ export async function startDraw(pad: Pad): Promise<void> {
     option.textContent = weights ? weights.label : 'trained here (none yet)';
     if (!weights && choice.value === 'trained') choice.value = 'pytorch';
     else if (choice.value !== 'trained') return;
-    void load();
+    void load(weights !== undefined && net !== undefined);
   };
   onTrained(offer);
   onBackend(() => void load());
   choice.addEventListener('change', () => void load());
   pad.onchange = () => void look();
+  // Weights may have been opened or trained before this view was first seen.
   offer();
-  await load();
+  if (loads === 0) await load();
 }
 
 /** Ten bars; `show` returns the digit with the longest. */

@@ -237,8 +237,7 @@ export function startTrain(): void {
   }
 
   async function move(id: BackendId, from: Snapshot | undefined): Promise<void> {
-    // The device that was lost does not come back: another one is made.
-    if (await change(id, id === on)) await start(from);
+    if (await change(id)) await start(from);
   }
 
   form.addEventListener('submit', (event) => {
