@@ -5,4 +5,6 @@ export const capabilities: Capabilities = {
   dtypes: new Set(Object.keys(dtypes) as DType[]),
   scalarOps: new Set(scalarOps),
   maxBindings: 64,
+  // Below, a kernel costs less than putting two calls together does.
+  defersFrom: 8192,
 };
