@@ -31,7 +31,8 @@ export function floatLiteral(shader: Pick<Shader, 'use'>, value: number): string
   float[0] = value;
   const single = float[0];
   const size = Math.abs(single);
-  if (Object.is(single, -0) || !(size < Infinity) || (size > 0 && size < 2 ** -126))
+  // What rounds to the largest float32 from above is out of range to WGSL.
+  if (Object.is(single, -0) || !(size < 3.4028e38) || (size > 0 && size < 2 ** -126))
     return `${shader.use('f32_of')}(0x${bits[0]!.toString(16)}u)`;
   let text = '';
   for (let digits = 6; digits <= 9; digits++) {

@@ -127,8 +127,8 @@ fn i32_pow(a: i32, b: i32) -> i32 {
 
 fn f32_of_i64(a: vec2<u32>) -> f32 {
   let m = i64_abs(a);
-  if (m.y == 0u) { return select(f32(m.x), -f32(m.x), a.y != 0u); }
-  let zeros = countLeadingZeros(m.y);
+  if ((m.y == 0u) & (m.x < 0x1000000u)) { return select(f32(m.x), -f32(m.x), a.y != 0u); }
+  let zeros = select(countLeadingZeros(m.y), 32u + countLeadingZeros(m.x), m.y == 0u);
   let top = i64_shl(m, vec2<u32>(zeros, 0u));
   let kept = (top.y >> 8u) + (((top.y >> 7u) & 1u) & u32(((top.y & 0x1ffu) != 0x80u) | (top.x != 0u)));
   return bitcast<f32>((a.y & 0x80000000u) | (((189u - zeros) << 23u) + kept));
