@@ -34,10 +34,20 @@ export { kernel_launches } from './kernel/compile.ts';
 export { type Callable, callable } from './module/callable.ts';
 export { type IncompatibleKeys, isModule, Module } from './module/module.ts';
 export { isParameter, Parameter, replaceData } from './module/parameter.ts';
-export { readSource, type Source, setPathReader } from './module/source.ts';
+export {
+  type AbortSignalLike,
+  type Content,
+  openSource,
+  type Progress,
+  type ReadOptions,
+  type Source,
+  setSourceOpener,
+  withSource,
+} from './module/source.ts';
 export * from './random/index.ts';
 export * from './schema/index.ts';
 export * from './serialization/index.ts';
+export { memoryUsage } from './tensor/allocation.ts';
 export {
   adopt,
   alias,
@@ -78,7 +88,6 @@ export {
   scalarValue,
   set_default_dtype,
 } from './tensor/promotion.ts';
-export { memoryUsage } from './tensor/allocation.ts';
 export { findLeaks, Storage } from './tensor/storage.ts';
 export { Tensor } from './tensor/tensor.ts';
 

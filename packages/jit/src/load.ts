@@ -1,5 +1,13 @@
 /** `torch.jit.load`: an archive's bytes to a module that runs. */
-import { type Backend, backendOf, deviceOf, Parameter, StorageLoader, TorchError } from '@sconce/core';
+import {
+  type Backend,
+  backendOf,
+  deviceOf,
+  Parameter,
+  StorageLoader,
+  TorchError,
+  type ZipArchive,
+} from '@sconce/core';
 import { Archive } from './archive/archive.ts';
 import { originalPlaces } from './archive/debug.ts';
 import { readPickle, typed, typeOfConstant } from './archive/unpickle.ts';
@@ -24,11 +32,12 @@ export interface BytesHolder {
   readonly url?: string;
 }
 
-/** What a module may be loaded from. The package `sconce` adds paths and URLs. */
-export type ArchiveSource = Uint8Array | ArrayBuffer | BytesHolder;
+/** What a module may be loaded from, an archive that core received among it. The package `sconce` adds paths and URLs. */
+export type ArchiveSource = Uint8Array | ArrayBuffer | BytesHolder | ZipArchive;
 
-async function bytesOf(source: ArchiveSource): Promise<Uint8Array> {
+async function bytesOf(source: ArchiveSource): Promise<Uint8Array | ZipArchive> {
   if (source instanceof Uint8Array) return source;
+  if ('names' in source) return source;
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (typeof source?.arrayBuffer !== 'function')
     throw new TorchError('torch.jit.load takes bytes, an ArrayBuffer, a Blob or a Response here');

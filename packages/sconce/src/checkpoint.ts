@@ -1,27 +1,36 @@
 /** `torch.save` and `torch.load`: PyTorch's own format, so that either side reads what the other wrote. */
 import {
+  backendOf,
   isParameter,
   type LoadOptions,
   load as loadBytes,
   Parameter,
-  readSource,
+  type ReadOptions,
+  type Received,
   type Source,
   save as saveBytes,
   type Tensor,
   TorchError,
+  withSource,
 } from '@sconce/core';
-import { writePath } from './files.ts';
+import { writePath } from './load/files.ts';
 
 const stem = (path: string): string => path.replace(/^.*[/\\]/, '').replace(/\.[^.]*$/, '') || 'archive';
 
-/** Reads a checkpoint (state dict, tensors, nested lists and dicts) from a path, URL, Response, Blob or bytes. No code in it ever runs. */
-export async function load(source: Source, options: LoadOptions = {}): Promise<unknown> {
-  const bytes = readSource(source);
-  if (!bytes) throw new TorchError('load: expected a path, URL, Response, Blob or bytes');
-  return loadBytes(await bytes, {
-    makeParameter: (data: Tensor, requires_grad: boolean) => new Parameter(data, requires_grad),
-    ...options,
-  });
+/**
+ * Reads a checkpoint (state dict, tensors, nested lists and dicts) from a path, URL, Response, Blob or bytes. No code in it
+ * ever runs. What comes over the network goes to the backend while the rest still comes in; `ReadOptions` say how it is read.
+ */
+export async function load(source: Source, options: LoadOptions & ReadOptions = {}): Promise<unknown> {
+  const backend = backendOf(options.map_location);
+  const loaded = withSource(source, { ...options, backend }, (file) =>
+    loadBytes(file as Exclude<Received, Map<string, Tensor>>, {
+      makeParameter: (data: Tensor, requires_grad: boolean) => new Parameter(data, requires_grad),
+      ...options,
+    }),
+  );
+  if (!loaded) throw new TorchError('load: expected a path, URL, Response, Blob or bytes');
+  return loaded;
 }
 
 /** Writes a value as PyTorch does: to a path, or, where none is given, as bytes. */

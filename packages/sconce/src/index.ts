@@ -1,7 +1,7 @@
 /** What users install: `import * as torch from 'sconce'`. PyTorch's names, on the backend that they choose. */
-import { installPathReader } from './files.ts';
+import { installSourceOpener } from './load/open.ts';
 
-installPathReader();
+installSourceOpener();
 
 export {
   autograd,

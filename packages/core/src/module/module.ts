@@ -4,6 +4,7 @@ import { no_grad } from '../autograd/mode.ts';
 import type { Backend } from '../backend/backend.ts';
 import { ArgumentError, TorchError } from '../errors.ts';
 import { OrderedDict } from '../serialization/pickle-values.ts';
+import type { Received } from '../serialization/receive.ts';
 import { readStateDict } from '../serialization/state-dict.ts';
 import { fromTypedArray } from '../tensor/create.ts';
 import { backendOf, type Device } from '../tensor/device.ts';
@@ -12,7 +13,7 @@ import { readRaw } from '../tensor/host.ts';
 import { sameShape } from '../tensor/layout.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { isParameter, type Parameter, replaceData } from './parameter.ts';
-import { readSource, type Source } from './source.ts';
+import { type ReadOptions, type Source, withSource } from './source.ts';
 
 /** What `load_state_dict` found that did not fit. */
 export interface IncompatibleKeys {
@@ -238,25 +239,31 @@ export class Module {
    * Copies a state dict into the module's own tensors: a Map or object of tensors or nested arrays, or a file as
    * path, URL, Response, Blob or bytes (PyTorch's format, safetensors or JSON; the bytes decide). Nothing is changed
    * where something does not fit, unless `strict` is false, which passes over missing and unexpected keys.
+   * A file that comes over the network goes to the backend as it comes in; `ReadOptions` say how it is read.
    */
   load_state_dict(
     source: Source | Map<string, Tensor> | Record<string, unknown>,
-    options: { strict?: boolean } = {},
+    { strict = true, ...options }: ReadOptions & { strict?: boolean } = {},
   ): Promise<IncompatibleKeys> {
-    const strict = options.strict ?? true;
     const device = [...this.parameters()][0]?.backend;
-    const take = (dict: Map<string, Tensor>): IncompatibleKeys => this.takeState(dict, strict);
     const read = (value: Parameters<typeof readStateDict>[0]): Map<string, Tensor> =>
       readStateDict(value, device ? { map_location: device } : {});
-    const bytes = readSource(source);
-    if (bytes === undefined) {
+    const fromFile = (file: Received): IncompatibleKeys => {
+      const dict = file instanceof Map ? file : read(file);
       try {
-        return Promise.resolve(take(read(source as Map<string, Tensor>)));
-      } catch (error) {
-        return Promise.reject(error);
+        return this.takeState(dict, strict);
+      } finally {
+        for (const tensor of dict.values()) tensor.dispose();
       }
+    };
+    try {
+      return (
+        withSource(source, { ...options, backend: backendOf(device), safetensors: true }, fromFile) ??
+        Promise.resolve(this.takeState(read(source as Map<string, Tensor>), strict))
+      );
+    } catch (error) {
+      return Promise.reject(error);
     }
-    return bytes.then((b) => take(read(b)));
   }
 
   private takeState(dict: Map<string, Tensor>, strict: boolean): IncompatibleKeys {

@@ -145,10 +145,10 @@ const crcTables = ((): Int32Array[] => {
   return tables;
 })();
 
-/** CRC-32 as zip has it; eight bytes a step, since weights are checked whole. */
-export function crc32(bytes: Uint8Array): number {
+/** CRC-32 as zip has it, going on from that of the bytes before; eight bytes a step, since weights are checked whole. */
+export function crc32(bytes: Uint8Array, before = 0): number {
   const [t0, t1, t2, t3, t4, t5, t6, t7] = crcTables;
-  let c = -1;
+  let c = ~before;
   let i = 0;
   for (const end = bytes.length - 7; i < end; i += 8) {
     c ^= bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24);

@@ -22,10 +22,11 @@ export interface LoadOptions {
  * its `_metadata` under `attributes`), lists as arrays, tuples as `PickleTuple`, tensors that shared a storage still
  * sharing it. Throws a TorchError that names what is damaged, missing or not allowed.
  */
-export function load(bytes: Uint8Array, options: LoadOptions = {}): unknown {
+export function load(bytes: Uint8Array | ZipArchive, options: LoadOptions = {}): unknown {
   const loader = new StorageLoader(backendOf(options.map_location));
   try {
-    return isZip(bytes) ? loadZip(bytes, loader, options) : loadLegacy(bytes, loader, options);
+    if (!(bytes instanceof Uint8Array)) return loadZip(bytes, loader, options);
+    return isZip(bytes) ? loadZip(readZip(bytes), loader, options) : loadLegacy(bytes, loader, options);
   } finally {
     loader.finish();
   }
@@ -46,13 +47,14 @@ function rootOf(zip: ZipArchive): string {
   return first.slice(0, slash + 1);
 }
 
-function loadZip(bytes: Uint8Array, loader: StorageLoader, options: LoadOptions): unknown {
-  const zip = readZip(bytes);
+function loadZip(zip: ZipArchive, loader: StorageLoader, options: LoadOptions): unknown {
   const root = rootOf(zip);
   if (zip.has(`${root}constants.pkl`))
     throw new TorchError('this is a TorchScript archive: load it with torch.jit.load');
   const order = zip.has(`${root}byteorder`) ? decodeUtf8(zip.read(`${root}byteorder`)).trim() : 'little';
-  const read = ({ key, dtype, length }: StoredStorage): TypedArray => {
+  const read = ({ key, dtype, length }: StoredStorage): TypedArray | Tensor => {
+    const uploaded = zip.uploaded?.(`${root}data/${key}`, dtype, length);
+    if (uploaded) return uploaded;
     // An empty storage may have no record.
     const data = length === 0 ? new Uint8Array(0) : zip.read(`${root}data/${key}`);
     const wanted = length * dtypes[dtype].bytes;
@@ -71,7 +73,7 @@ function run(
   start: number,
   loader: StorageLoader,
   options: LoadOptions,
-  read: (storage: StoredStorage) => TypedArray,
+  read: (storage: StoredStorage) => TypedArray | Tensor,
 ): Unpickled {
   return unpickle(bytes, {
     start,

@@ -4,6 +4,7 @@ export { inflate } from './inflate.ts';
 export { commonGlobals, type Unpickled, type UnpickleOptions, unpickle } from './pickle.ts';
 export { OrderedDict, type PickleActions, PickleGlobal, PickleTuple, tuple } from './pickle-values.ts';
 export { type PickleOptions, PickleWriter, pickle } from './pickle-writer.ts';
+export { type Received, type ReceivedArchive, type ReceiveOptions, receive } from './receive.ts';
 export {
   isSafetensors,
   loadSafetensors,

@@ -42,7 +42,16 @@ export interface SafetensorsFile {
   readonly metadata: ReadonlyMap<string, string>;
 }
 
-const bad = (why: string) => new TorchError(`Error while deserializing header: ${why}`);
+export const headerError = (why: string): TorchError =>
+  new TorchError(`Error while deserializing header: ${why}`);
+const bad = headerError;
+
+/** How long the header is that these first bytes announce; undefined where they begin no safetensors file. */
+export function safetensorsHeaderLength(bytes: Uint8Array): number | undefined {
+  if (bytes.length < 9 || bytes[8] !== 0x7b) return undefined;
+  const length = dataView(bytes).getBigUint64(0, true);
+  return length >= 2n && length <= BigInt(MAX_HEADER) ? Number(length) : undefined;
+}
 
 /** Whether the bytes begin as a safetensors file does. */
 export function isSafetensors(bytes: Uint8Array): boolean {
@@ -51,21 +60,36 @@ export function isSafetensors(bytes: Uint8Array): boolean {
   return length >= 2n && length <= BigInt(bytes.length - 8) && bytes[8] === 0x7b;
 }
 
-/** Reads the header and checks that the tensors it declares fill the rest of the file, without gap or overlap. */
-export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
+/** A tensor as the header declares it; `start` and `end` count bytes from the header's end. */
+export interface SafetensorsPlace {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Reads the header, which `bytes` begin with, and checks that the tensors it declares lie without gap or overlap.
+ * `bodyLength` is how many bytes they take together. Throws where one reaches past `available`.
+ */
+export function parseSafetensorsHeader(
+  bytes: Uint8Array,
+  available = Number.POSITIVE_INFINITY,
+): {
+  readonly tensors: readonly SafetensorsPlace[];
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly bodyLength: number;
+} {
   if (bytes.length < 8) throw bad('HeaderTooSmall: the file has fewer than 8 bytes');
   const declared = dataView(bytes).getBigUint64(0, true);
   if (declared > BigInt(MAX_HEADER)) throw bad(`HeaderTooLarge: ${declared} bytes`);
   const length = Number(declared);
   if (length > bytes.length - 8)
     throw bad(`InvalidHeaderLength: ${length} bytes, but the file goes on for ${bytes.length - 8}`);
-  const header = parseHeader(bytes.subarray(8, 8 + length));
-  const body = bytes.subarray(8 + length);
-
-  const tensors = new Map<string, SafetensorsEntry>();
+  const tensors: SafetensorsPlace[] = [];
   const metadata = new Map<string, string>();
-  const ranges: [number, number, string][] = [];
-  for (const [name, entry] of Object.entries(header)) {
+  for (const [name, entry] of Object.entries(parseHeader(bytes.subarray(8, 8 + length)))) {
     if (name === '__metadata__') {
       if (!isRecord(entry)) throw bad('__metadata__ is not a map');
       for (const [key, value] of Object.entries(entry)) {
@@ -74,21 +98,36 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
       }
       continue;
     }
-    const { dtype, shape, start, end } = parseEntry(name, entry);
-    if (end > body.length)
-      throw bad(`InvalidOffset: ${name} ends at ${end}, and there are ${body.length} bytes of data`);
-    ranges.push([start, end, name]);
-    tensors.set(name, { dtype, shape, data: body.subarray(start, end) });
+    const place = parseEntry(name, entry);
+    if (place.end > available)
+      throw bad(`InvalidOffset: ${name} ends at ${place.end}, and there are ${available} bytes of data`);
+    tensors.push({ name, ...place });
   }
   let at = 0;
-  for (const [start, end, name] of ranges.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
+  for (const { name, start, end } of [...tensors].sort((a, b) => a.start - b.start || a.end - b.end)) {
     if (start !== at)
       throw bad(`InvalidOffset: ${name} begins at ${start}, and the data before it ends at ${at}`);
     at = end;
   }
-  if (at !== body.length)
-    throw bad(`MetadataIncompleteBuffer: ${body.length - at} bytes belong to no tensor`);
-  return { tensors, metadata };
+  return { tensors, metadata, bodyLength: at };
+}
+
+/** Reads the header and checks that the tensors it declares fill the rest of the file, without gap or overlap. */
+export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
+  const length = bytes.length < 8 ? 0 : Number(dataView(bytes).getBigUint64(0, true));
+  const body = bytes.subarray(8 + length);
+  const { tensors, metadata, bodyLength } = parseSafetensorsHeader(bytes, body.length);
+  if (bodyLength !== body.length)
+    throw bad(`MetadataIncompleteBuffer: ${body.length - bodyLength} bytes belong to no tensor`);
+  return {
+    tensors: new Map(
+      tensors.map(({ name, dtype, shape, start, end }) => [
+        name,
+        { dtype, shape, data: body.subarray(start, end) },
+      ]),
+    ),
+    metadata,
+  };
 }
 
 const isRecord = (x: unknown): x is Record<string, unknown> =>

@@ -5,17 +5,19 @@ import { Tensor } from '../tensor/tensor.ts';
 import { decodeUtf8 } from './bytes.ts';
 import { isPickle, type LoadOptions, load } from './checkpoint.ts';
 import { isSafetensors, loadSafetensors } from './safetensors.ts';
-import { isZip } from './zip.ts';
+import { isZip, type ZipArchive } from './zip.ts';
 
-/** What `readStateDict` takes: bytes, or names with tensors or nested arrays of numbers. */
+/** What `readStateDict` takes: bytes, an archive that was received, or names with tensors or nested arrays of numbers. */
 export type StateDictSource =
   | Uint8Array
+  | ZipArchive
   | ReadonlyMap<unknown, unknown>
   | Readonly<Record<string, Tensor | NestedArray>>;
 
 /** The tensors by name. Throws a TorchError that says what the source is instead, if it is no state dict. */
 export function readStateDict(source: StateDictSource, options: LoadOptions = {}): Map<string, Tensor> {
   if (source instanceof Uint8Array) return fromBytes(source, options);
+  if (isArchive(source)) return fromCheckpoint(source, options);
   const entries: Iterable<readonly [unknown, unknown]> =
     source instanceof Map ? source : Object.entries(source);
   const out = new Map<string, Tensor>();
@@ -24,12 +26,7 @@ export function readStateDict(source: StateDictSource, options: LoadOptions = {}
 }
 
 function fromBytes(bytes: Uint8Array, options: LoadOptions): Map<string, Tensor> {
-  if (isZip(bytes) || isPickle(bytes)) {
-    const loaded = load(bytes, options);
-    if (!(loaded instanceof Map))
-      throw new TorchError('the checkpoint holds no state dict, but another value');
-    return readStateDict(loaded, options);
-  }
+  if (isZip(bytes) || isPickle(bytes)) return fromCheckpoint(bytes, options);
   if (isSafetensors(bytes)) return loadSafetensors(bytes, options.map_location);
   const start = bytes.findIndex((b) => b > 0x20);
   if (start >= 0 && bytes[start] === 0x7b) return readStateDict(parseJson(bytes), options);
@@ -37,6 +34,15 @@ function fromBytes(bytes: Uint8Array, options: LoadOptions): Map<string, Tensor>
     'these bytes hold no state dict: they begin neither as a checkpoint of torch.save, nor as safetensors, nor as JSON',
   );
 }
+
+function fromCheckpoint(file: Uint8Array | ZipArchive, options: LoadOptions): Map<string, Tensor> {
+  const loaded = load(file, options);
+  if (!(loaded instanceof Map)) throw new TorchError('the checkpoint holds no state dict, but another value');
+  return readStateDict(loaded, options);
+}
+
+const isArchive = (source: StateDictSource): source is ZipArchive =>
+  !(source instanceof Map) && 'names' in source && typeof (source as ZipArchive).read === 'function';
 
 function parseJson(bytes: Uint8Array): Record<string, NestedArray> {
   try {

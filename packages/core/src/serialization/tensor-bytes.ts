@@ -3,7 +3,7 @@ import type { Backend } from '../backend/backend.ts';
 import { TorchError } from '../errors.ts';
 import { alias, fromTypedArray } from '../tensor/create.ts';
 import { type DType, dtypes, isFloat, type TypedArray } from '../tensor/dtype.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { Tensor } from '../tensor/tensor.ts';
 
 /** Elements as their bytes lie in a file, little-endian; a window on them where they are aligned, else a copy. */
 export function arrayFromBytes(bytes: Uint8Array, dtype: DType, bigEndian = false): TypedArray {
@@ -61,18 +61,18 @@ export class StorageLoader {
     this.#backend = backend;
   }
 
-  /** A tensor on the storage `key`, whose elements `read` gives when they are asked for first. */
+  /** A tensor on the storage `key`, whose elements `read` gives when they are asked for first: flat, if they are on the backend already. */
   tensor(
     key: string,
     dtype: DType,
     layout: StoredLayout,
-    read: () => TypedArray,
+    read: () => TypedArray | Tensor,
     requires_grad = false,
   ): Tensor {
     let whole = this.#whole.get(key);
     if (!whole) {
       const data = read();
-      whole = fromTypedArray(data, [data.length], dtype, this.#backend);
+      whole = data instanceof Tensor ? data : fromTypedArray(data, [data.length], dtype, this.#backend);
       this.#whole.set(key, whole);
     }
     if (whole.dtype !== dtype)

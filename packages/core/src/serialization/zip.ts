@@ -1,5 +1,7 @@
 /** Reads zip archives as PyTorch writes them (and any other, stored or deflated, zip64 too), trusting none of their claims. */
 import { NotSupportedError, TorchError } from '../errors.ts';
+import type { DType } from '../tensor/dtype.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { crc32, dataView, decodeUtf8 } from './bytes.ts';
 import { inflate } from './inflate.ts';
 
@@ -11,9 +13,11 @@ export interface ZipArchive {
   size(name: string): number;
   /** An entry's bytes, checked against its CRC-32; a window on the archive itself where it is stored. Throws where there is none. */
   read(name: string): Uint8Array;
+  /** The elements of a stored entry that went to a backend while the archive was received; see `receive`. */
+  uploaded?(name: string, dtype: DType, length: number): Tensor | undefined;
 }
 
-interface Entry {
+export interface Entry {
   readonly name: string;
   readonly method: number;
   readonly crc: number;
@@ -27,9 +31,9 @@ const END = 0x06054b50;
 const END64 = 0x06064b50;
 const LOCATOR64 = 0x07064b50;
 const CENTRAL = 0x02014b50;
-const LOCAL = 0x04034b50;
+export const LOCAL = 0x04034b50;
 
-const bad = (why: string) => new TorchError(`PytorchStreamReader failed reading zip archive: ${why}`);
+export const bad = (why: string) => new TorchError(`PytorchStreamReader failed reading zip archive: ${why}`);
 
 /** Whether the bytes begin as a zip archive does (its content may still be damaged). */
 export const isZip = (bytes: Uint8Array): boolean =>
@@ -56,6 +60,14 @@ export function readZip(bytes: Uint8Array): ZipArchive {
   if (previous && previous.data + previous.stored > directory.offset)
     throw bad(`the entry ${JSON.stringify(previous.name)} runs into the central directory`);
 
+  return archiveOf(entries, (entry) => bytes.subarray(entry.data, entry.data + entry.stored));
+}
+
+/** The archive of these entries, whose bytes `rawOf` gives as they are stored. */
+export function archiveOf(
+  entries: ReadonlyMap<string, Entry>,
+  rawOf: (entry: Entry) => Uint8Array,
+): ZipArchive {
   const find = (name: string): Entry => {
     const entry = entries.get(name);
     if (!entry) throw new TorchError(`PytorchStreamReader failed locating file ${name}: file not found`);
@@ -68,7 +80,7 @@ export function readZip(bytes: Uint8Array): ZipArchive {
     size: (name) => find(name).size,
     read(name) {
       const entry = find(name);
-      const raw = bytes.subarray(entry.data, entry.data + entry.stored);
+      const raw = rawOf(entry);
       const data = entry.method === 0 ? raw : inflateEntry(raw, entry);
       if (!checked.has(entry)) {
         if (crc32(data) !== entry.crc)
@@ -89,8 +101,15 @@ function inflateEntry(raw: Uint8Array, entry: Entry): Uint8Array {
   }
 }
 
-/** Where the central directory lies. The end record is the last that fits: bytes after it are allowed, as PyTorch allows them. */
-function findDirectory(bytes: Uint8Array): { offset: number; length: number; count: number } {
+/** Where the central directory lies in the file whose end, from `base` on, these bytes are. */
+export interface Directory {
+  readonly offset: number;
+  readonly length: number;
+  readonly count: number;
+}
+
+/** The end record is the last that fits: bytes after it are allowed, as PyTorch allows them. */
+export function findDirectory(bytes: Uint8Array, base = 0): Directory {
   const view = dataView(bytes);
   const lowest = Math.max(0, bytes.length - 22 - 0xffff);
   for (let at = bytes.length - 22; at >= lowest; at--) {
@@ -100,21 +119,21 @@ function findDirectory(bytes: Uint8Array): { offset: number; length: number; cou
     let offset = view.getUint32(at + 16, true);
     let end = at;
     if (at >= 20 && view.getUint32(at - 20, true) === LOCATOR64) {
-      const record = wide(view, at - 12);
-      if (record + 56 > at - 20 || view.getUint32(record, true) !== END64)
+      const record = wide(view, at - 12) - base;
+      if (record < 0 || record + 56 > at - 20 || view.getUint32(record, true) !== END64)
         throw bad('its zip64 end record is not where its locator points');
       count = wide(view, record + 32);
       length = wide(view, record + 40);
       offset = wide(view, record + 48);
       end = record;
     }
-    if (offset + length > end) throw bad('its central directory lies outside the file');
+    if (offset + length > base + end) throw bad('its central directory lies outside the file');
     if (count * 46 > length)
       throw bad(`its central directory of ${length} bytes cannot hold ${count} entries`);
     return { offset, length, count };
   }
   throw bad(
-    bytes.length === 0
+    bytes.length + base === 0
       ? 'the file is empty'
       : 'failed finding central directory (the file is not a zip archive, or its end is missing)',
   );
@@ -126,14 +145,12 @@ function wide(view: DataView, at: number): number {
   return Number(value);
 }
 
-function readDirectory(
-  bytes: Uint8Array,
-  directory: { offset: number; length: number; count: number },
-): Entry[] {
+export function readDirectory(bytes: Uint8Array, directory: Directory, base = 0): Entry[] {
   const view = dataView(bytes);
-  const end = directory.offset + directory.length;
+  const end = directory.offset - base + directory.length;
   const entries: Entry[] = [];
-  let at = directory.offset;
+  let at = directory.offset - base;
+  if (at < 0) throw bad('its central directory is not where its end record points');
   for (let i = 0; i < directory.count; i++) {
     if (at + 46 > end || view.getUint32(at, true) !== CENTRAL)
       throw bad(`entry ${i} of its central directory is damaged`);
@@ -190,7 +207,7 @@ function locateData(bytes: Uint8Array, entry: Entry): number {
   return data;
 }
 
-function entryName(bytes: Uint8Array, flags: number, index: number): string {
+export function entryName(bytes: Uint8Array, flags: number, index: number): string {
   if (!(flags & 0x800) && bytes.some((b) => b >= 0x80)) return String.fromCharCode(...bytes);
   try {
     return decodeUtf8(bytes);

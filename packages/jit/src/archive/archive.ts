@@ -1,5 +1,14 @@
 /** The records of a TorchScript archive: its version, code, constants, data and extra files, out of a zip. */
-import { decodeUtf8, isZip, NotSupportedError, readZip, TorchError, type ZipArchive } from '@sconce/core';
+import {
+  type DType,
+  decodeUtf8,
+  isZip,
+  NotSupportedError,
+  readZip,
+  type Tensor,
+  TorchError,
+  type ZipArchive,
+} from '@sconce/core';
 
 const supported = { lowest: 1, highest: 10 };
 
@@ -8,16 +17,8 @@ export class Archive {
   private readonly root: string;
   readonly version: number;
 
-  constructor(bytes: Uint8Array) {
-    if (bytes.length >= 8 && String.fromCharCode(...bytes.subarray(4, 8)) === 'PTMF')
-      throw new NotSupportedError(
-        'this is a flatbuffer module for the mobile interpreter: save it with torch.jit.save instead',
-      );
-    if (!isZip(bytes) && bytes.length > 2 && bytes[0] === 0x80 && bytes[1] === 2)
-      throw new TorchError(
-        '`torch.jit.load` was given a file that torch.save wrote in its old format: it holds no TorchScript; read it with torch.load',
-      );
-    this.zip = readZip(bytes);
+  constructor(file: Uint8Array | ZipArchive) {
+    this.zip = file instanceof Uint8Array ? Archive.open(file) : file;
     const first = this.zip.names[0] ?? '';
     const slash = first.indexOf('/');
     if (slash < 0)
@@ -29,12 +30,29 @@ export class Archive {
     this.version = this.readVersion();
   }
 
+  private static open(bytes: Uint8Array): ZipArchive {
+    if (bytes.length >= 8 && String.fromCharCode(...bytes.subarray(4, 8)) === 'PTMF')
+      throw new NotSupportedError(
+        'this is a flatbuffer module for the mobile interpreter: save it with torch.jit.save instead',
+      );
+    if (!isZip(bytes) && bytes.length > 2 && bytes[0] === 0x80 && bytes[1] === 2)
+      throw new TorchError(
+        '`torch.jit.load` was given a file that torch.save wrote in its old format: it holds no TorchScript; read it with torch.load',
+      );
+    return readZip(bytes);
+  }
+
   has(record: string): boolean {
     return this.zip.has(this.root + record);
   }
 
   read(record: string): Uint8Array {
     return this.zip.read(this.root + record);
+  }
+
+  /** The elements of a record that went to the backend while the archive came in. */
+  uploaded(record: string, dtype: DType, length: number): Tensor | undefined {
+    return this.zip.uploaded?.(this.root + record, dtype, length);
   }
 
   text(record: string): string {

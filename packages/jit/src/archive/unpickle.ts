@@ -37,6 +37,8 @@ export function readPickle({ archive, name, unit, loader, device, pending }: Rea
   const read = ({ key, dtype, length }: StoredStorage) => {
     if (length === 0) return arrayFromBytes(new Uint8Array(0), dtype);
     const record = `${name}/${key}`;
+    const uploaded = archive.uploaded(record, dtype, length);
+    if (uploaded) return uploaded;
     const bytes = archive.read(record);
     const wanted = length * dtypes[dtype].bytes;
     if (bytes.length < wanted)
