@@ -293,11 +293,15 @@ export function deferred(chain: Chain, dtype: DType, backend: Backend): Tensor {
   return out;
 }
 
-/** Whether `t` is the whole of a storage whose values nobody has seen, so that writing it changes an expression only. */
+/**
+ * Whether `t` is the whole of a storage whose values nobody has seen, so that writing it changes an expression only. One
+ * that was taken in elsewhere is there to stay: a moment of an optimiser must not grow from step to step.
+ */
 export function isUnseen(t: Tensor): boolean {
   const pending = t.storage.pending as Chain | null;
   return (
     pending !== null &&
+    pending.uses === 0 &&
     t.offset === 0 &&
     t.dtype === t.storage.dtype &&
     sameShape(t.shape, pending.shape) &&

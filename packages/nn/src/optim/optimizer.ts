@@ -1,5 +1,5 @@
 /** What optimisers share: groups of parameters, their state, zero_grad and step. */
-import { ArgumentError, keep, no_grad, type Tensor } from '@sconce/core';
+import { ArgumentError, keep, no_grad, scope, type Tensor } from '@sconce/core';
 
 export type ParameterGroup<O> = { params: Tensor[] } & O;
 
@@ -54,14 +54,16 @@ export abstract class Optimizer<O extends object, S extends object> {
             for (const value of Object.values(state)) if (isTensor(value)) keep(value);
             this.state.set(p, state);
           }
-          this.update(p, p.grad, group, state);
+          const known = state;
+          // What a step computes on its way is freed with it; state that it makes is kept by `keep`.
+          scope(() => this.update(p, p.grad!, group, known));
         }
     });
   }
 
   /** A parameter's state before its first step. */
   protected abstract initial(p: Tensor, group: ParameterGroup<O>): S;
-  /** Changes `p`, and its state, in place. */
+  /** Changes `p`, and its state, in place. Runs in a scope: a tensor that the state gets here goes through `keep`. */
   protected abstract update(p: Tensor, grad: Tensor, group: ParameterGroup<O>, state: S): void;
 }
 
