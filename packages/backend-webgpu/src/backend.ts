@@ -7,7 +7,6 @@ import {
   type Executable,
   type Kernel,
   type Memory,
-  NotSupportedError,
   type OpKernel,
   type Schema,
   scalarOps,
@@ -62,8 +61,7 @@ export class WebGpuBackend implements Backend {
   }
 
   compile(kernel: Kernel): Executable {
-    const compiler = compilers[kernel.kind] as ((gpu: Gpu, kernel: Kernel) => Executable) | undefined;
-    if (!compiler) throw new NotSupportedError(`webgpu: no ${kernel.kind} yet`);
+    const compiler = compilers[kernel.kind] as (gpu: Gpu, kernel: Kernel) => Executable;
     return compiler(this.gpu, kernel);
   }
 

@@ -32,6 +32,10 @@ export interface BackendOptions {
   /** webgpu: which adapter to prefer where there are several. */
   readonly powerPreference?: 'low-power' | 'high-performance';
   readonly forceFallbackAdapter?: boolean;
+  /** webgpu: `default` asks for no more than every adapter has, for tests of what small devices do. */
+  readonly limits?: 'adapter' | 'default';
+  /** webgpu: `none` leaves shader-f16 and subgroups aside. */
+  readonly features?: 'adapter' | 'none';
 }
 
 async function loadWasm({ worker, maximumBytes }: BackendOptions): Promise<Backend> {
@@ -40,12 +44,9 @@ async function loadWasm({ worker, maximumBytes }: BackendOptions): Promise<Backe
   return (await import('@sconce/backend-wasm')).wasm(options);
 }
 
-async function loadWebgpu({ powerPreference, forceFallbackAdapter }: BackendOptions): Promise<Backend> {
+async function loadWebgpu(options: BackendOptions): Promise<Backend> {
   const { webgpu } = await import('@sconce/backend-webgpu');
-  return webgpu({
-    ...(powerPreference && { powerPreference }),
-    ...(forceFallbackAdapter && { forceFallbackAdapter }),
-  });
+  return webgpu(options);
 }
 
 /** The backends that come with Sconce, each loaded when it is asked for. */
@@ -67,8 +68,7 @@ export const backendNames = (): string[] => [
  */
 export async function findBackend(name: string, options?: BackendOptions): Promise<Backend> {
   const registered = registeredBackend(name);
-  const isLost = (registered as { isLost?: boolean } | undefined)?.isLost === true;
-  if (registered && !options && !isLost) return registered;
+  if (registered && !options && !registered.isLost) return registered;
   if (!Object.hasOwn(known, name))
     throw new TorchError(
       registered

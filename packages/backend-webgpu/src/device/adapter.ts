@@ -17,7 +17,10 @@ export interface WebGpuOptions {
 /** Node's, where this runs in Node. */
 declare const process: { readonly versions?: { readonly node?: string } } | undefined;
 
-const isNode = (): boolean => typeof process !== 'undefined' && process.versions?.node !== undefined;
+declare const Deno: unknown;
+
+const isNode = (): boolean =>
+  typeof Deno === 'undefined' && typeof process !== 'undefined' && process.versions?.node !== undefined;
 
 interface Dawn {
   readonly create: (flags: readonly string[]) => GPU;

@@ -15,8 +15,7 @@ export type Compilers = {
   readonly [Kind in Kernel['kind']]: (gpu: Gpu, kernel: Extract<Kernel, { kind: Kind }>) => Executable;
 };
 
-/** Each kind's line is added by whoever writes its file, `./<kind>.ts`, which exports `compile<Kind>`. */
-export const compilers: Partial<Compilers> = {
+export const compilers: Compilers = {
   conv: compileConv,
   gather: compileGather,
   matmul: compileMatmul,
