@@ -13,6 +13,8 @@ export interface State {
   /** @param value of the fold's compute type
    *  @param position an i32, in row-major order of the folded dims */
   take(value: string, position: string): string;
+  /** Several at once, where that is better than one by one. */
+  takeAll?(values: readonly string[]): string;
   /** Ends a block of elements, of blocks, and of blocks of blocks. */
   readonly ends?: readonly [string, string, string];
   /** Before `pack` and `element`. */
@@ -49,6 +51,7 @@ const floatSum = (i: number): State => ({
   words: 1,
   declare: `var s${i} = 0.0f; var t${i} = 0.0f; var r${i} = 0.0f; var q${i} = 0.0f;`,
   take: (value) => `s${i} += ${value};`,
+  takeAll: (values) => `s${i} += ${pairwise(values)};`,
   ends: [`t${i} += s${i}; s${i} = 0.0f;`, `r${i} += t${i}; t${i} = 0.0f;`, `q${i} += r${i}; r${i} = 0.0f;`],
   total: `s${i} = q${i} + (r${i} + (t${i} + s${i}));`,
   pack: () => [`bitcast<u32>(s${i})`],
@@ -56,6 +59,12 @@ const floatSum = (i: number): State => ({
   element: `s${i}`,
   dtype: 'float32',
 });
+
+const pairwise = (values: readonly string[]): string => {
+  if (values.length === 1) return values[0]!;
+  const half = values.length / 2;
+  return `(${pairwise(values.slice(0, half))} + ${pairwise(values.slice(half))})`;
+};
 
 /** WGSL's min and max may drop a NaN: the greatest of the values' bits tells whether there was one. */
 function floatExtreme(shader: Shader, combine: 'min' | 'max', i: number): State {

@@ -29,6 +29,8 @@ export interface Cut {
 }
 
 export const THREADS = 64;
+/** Of software adapters, which share work out by workgroups. */
+const FEW_THREADS = 16;
 
 const clamp = (n: number, most: number): number => Math.max(1, Math.min(n, most));
 
@@ -38,6 +40,7 @@ export function cutOf(items: number, { outer, inner }: Row, isAlong: boolean, is
   let size = THREADS;
   let pieces = 1;
   if (isSoftware) {
+    if (items <= 1 << 14) size = FEW_THREADS;
     if (items < 512 && length >= 2048) pieces = clamp(Math.ceil(2048 / items), Math.ceil(length / 512));
   } else if (isAlong && length >= 32) {
     mode = 'group';
@@ -56,7 +59,7 @@ export function cutOf(items: number, { outer, inner }: Row, isAlong: boolean, is
 export const finalMode = (items: number, pieces: number, isSoftware: boolean): Pick<Cut, 'mode' | 'size'> =>
   !isSoftware && pieces >= 64 && items <= 256
     ? { mode: 'group', size: THREADS }
-    : { mode: 'thread', size: THREADS };
+    : { mode: 'thread', size: isSoftware ? FEW_THREADS : THREADS };
 
 /** Whether neighbours in memory are in one row (and not in neighbouring rows), for the first operand of which one can say. */
 export function isAlongRow(kept: Walk, row: Walk, operands: number): boolean {

@@ -2,6 +2,7 @@
 import type { ComputeType, ReduceKernel } from '@sconce/core';
 import { stored } from '../../lower/element.ts';
 import { lower } from '../../lower/lower.ts';
+import { walk } from '../../lower/walk.ts';
 import { linearIndex } from '../../program.ts';
 import type { Shader } from '../../shader.ts';
 import { indexOf, type Walk, writeWalk } from '../iterate.ts';
@@ -61,7 +62,7 @@ export function writeReduce(shader: Shader, { folds, finish, rank }: ReduceKerne
       return `${loads.join('\n')}\n${s.join(words)}`;
     });
     const [from, step] = mode === 'group' ? ['i32(li)', `${size}`] : ['0', '1'];
-    lines.push(blocked(states, 'piece', from, pieces, step, joins.join('\n')));
+    lines.push(blocked(states, 'piece', from, pieces, step, () => joins.join('\n'), 1));
   } else lines.push(rows(shader, folds, states, form, scalars, at, kept.coords, rank));
 
   lines.push(...states.map((s) => s.total ?? ''));
@@ -122,30 +123,41 @@ function rows(
   const walked = writeWalk(shader, outer, 'turn');
   const starts = inputs.map(() => shader.name());
   const steps = form.steps.map((step) =>
-    step === 'dense' ? 'v' : step === 'fixed' ? '' : `v * ${shader.i32()}`,
+    strideText(step === 'strided' ? shader.i32() : step === 'dense' ? '1' : '0'),
   );
-  const coord = (dim: number): string => {
+  const coord = (dim: number, v: string): string => {
     if (dim < rank) return keptCoords[form.kept.places.get(dim)!]!;
     const place = form.places.get(dim)!;
-    return place === -1 ? 'v' : walked.coords[place]!;
+    return place === -1 ? v : walked.coords[place]!;
   };
-  const { statements, values } = lower(
-    shader,
-    folds.map((f) => f.map),
-    {
-      input: (i) => {
-        const operand = inputs.indexOf(i);
-        return shader.load(operand, indexOf(starts[operand]!, steps[operand]!));
-      },
-      scalar: (i) => scalars[i]!,
-      coord,
-    },
-  );
-  const position = outer.rank > 0 ? `u * ${innerSize} + v` : 'v';
-  const takes = states.map((s, i) => s.take(values[i]!, position));
+  /** Takes in the elements at these places of the innermost dim. */
+  const taking = (places: readonly string[]): string => {
+    const lowered = places.map((v) =>
+      lower(
+        shader,
+        folds.map((f) => f.map),
+        {
+          input: (i) => {
+            const operand = inputs.indexOf(i);
+            return shader.load(operand, indexOf(starts[operand]!, steps[operand]!(v)));
+          },
+          scalar: (i) => scalars[i]!,
+          coord: (dim) => coord(dim, v),
+        },
+      ),
+    );
+    const position = (v: string): string => (outer.rank > 0 ? `u * ${innerSize} + ${v}` : v);
+    const takes = states.map((s, i) => {
+      const values = lowered.map((l) => l.values[i]!);
+      return s.takeAll && values.length > 1
+        ? s.takeAll(values)
+        : values.map((value, n) => s.take(value, position(places[n]!))).join('\n');
+    });
+    return [...lowered.map((l) => l.statements), ...takes].join('\n');
+  };
   const inside = [
     ...inputs.map((_, i) => `let ${starts[i]} = ${indexOf(at(i), walked.offsets[i] ?? '')};`),
-    blocked(states, 'v', v0, v1, dv, `${statements}\n${takes.join('\n')}`),
+    blocked(states, 'v', v0, v1, dv, taking, unrolling(folds)),
   ];
   if (outer.rank === 0 && mode === 'thread' && stage === 'whole') return [...lines, ...inside].join('\n');
   lines.push(
@@ -158,30 +170,66 @@ function rows(
   return lines.join('\n');
 }
 
-/** A loop over `name`; with float sums in it, in blocks. */
+const strideText =
+  (stride: string) =>
+  (v: string): string =>
+    stride === '0' ? '' : stride === '1' ? v : `${v} * ${stride}`;
+
+/**
+ * A loop over `name`, `unroll` places at a time; with float sums in it, in blocks.
+ * @param body what is done at some places
+ */
 function blocked(
   states: readonly State[],
   name: string,
   from: string,
   to: string,
   step: string,
-  body: string,
+  body: (places: readonly string[]) => string,
+  unroll: number,
 ): string {
+  const times = (n: number): string => (step === '1' ? `${n}` : `${n} * ${step}`);
+  const run = (end: string): string => {
+    const single = `for (; ${name} < ${end}; ${name} += ${step}) {\n${body([name])}\n}`;
+    if (unroll === 1) return single;
+    const places = Array.from({ length: unroll }, (_, n) => (n === 0 ? name : `${name}_${n}`));
+    const lets = places.slice(1).map((place, n) => `let ${place} = ${name} + ${times(n + 1)};`);
+    return `for (; ${name} + ${times(unroll - 1)} < ${end}; ${name} += ${times(unroll)}) {
+${lets.join('\n')}
+${body(places)}
+}
+${single}`;
+  };
   const ends = states.flatMap((s) => (s.ends ? [s.ends] : []));
-  if (ends.length === 0)
-    return `for (var ${name} = ${from}; ${name} < ${to}; ${name} += ${step}) {\n${body}\n}`;
+  if (ends.length === 0) return `var ${name} = ${from};\n${run(to)}`;
   return `var ${name} = ${from};
 while (${name} < ${to}) {
-let end = min(${to}, ${name} + ${step === '1' ? BLOCK : `${BLOCK} * ${step}`});
-for (; ${name} < end; ${name} += ${step}) {
-${body}
-}
+let end = min(${to}, ${name} + ${times(BLOCK * unroll)});
+${run('end')}
 ${ends.map((e) => e[0]).join('\n')}
 blocks += 1;
 if (blocks % ${BLOCK} == 0) { ${ends.map((e) => e[1]).join(' ')} }
 if (blocks % ${BLOCK ** 2} == 0) { ${ends.map((e) => e[2]).join(' ')} }
 }`;
 }
+
+/** How many elements at a time: loops cost more than cheap folds do, and texts grow with what is repeated. */
+function unrolling(folds: ReduceKernel['folds']): number {
+  let work = 0;
+  walk(
+    folds.map((f) => f.map),
+    (e) => {
+      if (e.op === 'input' || e.op === 'const' || e.op === 'scalar') return;
+      work += cheap.has(e.op) ? (e.dtype === 'int64' ? 3 : 1) : 8;
+    },
+  );
+  for (const { combine, map } of folds) work += combine.startsWith('arg') ? 6 : map.dtype === 'int64' ? 3 : 1;
+  return work <= 5 ? 8 : work <= 12 ? 4 : 1;
+}
+
+const cheap: ReadonlySet<string> = new Set(
+  'cast add sub mul neg abs min max eq ne lt le gt ge and or xor not where isnan'.split(' '),
+);
 
 /** Folds the invocations of a workgroup into the first. All of them come here. */
 function tree(shader: Shader, states: readonly State[], size: number): string {
