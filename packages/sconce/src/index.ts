@@ -28,6 +28,7 @@ export {
   scope,
   seed,
   set_default_dtype,
+  set_fusion_enabled,
   set_grad_enabled,
   set_printoptions,
   set_rng_state,
