@@ -16,6 +16,9 @@ export const pass: Verdict = { status: 'pass' };
 export const fail = (message: string): Verdict => ({ status: 'fail', message });
 export const notApplicable = (reason: string): Verdict => ({ status: 'na', reason });
 
+/** Why a case about subnormals does not apply. */
+export const flushed = 'capabilities.flushesSubnormals: float32 numbers below 2^-126 are taken for 0';
+
 export interface Case {
   readonly id: CaseId;
   /** Left out of the quick tier. */

@@ -13,6 +13,7 @@ import {
 import {
   type Case,
   fail,
+  flushed,
   type Layer,
   type LayerContext,
   notApplicable,
@@ -266,6 +267,8 @@ async function attempt(backend: Backend, id: CaseId, { source, steps, state }: P
     .map(([, name]) => name)
     .find((name) => isDType(name) && !backend.capabilities.dtypes.has(name));
   if (lacking) return notApplicable(`dtype ${lacking} is not in capabilities.dtypes`);
+  if (/subnormals$/.test(id.name) && id.params.dtype === 'float32' && backend.capabilities.flushesSubnormals)
+    return notApplicable(flushed);
   return await scope(async () => {
     const variables: Scope = new Map();
     try {

@@ -1,6 +1,6 @@
 /** A case of the kernels layer: a kernel, operands in a layout, and what must stand in the outputs afterwards. */
 import type { Backend, DType, Expr, Kernel, KernelFault, ScalarOp, View } from '@sconce/core';
-import { type Case, fail, notApplicable, pass, type Verdict } from '../../case.ts';
+import { type Case, fail, flushed, notApplicable, pass, type Verdict } from '../../case.ts';
 import { coordinatesOf, firstDifference, showNumber } from '../../compare.ts';
 import { decode, encode, isFloatDType, type Num } from '../../numbers.ts';
 import { type CaseId, formatId } from '../../query.ts';
@@ -199,8 +199,7 @@ function missing(
   { capabilities }: Backend,
   { kernel, inputs, outputs, subnormal }: Trial,
 ): string | undefined {
-  if (subnormal && capabilities.flushesSubnormals)
-    return 'capabilities.flushesSubnormals: float32 numbers below 2^-126 are taken for 0';
+  if (subnormal && capabilities.flushesSubnormals) return flushed;
   for (const { dtype } of [...inputs, ...outputs])
     if (!capabilities.dtypes.has(dtype)) return `dtype ${dtype} is not in capabilities.dtypes`;
   if (inputs.length + outputs.length > capabilities.maxBindings)

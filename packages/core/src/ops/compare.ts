@@ -46,24 +46,33 @@ const logical = (name: Logic) =>
     math: ({ self, other }) => truth(self)[name](truth(other)),
   });
 
+/** Floats have no bits to combine; a backend need not know that. */
+function bits(x: X, name: string): X {
+  if (x.isFloat)
+    throw new TorchError(
+      `"bitwise_${name}_cpu" not implemented for '${x.dtype === 'float64' ? 'Double' : 'Float'}'`,
+    );
+  return x;
+}
+
 const bitwise = (name: Logic) => [
   pointwise(named(`bitwise_${name}.Tensor`, '(Tensor self, Tensor other) -> Tensor'), {
     inplace: true,
     grad: 'none',
-    math: ({ self, other }) => self[name](other),
+    math: ({ self, other }) => bits(self, name)[name](other),
   }),
   pointwise(named(`bitwise_${name}.Scalar`, '(Tensor self, Scalar other) -> Tensor'), {
     inplace: true,
     grad: 'none',
-    math: ({ self, other }) => self[name](other),
+    math: ({ self, other }) => bits(self, name)[name](other),
   }),
   pointwise(named(`__${name}__.Tensor`, '(Tensor self, Tensor other) -> Tensor'), {
     grad: 'none',
-    math: ({ self, other }) => self[name](other),
+    math: ({ self, other }) => bits(self, name)[name](other),
   }),
   pointwise(named(`__${name}__.Scalar`, '(Tensor self, Scalar other) -> Tensor'), {
     grad: 'none',
-    math: ({ self, other }) => self[name](other),
+    math: ({ self, other }) => bits(self, name)[name](other),
   }),
 ];
 
@@ -103,7 +112,7 @@ export const compare = [
   pointwise('bitwise_not(Tensor self) -> Tensor', {
     inplace: true,
     grad: 'none',
-    math: ({ self }) => self.not(),
+    math: ({ self }) => bits(self, 'not').not(),
   }),
   pointwise('isnan(Tensor self) -> Tensor', {
     grad: 'none',
