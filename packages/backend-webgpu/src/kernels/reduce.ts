@@ -8,7 +8,7 @@ import { pushWalk, type Walk, walkOf } from './iterate.ts';
 import { pushScalars } from './pointwise.ts';
 import { wordsOf } from './reduce/fold.ts';
 import { type Cut, cutOf, finalMode, forOperands, isAlongRow, type Stage } from './reduce/plan.ts';
-import { type Form, writeReduce } from './reduce/shader.ts';
+import { type Form, unrolling, writeReduce } from './reduce/shader.ts';
 import { withScratch } from './scratch.ts';
 
 export function compileReduce(gpu: Gpu, kernel: ReduceKernel): Executable {
@@ -23,6 +23,9 @@ const powerOfTwo = (n: number, most: number): number => {
   return p;
 };
 
+/** Turns of an invocation that pay for the longer text that takes in several elements at a time. */
+const LONG = 32;
+
 class Reduction {
   private readonly programs = new Map<string, Program>();
   private readonly numbers = new Numbers();
@@ -35,6 +38,7 @@ class Reduction {
   private readonly foldedDims: Set<number>;
   private readonly hasPlaces: boolean;
   private readonly words: number;
+  private readonly unroll: number;
 
   constructor(
     private readonly gpu: Gpu,
@@ -54,6 +58,7 @@ class Reduction {
     this.keptDims = new Set(dims.filter((d) => d < rank));
     this.foldedDims = new Set(dims.filter((d) => d >= rank));
     this.hasPlaces = folds.some((f) => f.combine === 'argmin' || f.combine === 'argmax');
+    this.unroll = unrolling(folds);
     this.words = folds.reduce((sum, f) => sum + wordsOf(f), 0);
   }
 
@@ -116,8 +121,10 @@ class Reduction {
     const strides = along.strides.map((s) => s[last] ?? 0);
     const steps = strides.map((s) => (s === 0 ? 'fixed' : s === 1 ? 'dense' : 'strided'));
 
+    const lanes = mode === 'group' ? powerOfTwo(Math.min(cut.innerLength, lengths.inner), size) : 1;
+    const unroll = Math.min(cut.innerLength, lengths.inner) >= LONG * lanes ? this.unroll : 1;
     let key = `${stage}${mode}${size} ${kept.key}`;
-    if (stage !== 'final') key += ` ${row.rank}${outer.steps}${steps}`;
+    if (stage !== 'final') key += ` ${row.rank}${outer.steps}${steps}${unroll}`;
     let program = this.programs.get(key);
     if (!program) {
       const places = new Map([...row.places].map(([dim, place]) => [dim, place === last ? -1 : place]));
@@ -131,6 +138,7 @@ class Reduction {
           outer,
           steps,
           places,
+          unroll,
           inputs: mine.map((operand) => used[operand]!),
           scalars: this.scalars,
         })),
@@ -145,7 +153,7 @@ class Reduction {
     if (stage !== 'final') {
       numbers.i32(lengths.outer).i32(lengths.inner);
       if (stage === 'partial') numbers.i32(cut.innerPieces).i32(cut.outerLength).i32(cut.innerLength);
-      if (mode === 'group') numbers.i32(powerOfTwo(Math.min(cut.innerLength, lengths.inner), size));
+      if (mode === 'group') numbers.i32(lanes);
       pushWalk(numbers, outer);
       for (const [i, step] of steps.entries()) if (step === 'strided') numbers.i32(strides[i]!);
     }

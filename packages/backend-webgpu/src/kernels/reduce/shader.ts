@@ -21,6 +21,8 @@ export interface Form {
   readonly steps: Walk['steps'];
   /** Coordinates of the folded dims: the place in `outer`, or -1 for the innermost, -2 for a dim of one element. */
   readonly places: ReadonlyMap<number, number>;
+  /** How many elements of the innermost dim are taken in at a time. */
+  readonly unroll: number;
   /** Of the operands, by the number of the kernel's input; outputs come after the inputs, the words last. */
   readonly inputs: readonly number[];
   readonly scalars: readonly (ComputeType | undefined)[];
@@ -157,7 +159,7 @@ function rows(
   };
   const inside = [
     ...inputs.map((_, i) => `let ${starts[i]} = ${indexOf(at(i), walked.offsets[i] ?? '')};`),
-    blocked(states, 'v', v0, v1, dv, taking, unrolling(folds)),
+    blocked(states, 'v', v0, v1, dv, taking, form.unroll),
   ];
   if (outer.rank === 0 && mode === 'thread' && stage === 'whole') return [...lines, ...inside].join('\n');
   lines.push(
@@ -213,8 +215,8 @@ if (blocks % ${BLOCK ** 2} == 0) { ${ends.map((e) => e[2]).join(' ')} }
 }`;
 }
 
-/** How many elements at a time: loops cost more than cheap folds do, and texts grow with what is repeated. */
-function unrolling(folds: ReduceKernel['folds']): number {
+/** How many elements of a long row to take in at a time: loops cost more than cheap folds do, and texts grow with what is repeated. */
+export function unrolling(folds: ReduceKernel['folds']): number {
   let work = 0;
   walk(
     folds.map((f) => f.map),
