@@ -1,0 +1,167 @@
+import { existsSync } from 'node:fs';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build as esbuild } from 'esbuild';
+import { type Browser, chromium } from 'playwright-core';
+import * as torch from 'sconce';
+import { build as vite } from 'vite';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bundle } from '../../../../scripts/bundle.mjs';
+import { type Result, run } from './program.ts';
+
+const CHROMIUM = process.env.SCONCE_CHROMIUM ?? '/usr/bin/chromium';
+const archive = join(import.meta.dirname, '../../../../examples/digits/digits.pt');
+const hasChromium = existsSync(CHROMIUM);
+if (!hasChromium && !process.env.CI)
+  console.warn(`no browser at ${CHROMIUM} (set SCONCE_CHROMIUM): the tests in a page do not run`);
+
+const types: Record<string, string> = {
+  html: 'text/html',
+  js: 'text/javascript',
+  mjs: 'text/javascript',
+};
+
+const isolated = {
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
+};
+const strict = { 'content-security-policy': "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'" };
+
+let folder: string;
+let server: Server;
+let browser: Browser;
+let want: Result;
+const asked: string[] = [];
+
+/** Serves the folder under `/plain/`, and with other headers under `/isolated/` and `/strict/`. */
+async function serve(): Promise<void> {
+  server = createServer(async (request, response) => {
+    const { pathname, search } = new URL(request.url!, 'http://here');
+    asked.push(pathname + search);
+    const [, policy, ...path] = pathname.split('/');
+    const name = path.join('/');
+    if (name === '' || pathname === '/icon.svg') {
+      response
+        .writeHead(200, { 'content-type': 'image/svg+xml' })
+        .end('<svg xmlns="http://www.w3.org/2000/svg"/>');
+      return;
+    }
+    const headers = policy === 'isolated' ? isolated : policy === 'strict' ? strict : {};
+    try {
+      const body = name === 'digits.pt' ? await readFile(archive) : await readFile(join(folder, name));
+      const type = types[name.split('.').pop()!] ?? 'application/octet-stream';
+      response.writeHead(200, { 'content-type': type, 'content-length': body.length, ...headers }).end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+}
+
+/** What the page's script comes to, and whatever the page complained of. */
+async function visit(path: string): Promise<{ result: unknown; complaints: string[]; isIsolated: boolean }> {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('console', (m) => m.type() === 'error' && complaints.push(m.text()));
+  page.on('pageerror', (error) => complaints.push(error.message));
+  try {
+    await page.goto(`http://localhost:${(server.address() as AddressInfo).port}${path}`);
+    await page.waitForFunction(() => 'result' in window);
+    const result = await page.evaluate(() => window.result);
+    return { result, complaints, isIsolated: await page.evaluate(() => crossOriginIsolated) };
+  } finally {
+    await context.close();
+  }
+}
+
+const html = (script: string): string =>
+  `<!doctype html><meta charset="utf-8"><link rel="icon" href="/icon.svg"><script type="module" src="${script}"></script>`;
+
+describe.runIf(hasChromium || process.env.CI)('in a page', () => {
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sconce-page-'));
+    await bundle({ outdir: folder });
+    await esbuild({
+      entryPoints: [join(import.meta.dirname, 'page.ts')],
+      outfile: join(folder, 'page.js'),
+      bundle: true,
+      format: 'esm',
+      external: ['./torch.mjs'],
+      logLevel: 'error',
+    });
+    await writeFile(join(folder, 'index.html'), html('./page.js'));
+    await serve();
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+    want = await run(torch, archive);
+  }, 120_000);
+  afterAll(async () => {
+    await browser?.close();
+    server?.close();
+    if (folder) await rm(folder, { recursive: true });
+  });
+
+  for (const policy of ['plain', 'isolated', 'strict'])
+    for (const where of ['on its own thread', 'in a worker'])
+      it(`torch.mjs computes what Node computes, ${policy}, ${where}`, async () => {
+        const { result, complaints, isIsolated } = await visit(
+          `/${policy}/index.html${where === 'in a worker' ? '?worker' : ''}`,
+        );
+        expect(complaints).toEqual([]);
+        expect(result).toEqual(want);
+        expect(isIsolated).toBe(policy === 'isolated');
+      });
+
+  it('loads the worker’s script only where a worker is wanted, and no other backend', async () => {
+    asked.length = 0;
+    await visit('/plain/index.html');
+    expect(asked.some((path) => path.includes('torch.mjs'))).toBe(true);
+    expect(asked.filter((path) => /torch\.(worker|webgpu|reference)/.test(path))).toEqual([]);
+    await visit('/plain/index.html?worker');
+    expect(asked.filter((path) => /torch\.(worker|webgpu|reference)/.test(path))).toEqual([
+      '/plain/torch.worker.mjs',
+    ]);
+  });
+
+  it('falls through to wasm where there is no WebGPU, and says why', async () => {
+    // Headless Chromium has none without flags.
+    expect((await visit('/plain/index.html?task=fallthrough')).result).toBe('wasm');
+    expect((await visit('/plain/index.html?task=gpu')).result).toMatch(/^webgpu: .*(WebGPU|adapter)/);
+  });
+
+  it('keeps an archive in the cache, and asks the server once', async () => {
+    asked.length = 0;
+    const { result } = await visit('/plain/index.html?task=cached');
+    expect(result).toEqual({ first: 0, last: 1, names: ['a test'] });
+    expect(asked.filter((path) => path.includes('?cached'))).toHaveLength(1);
+  });
+
+  it('computes the same bundled by Vite, on its own thread and in a worker', async () => {
+    await vite({
+      configFile: false,
+      root: import.meta.dirname,
+      base: './',
+      logLevel: 'error',
+      resolve: { conditions: ['sconce-source', 'browser', 'module', 'import', 'default'] },
+      build: {
+        outDir: join(folder, 'vite'),
+        modulePreload: { polyfill: false },
+        rolldownOptions: {
+          input: join(import.meta.dirname, 'vite-page.ts'),
+          output: { entryFileNames: 'page.js' },
+        },
+      },
+      worker: { format: 'es' },
+    });
+    await writeFile(join(folder, 'vite/index.html'), html('./page.js'));
+    await copyFile(archive, join(folder, 'vite/digits.pt'));
+    for (const query of ['', '?worker']) {
+      const { result, complaints } = await visit(`/strict/vite/index.html${query}`);
+      expect(complaints).toEqual([]);
+      expect(result).toEqual(want);
+    }
+  }, 120_000);
+});

@@ -1,0 +1,32 @@
+/** The page's own script; the query says what to try. `torch.mjs` lies beside it. */
+
+import { run } from './program.ts';
+import * as torch from './torch.mjs';
+
+const query = new URLSearchParams(location.search);
+
+async function cached(): Promise<unknown> {
+  await torch.use('wasm');
+  const seen: number[] = [];
+  for (let i = 0; i < 2; i++)
+    await torch.jit.load('./digits.pt?cached', {
+      cache: 'a test',
+      onprogress: ({ loaded, total }) => seen.push(loaded / (total ?? 1)),
+    });
+  return { first: seen[0], last: seen.at(-1), names: await caches.keys() };
+}
+
+const tasks: Record<string, () => Promise<unknown>> = {
+  run: () => run(torch, './digits.pt', query.has('worker') ? { worker: true } : undefined),
+  cached,
+  gpu: () => torch.use('webgpu').catch((error: Error) => error.message),
+  fallthrough: () => torch.use('webgpu', 'wasm'),
+};
+
+declare global {
+  interface Window {
+    result: Promise<unknown>;
+  }
+}
+
+window.result = tasks[query.get('task') ?? 'run']().catch((error: Error) => ({ error: `${error.stack}` }));
