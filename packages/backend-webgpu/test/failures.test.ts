@@ -102,6 +102,17 @@ describe('memory that the device does not have', () => {
     b.free(large);
   });
 
+  it('does not come back from the pool when the tensor was freed before the refusal was known', async () => {
+    await withoutRoom();
+    const large = b.gpu.allocate('float32', 2 ** 20);
+    const { buffer } = large;
+    b.free(large);
+    const small = b.allocate('float32', 4);
+    b.write(small, 0, vectorOf(1, 2, 3, 4));
+    await expect(b.read(small, 0, 4)).rejects.toBeInstanceOf(OutOfMemoryError);
+    expect(b.gpu.allocate('float32', 2 ** 20).buffer).not.toBe(buffer);
+  });
+
   it('names the operator that asked for it', async () => {
     await withoutRoom();
     setCurrentBackend(b);

@@ -2,28 +2,19 @@
 import { type DType, OutOfMemoryError, operatorInProgress, TorchError } from '@sconce/core';
 import { elementBytes, GpuMemory } from '../memory.ts';
 import type { Numbers } from '../program.ts';
-import { Batch, encodeBatch, NUMBERS_BYTES, type Step } from './batch.ts';
-import { explain, Failures } from './failures.ts';
+import { Batch, type Step } from './batch.ts';
+import { Failures } from './failures.ts';
 import { FaultRecord } from './faults.ts';
 import { USAGE } from './flags.ts';
 import { BindGroups } from './groups.ts';
 import { afterTask } from './later.ts';
-import { type Layout, type Pipeline, type PipelineSource, Pipelines } from './pipelines.ts';
+import { type Pipeline, type PipelineSource, Pipelines } from './pipelines.ts';
 import { BufferPool, Slot } from './pool.ts';
 import { readBack, stagingPool } from './readback.ts';
+import { Sender } from './sender.ts';
 
 /** Commands in a submit: enough to share its cost, few enough that the device starts while the host goes on. */
 const MOST_IN_BATCH = 64;
-/** Batches that may wait for pipelines before these are compiled on the spot. */
-const MOST_WAITING = 64;
-/** One `writeBuffer` takes a copy: large writes go in parts. */
-const WRITE_AT_ONCE = 32 << 20;
-
-interface Write {
-  readonly slot: Slot;
-  readonly at: number;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
 
 /** Counts since the device was made, for tests and benchmarks. */
 export interface Statistics {
@@ -51,21 +42,15 @@ export class Gpu {
   private readonly staging: BufferPool;
   private readonly pipelines: Pipelines;
   private readonly groups: BindGroups;
-  private readonly numbers: GPUBuffer;
-  private readonly offsets = new Uint32Array(1);
   private readonly largest: number;
   /** What is being gathered. */
   private batch = new Batch(1);
-  /** Batches and writes behind one whose pipelines are still being compiled, in order. */
-  private readonly queue: (Batch | Write)[] = [];
-  private readonly spare: Batch[] = [];
+  private readonly sender: Sender;
   private issued = 1;
-  /** The number of the last batch that went to the device. */
-  private submitted = 0;
   private isScheduled = false;
-  private isPumping = false;
+  /** The buffers of the dispatch at hand. */
+  private readonly slots: Slot[] = [];
   private dispatches = 0;
-  private submits = 0;
   private writes = 0;
   private reads = 0;
 
@@ -86,19 +71,15 @@ export class Gpu {
     this.largest = Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / 16) * 16;
     this.failures = new Failures(device);
     this.faults = new FaultRecord(device);
-    this.numbers = device.createBuffer({
-      label: 'numbers',
-      size: NUMBERS_BYTES,
-      usage: USAGE.UNIFORM | USAGE.COPY_DST,
-    });
+    this.sender = new Sender(device, this.failures, () => this.pool.settle());
     this.pool = new BufferPool(
       (size) => this.createBuffer(size),
-      (slot) => slot.batch <= this.submitted,
+      (slot) => slot.batch <= this.sender.submitted,
       this.largest,
     );
     this.staging = stagingPool(device);
-    this.pipelines = new Pipelines(device, !this.isSoftware, (pipeline) => this.compiled(pipeline));
-    this.groups = new BindGroups(device, this.numbers, this.faults.buffer);
+    this.pipelines = new Pipelines(device, !this.isSoftware, (pipeline) => this.sender.compiled(pipeline));
+    this.groups = new BindGroups(device, this.sender.numbers, this.faults.buffer);
   }
 
   /** Memory for `length` elements, contents undefined. Throws OutOfMemoryError, naming the limit. */
@@ -225,8 +206,6 @@ export class Gpu {
     if (pipeline.ready === undefined) batch.waits = true;
   }
 
-  private readonly slots: Slot[] = [];
-
   /** Nothing stays behind when the program awaits something else. */
   private schedule(): void {
     if (this.isScheduled) return;
@@ -242,74 +221,8 @@ export class Gpu {
     const { batch } = this;
     if (batch.isEmpty) return;
     if (batch.waits) this.pipelines.finish();
-    this.batch = this.spare.pop() ?? new Batch(0);
-    this.batch.reset(++this.issued);
-    if (this.queue.length > 0 || (batch.waits && !isReady(batch))) {
-      this.queue.push(batch);
-      if (this.queue.length > MOST_WAITING) this.pump(true);
-    } else this.submit(batch);
-  }
-
-  private compiled(pipeline: Pipeline): void {
-    if (pipeline.failure && this.failures.lost === undefined) this.failures.note(pipeline.failure);
-    this.pump(false);
-  }
-
-  /** Sends what waits, as far as its pipelines are ready; or all of it, compiling what is missing. */
-  private pump(now: boolean): void {
-    if (this.failures.lost !== undefined) {
-      this.queue.length = 0;
-      return;
-    }
-    if (this.isPumping) return;
-    this.isPumping = true;
-    let item: Batch | Write | undefined;
-    while ((item = this.queue[0]) !== undefined) {
-      if (item instanceof Batch) {
-        if (now) for (let i = 0; i < item.count; i++) makeReady(item.dispatches[i]!.pipeline);
-        else if (!isReady(item)) break;
-        this.submit(item);
-      } else this.writeNow(item.slot, item.at, item.bytes);
-      this.queue.shift();
-    }
-    this.isPumping = false;
-  }
-
-  private submit(batch: Batch): void {
-    const { device } = this;
-    device.pushErrorScope('validation');
-    if (batch.used > 0) device.queue.writeBuffer(this.numbers, 0, batch.words, 0, batch.used);
-    const encoder = device.createCommandEncoder();
-    encodeBatch(encoder, batch, this.offsets);
-    device.queue.submit([encoder.finish()]);
-    const touched: (readonly Slot[])[] = [];
-    const pipelines: Pipeline[] = [];
-    const operators: (string | undefined)[] = [];
-    for (let i = 0; i < batch.count; i++) {
-      const d = batch.dispatches[i]!;
-      touched.push(d.slots);
-      pipelines.push(d.pipeline);
-      operators.push(d.operator ?? d.pipeline.label);
-      if (d.pipeline.failure) poison(d.slots, d.pipeline.layout, d.pipeline.failure);
-    }
-    const scope = device.popErrorScope().then(
-      (error) => {
-        if (!error || this.failures.lost) return;
-        // A pipeline that was refused spoils its batch: then that is what there is to tell.
-        const cause = pipelines.find((p) => p.failure)?.failure;
-        const failure = cause ?? explain(error, [...new Set(operators)].slice(0, 8).join(', ') || 'a copy');
-        touched.forEach((slots, i) => {
-          poison(slots, pipelines[i]!.layout, failure);
-        });
-        if (!cause) this.failures.note(failure);
-      },
-      () => undefined,
-    );
-    for (const { step } of batch.steps) step.submitted(scope);
-    this.submits++;
-    this.submitted = batch.number;
-    this.spare.push(batch);
-    this.pool.settle();
+    this.batch = this.sender.spareBatch(++this.issued);
+    this.sender.send(batch);
   }
 
   /** Copies bytes (a multiple of 4) to byte `at`. */
@@ -317,23 +230,17 @@ export class Gpu {
     this.failures.check();
     if (bytes.length === 0) return;
     this.writes++;
+    const { sender } = this;
     let { slot } = memory;
-    if (slot.batch > this.submitted && !memory.isUsed) {
+    if (slot.batch > sender.submitted && !memory.isUsed) {
       // What is still to run uses the buffer for a tensor that is gone: take another, and nobody has to wait.
       this.pool.give(slot);
-      slot = memory.slot = this.pool.take(slot.size, (s) => s.batch <= this.submitted);
+      slot = memory.slot = this.pool.take(slot.size, (s) => s.batch <= sender.submitted);
     }
     memory.isUsed = true;
     if (slot.failure) throw slot.failure;
-    if (slot.batch > this.submitted) this.flush();
-    if (slot.batch <= this.submitted) this.writeNow(slot, at, bytes);
-    else this.queue.push({ slot, at, bytes: bytes.slice() });
-  }
-
-  private writeNow(slot: Slot, at: number, bytes: Uint8Array<ArrayBuffer>): void {
-    const { queue } = this.device;
-    for (let from = 0; from < bytes.length; from += WRITE_AT_ONCE)
-      queue.writeBuffer(slot.buffer, at + from, bytes, from, Math.min(WRITE_AT_ONCE, bytes.length - from));
+    if (slot.batch > sender.submitted) this.flush();
+    sender.write(slot, at, bytes);
   }
 
   /**
@@ -374,11 +281,11 @@ export class Gpu {
   }
 
   statistics(): Statistics {
-    const { dispatches, submits, writes, reads } = this;
+    const { dispatches, writes, reads } = this;
     const { buffers, bytesInUse, bytesIdle } = this.pool;
     return {
       dispatches,
-      submits,
+      submits: this.sender.submits,
       writes,
       reads,
       pipelines: this.pipelines.count,
@@ -388,23 +295,4 @@ export class Gpu {
       bytesIdle,
     };
   }
-}
-
-function isReady(batch: Batch): boolean {
-  for (let i = 0; i < batch.count; i++) {
-    const { pipeline } = batch.dispatches[i]!;
-    if (pipeline.ready === undefined && pipeline.failure === undefined) return false;
-  }
-  return true;
-}
-
-function makeReady(pipeline: Pipeline): void {
-  if (pipeline.ready === undefined && pipeline.failure === undefined) pipeline.now();
-}
-
-/** What was to be written holds something else now. */
-function poison(slots: readonly Slot[], { written }: Layout, failure: Error): void {
-  slots.forEach((slot, i) => {
-    if (written[i]) slot.failure ??= failure;
-  });
 }

@@ -51,25 +51,28 @@ export class BufferPool {
   /** A buffer of at least `bytes`; its contents are whatever it held. `suits` may refuse idle ones. */
   take(bytes: number, suits?: (slot: Slot) => boolean): Slot {
     const size = Math.min(sizeClass(bytes), Math.max(this.largest, bytes));
-    const idle = this.idle.get(size);
-    let slot: Slot | undefined;
-    if (idle !== undefined && idle.length > 0) {
-      if (!suits) slot = idle.pop();
-      else {
-        const at = idle.findIndex(suits);
-        if (at >= 0) slot = idle.splice(at, 1)[0];
-      }
+    let slot = this.fromIdle(size, suits);
+    // What failed after it was freed is of no use to anybody.
+    while (slot?.failure) {
+      this.destroy(slot);
+      slot = this.fromIdle(size, suits);
     }
-    if (slot !== undefined) {
-      this.bytesIdle -= size;
-      slot.failure = undefined;
-    } else {
+    if (slot === undefined) {
       slot = this.create(size);
       this.buffers++;
     }
     this.bytesInUse += size;
     if (this.bytesInUse > this.peak) this.peak = this.bytesInUse;
     return slot;
+  }
+
+  private fromIdle(size: number, suits?: (slot: Slot) => boolean): Slot | undefined {
+    const idle = this.idle.get(size);
+    if (idle === undefined || idle.length === 0) return undefined;
+    const at = suits ? idle.findLastIndex(suits) : idle.length - 1;
+    if (at < 0) return undefined;
+    this.bytesIdle -= size;
+    return at === idle.length - 1 ? idle.pop() : idle.splice(at, 1)[0];
   }
 
   give(slot: Slot): void {
@@ -110,6 +113,7 @@ export class BufferPool {
 
   private destroy(slot: Slot): void {
     this.buffers--;
-    slot.buffer.destroy();
+    // One that is still to be used goes by the garbage collector.
+    if (this.mayDestroy(slot)) slot.buffer.destroy();
   }
 }

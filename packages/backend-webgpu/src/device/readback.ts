@@ -65,14 +65,15 @@ export function readBack(
       failures.tell();
       throw new TorchError(`webgpu: reading failed: ${error instanceof Error ? error.message : error}`);
     }
-    const bytes = target.buffer.getMappedRange(0, total).slice(0);
+    const range = target.buffer.getMappedRange(0, total);
+    const bytes = range.slice(0, byteLength);
+    const fault = sites && faultIn(range, byteLength, sites);
     target.buffer.unmap();
     staging.give(target);
     staging.settle();
     failures.tell();
-    const fault = sites && faultIn(bytes, byteLength, sites);
     if (fault) throw fault;
-    return sites ? bytes.slice(0, byteLength) : bytes;
+    return bytes;
   };
   return { step, bytes: receive() };
 }
