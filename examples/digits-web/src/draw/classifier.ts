@@ -18,26 +18,15 @@ export interface Answer {
   readonly milliseconds: number;
 }
 
-let archive: Promise<Uint8Array> | undefined;
-
-/** The archive's bytes, fetched once; a download that failed is tried again by the next call. */
-function archiveBytes(): Promise<Uint8Array> {
-  archive ??= download().catch((error: unknown) => {
-    archive = undefined;
-    throw error;
-  });
-  return archive;
-}
-
-async function download(): Promise<Uint8Array> {
-  const response = await fetch(ARCHIVE);
-  if (!response.ok) throw new Error(`the server answered ${response.status} for ${ARCHIVE.pathname}`);
-  return new Uint8Array(await response.arrayBuffer());
-}
-
-/** Loads a net onto the backend in use and runs it once, so that the first stroke meets compiled kernels. */
-export async function loadNet(name: NetName): Promise<Net> {
-  const net = name === 'pytorch' ? await torch.jit.load(await archiveBytes()) : await fromTraining();
+/**
+ * Loads a net onto the backend in use and runs it once, so that the first stroke meets compiled kernels. `onshare` hears
+ * how much of a download is here.
+ */
+export async function loadNet(name: NetName, onshare: (share: number) => void): Promise<Net> {
+  const onprogress = ({ loaded, total }: { loaded: number; total: number | null }): void => {
+    if (total) onshare(loaded / total);
+  };
+  const net = name === 'pytorch' ? await torch.jit.load(ARCHIVE, { onprogress }) : await fromTraining();
   net.eval();
   // Off for good: `no_grad` around something asynchronous would reach into a training that runs meanwhile.
   for (const parameter of net.parameters()) parameter.requires_grad_(false);

@@ -72,7 +72,9 @@ export async function startDraw(pad: Pad): Promise<void> {
       verdict.textContent = 'Loading the net…';
     }
     try {
-      const loaded = await loadNet(choice.value as NetName);
+      const loaded = await loadNet(choice.value as NetName, (share) => {
+        if (mine === loads && !quiet) verdict.textContent = `Loading the net… ${percent(share, 0)}`;
+      });
       if (mine !== loads) return;
       net = loaded;
       await look();
