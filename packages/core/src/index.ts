@@ -8,7 +8,6 @@ export {
   explain,
   type Interceptor,
   intercept,
-  operatorInProgress,
   set_overrides_enabled,
 } from './dispatch/call.ts';
 export { functions, ops } from './dispatch/install.ts';
@@ -31,6 +30,7 @@ export { differentiate } from './expr/differentiate.ts';
 export { type ComputeType, computeType, type Expr, type ScalarOp, scalarOps } from './expr/expr.ts';
 export { set_fusion_enabled } from './kernel/chain.ts';
 export { kernel_launches } from './kernel/compile.ts';
+export { operatorInProgress } from './kernel/progress.ts';
 export { type Callable, callable } from './module/callable.ts';
 export { type IncompatibleKeys, isModule, Module } from './module/module.ts';
 export { isParameter, Parameter, replaceData } from './module/parameter.ts';

@@ -9,6 +9,7 @@ import { checkInplace, rebaseHistory } from '../autograd/views.ts';
 import { type Backend, KernelFault } from '../backend/backend.ts';
 import { explainFault } from '../backend/fault.ts';
 import { copyInto } from '../kernel/elementwise.ts';
+import { setOperatorInProgress } from '../kernel/progress.ts';
 import { adopt, alias } from '../tensor/create.ts';
 import { isFloat } from '../tensor/dtype.ts';
 import type { Layout } from '../tensor/layout.ts';
@@ -101,20 +102,11 @@ function attach(
     );
 }
 
-let inProgress: Operator | undefined;
-
-/**
- * The innermost operator whose kernels are being issued, such as `index_select`. A backend that learns of a fault
- * only later notes it with the kernel, and hands it back in its `KernelFault`.
- */
-export const operatorInProgress = (): string | undefined => inProgress?.schema.base;
-
 /** The backend's own kernel for the call, where it has one and wants it; else the meaning. Records nothing itself. */
 function below(operator: Operator, args: readonly unknown[], tensors: readonly Tensor[]): unknown {
   const backend = backendOfCall(operator, args, tensors);
   const override = useOverrides && backend ? operator.overrideOn(backend) : undefined;
-  const outer = inProgress;
-  inProgress = operator;
+  const outer = setOperatorInProgress(operator.schema.base);
   try {
     if (override) {
       for (const t of tensors) if (t.storage.pending !== null) materialise(t.storage);
@@ -132,7 +124,7 @@ function below(operator: Operator, args: readonly unknown[], tensors: readonly T
   } catch (error) {
     throw explain(operator, error);
   } finally {
-    inProgress = outer;
+    setOperatorInProgress(outer);
   }
 }
 
@@ -296,8 +288,7 @@ function writeResult(
   tensors: readonly Tensor[],
 ): void {
   const { meaning } = functional;
-  const outer = inProgress;
-  inProgress = functional;
+  const outer = setOperatorInProgress(functional.schema.base);
   try {
     if (meaning.kind === 'pointwise')
       meaning.elementwise(args).into(functional.schema.base, self, tensors, scalarsIn(functional, args));
@@ -309,6 +300,6 @@ function writeResult(
   } catch (error) {
     throw explain(functional, error);
   } finally {
-    inProgress = outer;
+    setOperatorInProgress(outer);
   }
 }

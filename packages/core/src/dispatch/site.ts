@@ -2,7 +2,7 @@
 import type { KernelFault } from '../backend/backend.ts';
 import { explainFault } from '../backend/fault.ts';
 import type { TorchError } from '../errors.ts';
-import { operatorInProgress } from './call.ts';
+import { operatorInProgress } from '../kernel/progress.ts';
 
 /** Taken with `callSite()` when work is issued; handed back with the fault, or given to `calledAt`. */
 export interface CallSite {

@@ -4,10 +4,17 @@ import { Form, inline, type Place } from '../expr/compose.ts';
 import type { Expr } from '../expr/expr.ts';
 import { emptyDeferred } from '../tensor/create.ts';
 import type { DType } from '../tensor/dtype.ts';
-import { expandedStrides, numelOf, type Shape, sameShape } from '../tensor/layout.ts';
+import {
+  expandedStrides,
+  isNonOverlappingAndDense,
+  numelOf,
+  type Shape,
+  sameShape,
+} from '../tensor/layout.ts';
 import { defer, makeRoom, materialise, type Pending, Storage } from '../tensor/storage.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { compileForm } from './compile.ts';
+import { operatorInProgress, setOperatorInProgress } from './progress.ts';
 
 let enabled: boolean | null = null;
 
@@ -38,6 +45,8 @@ type Numbers = readonly (number | bigint)[];
 /** An expression with the values it reads. Its result, where deferred, is a whole storage of these strides. */
 export class Chain implements Pending {
   uses = 0;
+  /** Whose call it was: an error that comes later bears this name. */
+  private readonly operator = operatorInProgress();
   sources: readonly Storage[];
 
   constructor(
@@ -52,9 +61,14 @@ export class Chain implements Pending {
 
   run(storage: Storage): void {
     const { shape, strides } = this;
-    this.runInto(storage.backend, [
-      { memory: storage.held, dtype: storage.dtype, shape, strides, offset: 0 },
-    ]);
+    const outer = setOperatorInProgress(this.operator);
+    try {
+      this.runInto(storage.backend, [
+        { memory: storage.held, dtype: storage.dtype, shape, strides, offset: 0 },
+      ]);
+    } finally {
+      setOperatorInProgress(outer);
+    }
   }
 
   snapshot(source: Storage): Storage {
@@ -115,16 +129,15 @@ function isWorthRepeating({ form, leaves, shape, uses }: Chain): boolean {
   return uses * extra <= (reads + 2) * ACCESS;
 }
 
+const isAllOf = (t: Tensor, { shape, strides }: Chain): boolean =>
+  t.offset === 0 && t.dtype === t.storage.dtype && sameShape(t.shape, shape) && sameShape(t.strides, strides);
+
 /** The chain whose result `t` is, where it can stand in a kernel over `shape`; what cannot is run. */
 function partOf(t: Tensor, shape: Shape): Chain | null {
   const { storage } = t;
   const part = storage.pending as Chain | null;
   if (part === null) return null;
-  const isWhole =
-    t.offset === 0 &&
-    t.dtype === storage.dtype &&
-    sameShape(t.shape, part.shape) &&
-    sameShape(t.strides, part.strides);
+  const isWhole = isAllOf(t, part);
   // One that is broadcast would be computed again for each element.
   const fits =
     sameShape(part.shape, shape) || (numelOf(part.shape) === numelOf(shape) && !part.form.hasCoord);
@@ -293,18 +306,18 @@ export function deferred(chain: Chain, dtype: DType, backend: Backend): Tensor {
   return out;
 }
 
+/** Whether all of the storage's elements, and each once, are the tensor's. */
+export const coversStorage = ({ storage, dtype, shape, strides, offset }: Tensor): boolean =>
+  offset === 0 &&
+  dtype === storage.dtype &&
+  numelOf(shape) === storage.length &&
+  isNonOverlappingAndDense(shape, strides);
+
 /**
- * Whether `t` is the whole of a storage whose values nobody has seen, so that writing it changes an expression only. One
- * that was taken in elsewhere is there to stay: a moment of an optimiser must not grow from step to step.
+ * Whether `t` is all that a pending expression is to become, so that writing it changes the expression only. One that was
+ * taken in elsewhere is there to stay: a moment of an optimiser must not grow from step to step.
  */
-export function isUnseen(t: Tensor): boolean {
+export function isPendingWhole(t: Tensor): boolean {
   const pending = t.storage.pending as Chain | null;
-  return (
-    pending !== null &&
-    pending.uses === 0 &&
-    t.offset === 0 &&
-    t.dtype === t.storage.dtype &&
-    sameShape(t.shape, pending.shape) &&
-    sameShape(t.strides, pending.strides)
-  );
+  return pending !== null && pending.uses === 0 && isAllOf(t, pending);
 }

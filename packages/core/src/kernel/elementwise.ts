@@ -27,7 +27,15 @@ import {
 } from '../tensor/promotion.ts';
 import { defer, materialise, writable } from '../tensor/storage.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { type Chain, chainOf, deferred, defersFrom, isUnseen, mayDefer } from './chain.ts';
+import {
+  type Chain,
+  chainOf,
+  coversStorage,
+  deferred,
+  defersFrom,
+  isPendingWhole,
+  mayDefer,
+} from './chain.ts';
 import { compileForm } from './compile.ts';
 import { oneBackend } from './guard.ts';
 
@@ -199,19 +207,21 @@ const chainOfPlan = (
 /** Writes the one result into `out`, which others may have seen. Counts no version. */
 function overwrite(plan: Plan, out: Tensor, tensors: readonly Tensor[], scalars: readonly Scalar[]): void {
   const { shape, strides, backend, storage } = out;
-  if (isUnseen(out) && mayDefer(plan.form, backend, numelOf(shape))) {
+  const waits = mayDefer(plan.form, backend, numelOf(shape));
+  if (waits && isPendingWhole(out)) {
     const chain = chainOfPlan(plan, tensors, shape, scalars, backend, strides);
-    // Where `out` is an operand and its own expression would not fit in, it has been run.
+    // Where `out` is an operand whose own expression would not fit in, it has been run.
     if (storage.pending !== null) {
       defer(storage, chain);
       return;
     }
-    writable(storage);
-    chain.runInto(backend, [out]);
-    return;
   }
   // Before operands are taken in: those that read `out` have it as it is now.
   writable(storage);
+  if (waits && coversStorage(out)) {
+    defer(storage, chainOfPlan(plan, tensors, shape, scalars, backend, strides));
+    return;
+  }
   runPlan(plan, [out], tensors, scalars);
 }
 

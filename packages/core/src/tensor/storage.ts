@@ -4,9 +4,12 @@ import { TorchError } from '../errors.ts';
 import { type Allocation, ballastOf, giveBack, takeOver } from './allocation.ts';
 import { type DType, dtypes } from './dtype.ts';
 
-/** What a storage holds instead of values that nobody has looked at: see `kernel/chain.ts`. */
+/**
+ * What a storage holds instead of values that nobody has looked at, see `kernel/chain.ts`; or what is still to be written
+ * over values that it has.
+ */
 export interface Pending {
-  /** The storages whose values it is computed from; their own are there. */
+  /** The storages whose memory it is computed from, perhaps the storage's own. */
   readonly sources: readonly Storage[];
   /** How many later expressions took this one in. */
   uses: number;
@@ -74,6 +77,10 @@ export class Storage {
       this.take(this.backend.allocate(this.dtype, this.length));
     }
     return this.allocation!.memory;
+  }
+
+  get hasMemory(): boolean {
+    return this.allocation !== undefined;
   }
 
   get isFreed(): boolean {
@@ -153,6 +160,7 @@ function schedule(): void {
 }
 
 function settle(storage: Storage): void {
+  if (storage.readers > 0) settleReaders(storage);
   storage.pending!.run(storage);
   letGo(storage);
 }
@@ -171,7 +179,7 @@ function freeLater(storage: Storage): void {
   if (waitingBytes > MOST_WAITING_BYTES) endTask();
 }
 
-/** The pending storages that read this one. What else was counted, the garbage collector has taken. */
+/** The other pending storages that read this one. What else was counted, the garbage collector has taken. */
 function readersOf(storage: Storage): Storage[] {
   const readers = new Set<Storage>();
   const note = (s: Storage | undefined): void => {
@@ -179,6 +187,7 @@ function readersOf(storage: Storage): Storage[] {
   };
   queue.forEach(note);
   for (const ref of storage.lateReaders) note(ref.deref());
+  readers.delete(storage);
   return [...readers];
 }
 
@@ -191,8 +200,8 @@ const bytesOf = (storages: readonly Storage[]): number => storages.reduce((n, s)
 function settleReaders(storage: Storage): void {
   const temporaries: Storage[] = [];
   for (const s of readersOf(storage)) {
-    if (s.pending!.uses > 0) temporaries.push(s);
-    else settle(s);
+    if (s.pending !== null && isTemporary(s)) temporaries.push(s);
+    else if (s.pending !== null) settle(s);
   }
   if (bytesOf(temporaries) > storage.bytes) {
     const copy = temporaries[0].pending!.snapshot(storage);
@@ -203,8 +212,11 @@ function settleReaders(storage: Storage): void {
     copy.close();
   } else temporaries.forEach(settle);
   storage.lateReaders = [];
-  storage.readers = 0;
+  storage.readers = storage.pending?.sources.filter((s) => s === storage).length ?? 0;
 }
+
+/** Taken in by another expression, and nowhere written down. */
+const isTemporary = (s: Storage): boolean => s.pending!.uses > 0 && !s.hasMemory;
 
 /**
  * At the end of the task, what no other expression took in is a result: it is run. What was taken in is most likely a
@@ -212,13 +224,16 @@ function settleReaders(storage: Storage): void {
  * What such a one reads stays with it, disposed or not, unless its own values take less memory.
  */
 function endTask(): void {
-  for (const s of queue) if (s.pending?.uses === 0) quietly(() => settle(s));
+  for (const s of queue) if (s.pending !== null && !isTemporary(s)) quietly(() => settle(s));
   const closed = waiting;
   waiting = [];
   waitingBytes = 0;
   for (const s of closed) {
     const readers = s.readers > 0 ? readersOf(s) : [];
-    if (bytesOf(readers) < s.bytes) quietly(() => readers.forEach(settle));
+    if (bytesOf(readers) < s.bytes)
+      quietly(() => {
+        for (const r of readers) if (r.pending !== null) settle(r);
+      });
   }
   for (const s of queue) if (s.pending !== null) rememberLate(s);
   queue = [];
