@@ -16,7 +16,13 @@ import { countTiles, cut, pushCut, type Tile } from './tiling.ts';
 export type Variant = Registers | Tiles | Plain;
 
 /** Set by tests, which run what other adapters and sizes would get on the adapter that they have. */
-export const forced: { kind?: Variant['kind']; subgroups?: boolean; winograd?: boolean } = {};
+export const forced: {
+  kind?: Variant['kind'] | undefined;
+  subgroups?: boolean | undefined;
+  /** Rows and columns of a tile, and of an invocation's block. */
+  tile?: readonly [rows: number, columns: number, down: number, across: number] | undefined;
+  winograd?: boolean | undefined;
+} = {};
 
 /** Four invocations that are a subgroup for certain: SwiftShader's, which are always of four. */
 function hasSubgroupsOfFour(gpu: Gpu): boolean {
@@ -41,15 +47,18 @@ function variantOf(gpu: Gpu, g: Geometry, accumulate: DType): Variant {
     aAlongK: g.positions.length > 0 || Math.abs(g.a.channel) <= Math.abs(g.a.row),
     bAlongK: g.positions.length === 0 && Math.abs(g.b.channel) < Math.abs(g.b.sample),
   };
-  const { rows, columns, groups } = g;
+  const [tall, wide, down, across] = forced.tile ?? tileFor(g);
+  return { ...along, rows: tall, columns: wide, down, across };
+}
+
+/** The larger a tile, the fewer loads per product; but tiles must keep the whole GPU busy, and not hang over the edges. */
+function tileFor({ rows, columns, groups }: Geometry): readonly [number, number, number, number] {
   const area = rows * columns * groups;
-  if (rows <= 16) return { ...along, rows: 16, columns: 64, down: 4, across: 4 };
-  if (columns <= 16) return { ...along, rows: 64, columns: 16, down: 4, across: 4 };
-  if (rows > 64 && columns > 64 && area >= 128 * 128 * 128)
-    return { ...along, rows: 128, columns: 128, down: 8, across: 8 };
-  if (rows > 32 && columns > 32 && area >= 64 * 64 * 64)
-    return { ...along, rows: 64, columns: 64, down: 4, across: 4 };
-  return { ...along, rows: 32, columns: 32, down: 4, across: 4 };
+  if (rows <= 16) return [16, 64, 4, 4];
+  if (columns <= 16) return [64, 16, 4, 4];
+  if (rows > 64 && columns > 64 && area >= 128 ** 3) return [128, 128, 8, 8];
+  if (rows > 32 && columns > 32 && area >= 64 ** 3) return [64, 64, 4, 4];
+  return [32, 32, 4, 4];
 }
 
 const tileOf = (v: Variant): Tile =>
