@@ -102,6 +102,23 @@ describe('memory that the device does not have', () => {
     b.free(large);
   });
 
+  it('is told where a device really refuses, and what was there before lives on', async () => {
+    b = await backend();
+    const small = b.allocate('float32', 4);
+    b.write(small, 0, vectorOf(1, 2, 3, 4));
+    const length = b.gpu.device.limits.maxStorageBufferBindingSize / 4;
+    const allocateUntilRefused = async (): Promise<never> => {
+      for (;;) {
+        b.allocate('float32', length);
+        await b.read(small, 0, 4);
+      }
+    };
+    await expect(allocateUntilRefused()).rejects.toThrow(
+      /the device has no \d+ bytes left: \d+ bytes are in use.*smaller batches/,
+    );
+    expect([...(await b.read(small, 0, 4))]).toEqual([1, 2, 3, 4]);
+  });
+
   it('does not come back from the pool when the tensor was freed before the refusal was known', async () => {
     await withoutRoom();
     const large = b.gpu.allocate('float32', 2 ** 20);

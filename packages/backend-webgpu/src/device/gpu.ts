@@ -122,7 +122,7 @@ export class Gpu {
         if (!error) return;
         const used = `${this.pool.bytesInUse} bytes are in use`;
         slot.failure = new OutOfMemoryError(
-          `webgpu: the device has no ${size} bytes left${operator ? ` for the result of ${operator}` : ''}: ${used} (${error.message.trim()}); ` +
+          `webgpu: the device has no ${size} bytes left${operator ? ` for the result of ${operator}` : ''}: ${used} (${error.message.trim().split('\n', 1)[0]}); ` +
             'dispose tensors that are not needed any more, or work in smaller batches',
         );
         this.failures.note(slot.failure);
