@@ -1,6 +1,8 @@
 /** What the page is served: one bundle of suite and backend, made by esbuild, and the suite's case files. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export interface Served {
@@ -18,19 +20,15 @@ export interface ServeOptions {
 const folder = new URL('../../', import.meta.url);
 const isSource = import.meta.url.endsWith('.ts');
 
-/** The page's script, and the chunks and workers that it loads. */
-async function bundle(module: string): Promise<Map<string, Uint8Array>> {
+/** As a page can load it: the entry, as `/NAME.js`, and the chunks that it loads. */
+async function bundle(name: string, entry: string, source?: string): Promise<Map<string, Uint8Array>> {
   const { build } = await import('esbuild').catch((error: Error) => {
     throw new Error(`--browser bundles the suite with esbuild: npm install esbuild (${error.message})`);
   });
-  const page = fileURLToPath(new URL(`./page.${isSource ? 'ts' : 'js'}`, import.meta.url));
   const { outputFiles } = await build({
-    stdin: {
-      contents: `import * as backend from ${JSON.stringify(module)};
-import { runInPage } from ${JSON.stringify(page)};
-runInPage(backend);`,
-      resolveDir: fileURLToPath(folder),
-    },
+    ...(source === undefined
+      ? { entryPoints: [entry] }
+      : { stdin: { contents: source, resolveDir: fileURLToPath(folder) } }),
     bundle: true,
     splitting: true,
     write: false,
@@ -39,7 +37,7 @@ runInPage(backend);`,
     target: 'es2022',
     // Stacks name functions.
     keepNames: true,
-    entryNames: 'suite',
+    entryNames: name,
     outdir: '/',
     conditions: isSource ? ['sconce-source'] : [],
     // Node's ways of reading files and of finding a GPU, loaded in Node alone.
@@ -49,12 +47,31 @@ runInPage(backend);`,
   return new Map(outputFiles.map(({ path, contents }) => [path, contents]));
 }
 
+/** The suite on the backend of a module. */
+function bundleSuite(module: string): Promise<Map<string, Uint8Array>> {
+  const page = fileURLToPath(new URL(`./page.${isSource ? 'ts' : 'js'}`, import.meta.url));
+  return bundle(
+    'suite',
+    page,
+    `import * as backend from ${JSON.stringify(module)};
+import { runInPage } from ${JSON.stringify(page)};
+runInPage(backend);`,
+  );
+}
+
+/** A script beside the backend's module, such as its worker's: `new URL('./worker.js', import.meta.url)`. */
+async function bundleBeside(module: string, pathname: string): Promise<Uint8Array | undefined> {
+  const [, name] = /^\/([\w-]+)\.js$/.exec(pathname) ?? [];
+  const entry = ['ts', 'js'].map((ending) => join(dirname(module), `${name}.${ending}`)).find(existsSync);
+  return name && entry ? (await bundle(name, entry)).get(pathname) : undefined;
+}
+
 const html =
   '<!doctype html><meta charset="utf-8"><title>Conformance</title><script type="module" src="/suite.js"></script>';
 
 /** Serves on a free port of this machine alone. */
 export async function serve({ module, isolated }: ServeOptions): Promise<Served> {
-  const scripts = await bundle(module);
+  const scripts = await bundleSuite(module);
   const server: Server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     const headers: Record<string, string> = isolated
@@ -64,7 +81,8 @@ export async function serve({ module, isolated }: ServeOptions): Promise<Served>
       response.writeHead(200, { ...headers, 'Content-Type': type });
       response.end(body);
     };
-    const script = scripts.get(pathname);
+    const script = scripts.get(pathname) ?? (await bundleBeside(module, pathname));
+    if (script) scripts.set(pathname, script);
     if (pathname === '/') send(html, 'text/html');
     else if (script) send(script, 'text/javascript');
     else if (pathname.startsWith('/conformance/') && !pathname.includes('..'))
