@@ -53,12 +53,12 @@ export interface Visit {
 }
 
 /**
- * Tests on an example's pages in headless Chromium with WebGPU on or off. Without Chromium there is one test that says
- * so; with CI=true it fails.
+ * Tests on an example's pages in headless Chromium with WebGPU on or off. `plain` serves them from some folder, without any
+ * header. Without Chromium there is one test that says so; with CI=true it fails.
  */
 export function onStage(
   what: string,
-  { example, webgpu }: { example: string; webgpu: keyof typeof flags },
+  { example, webgpu, plain = false }: { example: string; webgpu: keyof typeof flags; plain?: boolean },
   tests: (stage: () => Stage) => void,
 ): void {
   if (!existsSync(executablePath)) {
@@ -74,11 +74,15 @@ export function onStage(
     beforeAll(async () => {
       const folder = await built(example);
       const site: { url: string; intercept?: Intercept } = { url: '' };
+      const mount = plain ? '/some/folder/' : '/';
       const server = await serve(
-        { '/': folder },
-        { headers: strict, intercept: (...args) => site.intercept?.(...args) ?? false },
+        { [mount]: folder },
+        {
+          headers: plain ? {} : strict,
+          intercept: (...args) => site.intercept?.(...args) ?? false,
+        },
       );
-      site.url = server.url;
+      site.url = new URL(mount, server.url).href;
       endings.push(server.close);
       const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', ...flags[webgpu]] });
       endings.push(() => browser.close());

@@ -140,6 +140,23 @@ onStage('drawing without WebGPU', { example: 'digits-web', webgpu: 'off' }, (sta
   });
 });
 
+onStage('drawing on any static server', { example: 'digits-web', webgpu: 'off', plain: true }, (stage) => {
+  test('without cross-origin isolation and from a folder the page draws, on wasm and in a worker', {
+    timeout: PATIENCE,
+  }, async () => {
+    const visit = await stage().open('?backend=wasm-worker');
+    const { page } = visit;
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
+    await reads(page, '#backend-status', /Computing on wasm in a worker\.$/);
+    await draw(page, ...digits[7]);
+    await reads(page, '#verdict', /^7 /);
+    await page.selectOption('#backend', 'wasm');
+    await reads(page, '#backend-status', /^Computing on wasm\.$/);
+    await reads(page, '#verdict', /^7 /);
+    await visit.close();
+  });
+});
+
 onStage('drawing with WebGPU', { example: 'digits-web', webgpu: 'on' }, (stage) => {
   test('a 0 and a 7 are read right on the GPU', { timeout: PATIENCE }, async () => {
     const visit = await stage().open();

@@ -46,6 +46,14 @@ onStage('opening files', { example: 'digits-web', webgpu: 'off' }, (stage) => {
     await page.getByLabel('Input shape').fill('28x28');
     await page.getByRole('button', { name: 'Run', exact: true }).click();
     await reads(page, '#notices', /expected images of shape \[N, 1, 28, 28\]/);
+    // More memory than there is: refused, and the page goes on.
+    await page.getByLabel('Input shape').fill('100000x1x1000x1000');
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await reads(page, '#notices', /out of memory|Out of memory|cannot allocate|can't allocate/i);
+    await page.getByLabel('Input shape').fill('2x1x28x28');
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await reads(page, '#run-result', /output: float32 \[2, 10\]/);
+    expect(await page.locator('.notice').count()).toBe(0);
     await visit.close();
   });
 

@@ -22,6 +22,8 @@ const ROWS = 1000;
 
 export function startOpen(): void {
   let last: (() => Promise<void>) | undefined;
+  /** What is open now: freed at once when another file takes its place, since it may be large. */
+  let held: Tensor[] = [];
 
   async function open(name: string, read: () => Promise<ArrayBuffer>): Promise<void> {
     last = () => open(name, read);
@@ -30,7 +32,13 @@ export function startOpen(): void {
     status.textContent = `Opening ${name}…`;
     try {
       const bytes = new Uint8Array(await read());
+      for (const tensor of held) tensor.dispose();
+      held = [];
       const opened = await inspect(bytes);
+      held =
+        opened.kind === 'program'
+          ? [...opened.module.parameters(), ...opened.module.buffers()]
+          : opened.entries.flatMap(({ value }) => (typeof value === 'string' ? [] : [value]));
       status.textContent = `${name}, ${megabytes(bytes.length)}, on ${nameOf(backend())}`;
       shown.replaceChildren(...(opened.kind === 'program' ? program(opened.module) : weights(opened, bytes)));
       shown.hidden = false;
