@@ -115,6 +115,14 @@ describe.runIf(hasChromium || process.env.CI)('in a page', () => {
         expect(isIsolated).toBe(policy === 'isolated');
       });
 
+  it('computes the same where the page’s own script runs in a worker, and starts one from there', async () => {
+    for (const query of ['', '&worker']) {
+      const { result, complaints } = await visit(`/strict/index.html?task=inWorker${query}`);
+      expect(complaints).toEqual([]);
+      expect(result).toEqual(want);
+    }
+  });
+
   it('loads the worker’s script only where a worker is wanted, and no other backend', async () => {
     asked.length = 0;
     await visit('/plain/index.html');

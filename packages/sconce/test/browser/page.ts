@@ -16,9 +16,19 @@ async function cached(): Promise<unknown> {
   return { first: seen[0], last: seen.at(-1), names: await caches.keys() };
 }
 
+/** This very script in a worker, with the same query. */
+const inWorker = (): Promise<unknown> =>
+  new Promise((resolve, reject) => {
+    const script = new URL(`./page.js${location.search.replace('task=inWorker', 'task=run')}`, location.href);
+    const worker = new Worker(script, { type: 'module' });
+    worker.onmessage = ({ data }) => resolve(data);
+    worker.onerror = ({ message }) => reject(new Error(message));
+  });
+
 const tasks: Record<string, () => Promise<unknown>> = {
   run: () => run(torch, './digits.pt', query.has('worker') ? { worker: true } : undefined),
   cached,
+  inWorker,
   gpu: () => torch.use('webgpu').catch((error: Error) => error.message),
   fallthrough: () => torch.use('webgpu', 'wasm'),
 };
@@ -29,4 +39,6 @@ declare global {
   }
 }
 
-window.result = tasks[query.get('task') ?? 'run']().catch((error: Error) => ({ error: `${error.stack}` }));
+const result = tasks[query.get('task') ?? 'run']().catch((error: Error) => ({ error: `${error.stack}` }));
+if (typeof window === 'undefined') postMessage(await result);
+else window.result = result;
