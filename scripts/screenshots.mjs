@@ -1,5 +1,5 @@
 // `node scripts/screenshots.mjs`: the pictures of docs/screenshots, taken of the built pages in headless Chromium, WebGPU on SwiftShader.
-// Needs Chromium at /usr/bin/chromium, or where SCONCE_CHROMIUM says.
+// Needs Chromium at /usr/bin/chromium, or where CHROMIUM says.
 import { statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ const { code } = await run(tool('vite'), ['build', '--outDir', folder, '--logLev
 if (code !== 0) process.exit(1);
 const server = await serve({ '/': folder });
 const browser = await chromium.launch({
-  executablePath: process.env.SCONCE_CHROMIUM ?? '/usr/bin/chromium',
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
 });
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { browser, bundle } from './bundle.mjs';
+import { measurePages } from './page-sizes.mjs';
 import { root, say } from './shell.mjs';
 
 const budgetFile = join(root, 'scripts/size-budget.json');
@@ -104,7 +105,7 @@ async function measureTorch() {
 export async function measureAll() {
   const rows = [];
   for (const [name, source] of Object.entries(programs)) rows.push(await measure(name, source));
-  return [...rows, ...(await measureTorch())];
+  return [...rows, ...(await measureTorch()), ...(await measurePages())];
 }
 
 /** The rows over their budget, or without one. */

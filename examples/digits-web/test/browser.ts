@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isolation, serve, strictPolicy } from '../../../scripts/static.mjs';
 
 const root = join(import.meta.dirname, '../../..');
-const executablePath = process.env.SCONCE_CHROMIUM ?? '/usr/bin/chromium';
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 /** Long enough for two slow cores that others use too. */
 export const PATIENCE = 240_000;
@@ -62,7 +62,7 @@ export function onStage(
   tests: (stage: () => Stage) => void,
 ): void {
   if (!existsSync(executablePath)) {
-    test(`${what}: needs Chromium, and ${executablePath} is not here (SCONCE_CHROMIUM names another)`, (context) => {
+    test(`${what}: needs Chromium, and ${executablePath} is not here (CHROMIUM names another)`, (context) => {
       if (process.env.CI === 'true') expect.fail(`${executablePath} is not here`);
       context.skip();
     });
