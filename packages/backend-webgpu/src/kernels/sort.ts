@@ -26,7 +26,7 @@ const keyBits: Readonly<Partial<Record<DType, number>>> = {
 
 const DIGIT = 4;
 const DIGITS = 1 << DIGIT;
-/** Elements that one invocation counts and moves. */
+/** Elements that one invocation counts and moves: at most 255, which is what its counters hold. */
 const BLOCK = 128;
 
 /** Comparisons beyond which digits are cheaper. */
@@ -220,7 +220,10 @@ export function sorted(
   );
 }
 
-/** Goes over a block of a row; its 16 counters are counts of digits, or where the next element with the digit goes. */
+/**
+ * Goes over a block of a row, with 16 counters of 8 bits in four words: private arrays are slow to index. It writes the
+ * counts of the digits; or moves the elements, whose counters tell how many with the digit went before.
+ */
 const digitPass = (gpu: Gpu, stage: 'count' | 'move'): Program =>
   new Program(gpu, {
     label: `sort ${stage}`,
@@ -235,23 +238,37 @@ const digitPass = (gpu: Gpu, stage: 'count' | 'move'): Program =>
       const [count, length, blocks] = [shader.i32(), shader.i32(), shader.i32()];
       const [shift, keysAt, isFirst] = [shader.i32(), shader.i32(), shader.i32()];
       // Counts lie digit by digit, and block by block within.
-      const counter = (d: string): string => `row * ${DIGITS} * ${blocks} + ${d} * ${blocks} + block`;
-      const each = (body: string): string => `for (var d = 0; d < ${DIGITS}; d += 1) {\n${body}\n}`;
+      const before = shader.load(2, `row * ${DIGITS} * ${blocks} + max(place - 1, 0)`);
       return `let id = ${linearIndex(GROUP)};
 if (id >= u32(${count})) { return; }
 let row = i32(id / u32(${blocks}));
 let block = i32(id) - row * ${blocks};
 let start = row * ${length};
-var next: array<i32, ${DIGITS}>;
-${stage === 'move' ? each(`if (d + block > 0) { next[d] = ${shader.load(2, `${counter('d')} - 1`)}; }`) : ''}
+var counters = vec4<u32>();
 let end = min(${length}, (block + 1) * ${BLOCK});
 for (var i = block * ${BLOCK}; i < end; i += 1) {
 var source = i;
 if (${isFirst} == 0) { source = ${shader.load(1, 'start + i')}; }
 let digit = (bitcast<u32>(${shader.load(0, `${keysAt} + start + source`)}) >> u32(${shift})) & ${DIGITS - 1}u;
-${stage === 'move' ? shader.store(3, 'start + next[digit]', 'source') : ''}
-next[digit] += 1;
+let word = vec4<u32>(digit >> 2u) == vec4<u32>(0u, 1u, 2u, 3u);
+let bits = (digit & 3u) * 8u;
+${
+  stage === 'move'
+    ? `let mine = select(vec4<u32>(), counters, word);
+let rank = ((mine.x | mine.y | mine.z | mine.w) >> bits) & 255u;
+let place = i32(digit) * ${blocks} + block;
+${shader.store(3, `start + select(${before}, 0, place == 0) + i32(rank)`, 'source')}`
+    : ''
 }
-${stage === 'count' ? each(shader.store(2, counter('d'), 'next[d]')) : ''}`;
+counters += select(vec4<u32>(), vec4<u32>(1u << bits), word);
+}
+${
+  stage === 'count'
+    ? `for (var d = 0; d < ${DIGITS}; d += 1) {
+let n = (counters[d >> 2u] >> (u32(d & 3) * 8u)) & 255u;
+${shader.store(2, `row * ${DIGITS} * ${blocks} + d * ${blocks} + block`, 'i32(n)')}
+}`
+    : ''
+}`;
     },
   });
