@@ -62,8 +62,11 @@ async function serve(): Promise<void> {
 }
 
 /** What the page's script comes to, and whatever the page complained of. */
-async function visit(path: string): Promise<{ result: unknown; complaints: string[]; isIsolated: boolean }> {
-  const context = await browser.newContext();
+async function visit(
+  path: string,
+  inside = browser,
+): Promise<{ result: unknown; complaints: string[]; isIsolated: boolean }> {
+  const context = await inside.newContext();
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('console', (m) => m.type() === 'error' && complaints.push(m.text()));
@@ -138,6 +141,25 @@ describe.runIf(hasChromium || process.env.CI)('in a page', () => {
     // Headless Chromium has none without flags.
     expect((await visit('/plain/index.html?task=fallthrough')).result).toBe('wasm');
     expect((await visit('/plain/index.html?task=gpu')).result).toMatch(/^webgpu: .*(WebGPU|adapter)/);
+  });
+
+  it('computes nearly the same on WebGPU, which torch.mjs loads when it is asked for', async () => {
+    const flags = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+    const other = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', ...flags] });
+    try {
+      const { result, complaints } = await visit('/strict/index.html?task=webgpu', other);
+      expect(complaints).toEqual([]);
+      const { backend, answers, losses, ...rest } = result as Result;
+      expect(backend).toBe('webgpu');
+      expect(rest).toEqual({ fault: want.fault, printed: want.printed });
+      for (const [got, wanted] of [
+        [answers, want.answers],
+        [losses, want.losses],
+      ])
+        for (const [i, value] of wanted.entries()) expect(got[i]).toBeCloseTo(value, 4);
+    } finally {
+      await other.close();
+    }
   });
 
   it('keeps an archive in the cache, and asks the server once', async () => {

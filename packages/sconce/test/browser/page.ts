@@ -29,6 +29,7 @@ const tasks: Record<string, () => Promise<unknown>> = {
   run: () => run(torch, './digits.pt', query.has('worker') ? { worker: true } : undefined),
   cached,
   inWorker,
+  webgpu: () => run(torch, './digits.pt', undefined, 'webgpu'),
   gpu: () => torch.use('webgpu').catch((error: Error) => error.message),
   fallthrough: () => torch.use('webgpu', 'wasm'),
 };

@@ -11,8 +11,13 @@ export interface Result {
 
 type Options = Parameters<typeof Torch.use>[0];
 
-export async function run(torch: typeof Torch, archive: string, options?: Options): Promise<Result> {
-  const backend = await torch.use('wasm', ...(options ? [options] : []));
+export async function run(
+  torch: typeof Torch,
+  archive: string,
+  options?: Options,
+  name = 'wasm',
+): Promise<Result> {
+  const backend = await torch.use(name, ...(options ? [options] : []));
   const { nn, optim } = torch;
   torch.manual_seed(0);
   const model = await torch.jit.load(archive);
