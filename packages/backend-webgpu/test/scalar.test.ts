@@ -1,4 +1,5 @@
 /** Every scalar operation in every type against the reference backend: where it goes wrong, and on random bits. */
+// biome-ignore-all lint/suspicious/noApproximativeNumericConstant: the float32 beside it
 import type { Backend, ComputeType, DType, ScalarOp, TypedArray } from '@sconce/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WebGpuBackend } from '../src/index.ts';

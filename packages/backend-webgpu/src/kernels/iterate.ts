@@ -3,6 +3,7 @@
  * operands' offsets from an element's number.
  */
 import { NotSupportedError, type View } from '@sconce/core';
+import { COORD_LIMIT } from '../lower/walk.ts';
 import { gpuMemory } from '../memory.ts';
 import type { Numbers } from '../program.ts';
 import type { Shader } from '../shader.ts';
@@ -48,6 +49,10 @@ export function walkOf(
   const order: number[] = [];
   let count = 1;
   for (let d = from; d < to; d++) {
+    if (keep.has(d) && shape[d]! > COORD_LIMIT)
+      throw new NotSupportedError(
+        `webgpu: a dim whose positions are computed with has at most ${COORD_LIMIT} elements, not ${shape[d]}`,
+      );
     count *= shape[d]!;
     if (shape[d] !== 1 || keep.has(d)) order.push(d);
   }

@@ -1,5 +1,6 @@
 /** Fitted coefficients, printed by test/golden/fit.ts. */
 // biome-ignore-all format: tables
+// biome-ignore-all lint/suspicious/noApproximativeNumericConstant: fitted to float32
 
 export const expSeries = [
   0.4999999345, 0.1666652069, 0.04166838737, 0.008368709843, 0.001381461305,

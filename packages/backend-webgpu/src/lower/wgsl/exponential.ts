@@ -1,6 +1,7 @@
 /**
  * exp, log and what is made of them, in float32 alone. Reduction by powers of two, then a polynomial. A NaN goes through
- * comparisons, which are false for it, and comes out; nothing depends on subnormals or on when products are fused.
+ * comparisons, which are false for it, and comes out; nothing depends on subnormals or on when products are fused. The
+ * `fma`s need not fuse either, since the products are exact: they keep compilers from putting the constants together.
  */
 import { exp2Series, expSeries, logSeries, powSeries } from './coefficients.ts';
 import { poly } from './poly.ts';
@@ -14,7 +15,7 @@ fn scaled_by_2(x: f32, n: i32) -> f32 {
 }
 
 fn exp_rest(x: f32, n: f32) -> f32 {
-  let r = (x - n * 0.693145752f) - n * 0.00000142860677f;
+  let r = fma(-n, 0.00000142860677f, fma(-n, 0.693145752f, x));
   return r + r * r * ${poly('r', expSeries)};
 }
 
