@@ -160,7 +160,7 @@ describe.each(Object.entries(variants))('%s', (_, force) => {
       Awaited<ReturnType<typeof runBoth>>[0],
     ];
     const kinds = (values: typeof got): string[] =>
-      Array.from(values, (v) => (Number.isFinite(v) ? 'number' : String(v)));
+      Array.from(values as Float32Array, (v) => (Number.isFinite(v) ? 'number' : String(v)));
     expect(kinds(got)).toEqual(kinds(want));
   });
 

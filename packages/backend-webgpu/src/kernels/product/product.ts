@@ -24,8 +24,8 @@ export const forced: {
   winograd?: boolean | undefined;
 } = {};
 
-/** Four invocations that are a subgroup for certain: SwiftShader's, which are always of four. */
-function hasSubgroupsOfFour(gpu: Gpu): boolean {
+/** Whether four invocations are a subgroup for certain: SwiftShader has none but of four. */
+export function hasSubgroupsOfFour(gpu: Gpu): boolean {
   const { subgroupMinSize, subgroupMaxSize } = gpu.adapter.info as {
     subgroupMinSize?: number;
     subgroupMaxSize?: number;
