@@ -36,22 +36,27 @@ export async function openUrl(
   const kept = cache ? await openCache(cache) : undefined;
   const found = await kept?.match(url);
   if (found?.body) return { ...openResponse(found, url), forget: async () => void (await kept!.delete(url)) };
-  const response = await fetch(url, signal ? { signal: signal as AbortSignal } : {}).catch(
-    (error: unknown) => {
-      if (signal?.aborted) throw error;
-      throw new TorchError(
-        `cannot read ${url}: ${reasonOf(error)} (is the server up, and does it allow other origins?)`,
-        { cause: error },
-      );
-    },
-  );
+  // Ends the download where it is of no use any more, the cache's copy of it too.
+  const stop = new AbortController();
+  (signal as AbortSignal | undefined)?.addEventListener('abort', () => stop.abort(signal!.reason), {
+    once: true,
+    signal: stop.signal,
+  });
+  const response = await fetch(url, { signal: stop.signal }).catch((error: unknown) => {
+    if (signal?.aborted) throw signal.reason;
+    throw new TorchError(
+      `cannot read ${url}: ${reasonOf(error)} (is the server up, and does it allow other origins?)`,
+      { cause: error },
+    );
+  });
   if (!response.ok) {
     await response.body?.cancel();
     throw new TorchError(
       `cannot read ${url}: the server answered ${response.status}${response.statusText && ` ${response.statusText}`}`,
     );
   }
-  if (!kept || !response.body) return openResponse(response, url);
+  const forget = async (): Promise<void> => stop.abort();
+  if (!kept || !response.body) return { ...openResponse(response, url), forget };
   // The cache reads its own copy of the stream, so the file is never whole in memory for its sake.
   const [mine, copy] = response.body.tee();
   const stored = kept
@@ -62,13 +67,14 @@ export async function openUrl(
     ...openResponse(new Response(mine, { headers: response.headers }), url),
     keep: async () => {
       const error = await stored;
+      // The file is here and right: whoever waits for it shall have it.
       if (error !== undefined)
-        throw new TorchError(
+        console.warn(
           `cache: ${url} was read, but cannot be kept: ${reasonOf(error)} (is the disk, or this site's share of it, full?)`,
-          { cause: error },
         );
     },
     forget: async () => {
+      stop.abort();
       await stored;
       await kept.delete(url);
     },

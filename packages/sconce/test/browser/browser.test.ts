@@ -49,6 +49,12 @@ async function serve(): Promise<void> {
         .end('<svg xmlns="http://www.w3.org/2000/svg"/>');
       return;
     }
+    if (name === 'cut.pt') {
+      const body = await readFile(archive);
+      response.writeHead(200, { 'content-length': body.length }).write(body.subarray(0, 100_000));
+      setTimeout(() => response.destroy(), 100);
+      return;
+    }
     const headers = policy === 'isolated' ? isolated : policy === 'strict' ? strict : {};
     try {
       const body = name === 'digits.pt' ? await readFile(archive) : await readFile(join(folder, name));
@@ -167,6 +173,14 @@ describe.runIf(hasChromium || process.env.CI)('in a page', () => {
     const { result } = await visit('/plain/index.html?task=cached');
     expect(result).toEqual({ first: 0, last: 1, names: ['a test'] });
     expect(asked.filter((path) => path.includes('?cached'))).toHaveLength(1);
+  });
+
+  it('keeps nothing of a download that is cut', async () => {
+    const { result } = await visit('/plain/index.html?task=cut');
+    expect(result).toMatchObject({
+      error: expect.stringMatching(/^cannot read \.\/cut\.pt: the download was cut after \d+ of \d+ bytes/),
+      kept: 0,
+    });
   });
 
   it('computes the same bundled by Vite, on its own thread and in a worker', async () => {

@@ -16,6 +16,13 @@ async function cached(): Promise<unknown> {
   return { first: seen[0], last: seen.at(-1), names: await caches.keys() };
 }
 
+/** A download that is cut while it is being kept. */
+async function cut(): Promise<unknown> {
+  await torch.use('wasm');
+  const error = await torch.jit.load('./cut.pt', { cache: 'cut' }).catch((e: Error) => e.message);
+  return { error, kept: (await (await caches.open('cut')).keys()).length };
+}
+
 /** This very script in a worker, with the same query. */
 const inWorker = (): Promise<unknown> =>
   new Promise((resolve, reject) => {
@@ -28,6 +35,7 @@ const inWorker = (): Promise<unknown> =>
 const tasks: Record<string, () => Promise<unknown>> = {
   run: () => run(torch, './digits.pt', query.has('worker') ? { worker: true } : undefined),
   cached,
+  cut,
   inWorker,
   webgpu: () => run(torch, './digits.pt', undefined, 'webgpu'),
   gpu: () => torch.use('webgpu').catch((error: Error) => error.message),
