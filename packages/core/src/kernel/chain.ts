@@ -115,8 +115,9 @@ const MOST_OPERATIONS = 32;
 const MOST_NODES = 256;
 const MOST_NUMBERS = 32;
 
-/** What reading or writing one element costs, in additions. */
+/** What reading or writing one element costs, in additions; and starting a kernel. */
 const ACCESS = 8;
+const START = 1 << 15;
 
 /**
  * Whether taking the expression in again is still cheaper than its values in memory. A pending result that several
@@ -138,9 +139,11 @@ function partOf(t: Tensor, shape: Shape): Chain | null {
   const part = storage.pending as Chain | null;
   if (part === null) return null;
   const isWhole = isAllOf(t, part);
-  // One that is broadcast would be computed again for each element.
+  // One that is broadcast is computed again for each element, which may still cost less than starting a kernel.
+  const elements = numelOf(shape);
   const fits =
-    sameShape(part.shape, shape) || (numelOf(part.shape) === numelOf(shape) && !part.form.hasCoord);
+    sameShape(part.shape, shape) ||
+    (!part.form.hasCoord && (numelOf(part.shape) === elements || part.form.cost * elements <= START));
   if (isWhole && fits && isWorthRepeating(part)) return part;
   materialise(storage);
   return null;
