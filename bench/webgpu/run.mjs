@@ -113,7 +113,7 @@ async function bench(browser, url, workload) {
         row,
         await within(
           row.page.evaluate((w) => globalThis.bench.prepare(w), workload),
-          180_000,
+          400_000,
           row.system,
         ),
       );
