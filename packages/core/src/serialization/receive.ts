@@ -3,6 +3,7 @@
  * on its way, so that the host never holds the whole file.
  */
 import type { Backend } from '../backend/backend.ts';
+import { metaBackend } from '../backend/meta.ts';
 import { fromTypedArray } from '../tensor/create.ts';
 import { type DType, dtypes } from '../tensor/dtype.ts';
 import { readRaw } from '../tensor/host.ts';
@@ -71,7 +72,8 @@ async function receiveArchive(reader: ChunkReader, backend: Backend): Promise<Re
   const take = ({ name, isStored, data }: StreamedEntry): boolean => {
     const folder = /^[^/]+\/(data|constants)\//.exec(name);
     if (/^[^/]+\/data\.pkl$/.test(name) && isStored) known = storagesIn(data);
-    if (!folder || !isStored || data.length < LARGE) return false;
+    // What has no memory cannot give back what was put there as the wrong dtype.
+    if (!folder || !isStored || data.length < LARGE || backend === metaBackend) return false;
     const key = name.slice(folder[0].length);
     const dtype = (folder[1] === 'data' ? known?.get(key)?.dtype : undefined) ?? 'float32';
     if (data.length % dtypes[dtype].bytes !== 0 || !backend.capabilities.dtypes.has(dtype)) return false;
