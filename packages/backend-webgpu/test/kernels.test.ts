@@ -270,7 +270,9 @@ describe('sort', () => {
           const sign = +isGreater(row[i]!, row[j]!) - +isGreater(row[j]!, row[i]!);
           return descending ? -sign : sign;
         });
-        expect(Array.from(places!.slice(r * length, (r + 1) * length), Number)).toEqual(order);
+        expect(Array.from(places!.slice(r * length, (r + 1) * length) as BigInt64Array, Number)).toEqual(
+          order,
+        );
         const got = sorted!.slice(r * length, (r + 1) * length);
         expect(Array.from(got)).toEqual(order.map((i) => values[r * length + i]));
       }
@@ -473,7 +475,7 @@ describe('pool', () => {
         [{ dtype: 'float32', shape: [1, planes, size, size], values }],
       );
       expect(maxima).toEqual(want);
-      expect(Array.from(where!, Number)).toEqual(wantPlaces);
+      expect(Array.from(where as BigInt64Array, Number)).toEqual(wantPlaces);
     },
   );
 });
