@@ -174,10 +174,10 @@ const { withoutBrowser, withoutGpu } = await prepareChromium({ fetch: true });
 if (withoutBrowser) say(`setup: nothing runs in a browser: ${withoutBrowser}`);
 if (withoutGpu) say(`setup: webgpu does not run in Node and Deno: ${withoutGpu}`);
 
-if (!filter || filter.hasTests) await unitTests([...(filter ? ['--project', filter.name] : []), ...args]);
+// Workers and the suite run on what users install; types are `pnpm check`'s to judge, so errors do not stop here.
+await run(tool('tsc'), ['-b'], { show: 'none' });
 
-// The suite runs on what users install; types are `pnpm check`'s to judge, so errors do not stop here.
-if (wanted.length > 0) await run(tool('tsc'), ['-b'], { show: 'none' });
+if (!filter || filter.hasTests) await unitTests([...(filter ? ['--project', filter.name] : []), ...args]);
 
 /** Why a run is left out, or undefined. */
 const whyNot = (backend, place = 'Node') =>

@@ -69,6 +69,7 @@ export function onStage(
     return;
   }
   describe(what, () => {
+    users.set(example, (users.get(example) ?? 0) + 1);
     let stage: Stage;
     const endings: (() => Promise<unknown>)[] = [];
     beforeAll(async () => {
@@ -90,12 +91,16 @@ export function onStage(
     }, PATIENCE);
     afterAll(async () => {
       for (const end of endings.reverse()) await end();
+      users.set(example, users.get(example)! - 1);
+      if (users.get(example) === 0) await rm(await built(example), { recursive: true, force: true });
     }, PATIENCE);
     tests(() => stage);
   });
 }
 
 const builds = new Map<string, Promise<string>>();
+/** How many stages of this process still need an example's build. */
+const users = new Map<string, number>();
 
 /** The built pages of an example, once a process. */
 function built(example: string): Promise<string> {
@@ -106,7 +111,6 @@ function built(example: string): Promise<string> {
 
 async function buildInto(example: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), `sconce-${example}-`));
-  afterAll(() => rm(folder, { recursive: true, force: true }));
   const vite = join(root, 'node_modules', 'vite', 'bin', 'vite.js');
   const args = [vite, 'build', '--outDir', folder, '--emptyOutDir', '--logLevel', 'warn'];
   const { NODE_ENV: _, ...env } = process.env;

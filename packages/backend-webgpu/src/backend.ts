@@ -10,9 +10,10 @@ import {
   type OpKernel,
   type Schema,
   scalarOps,
+  settlePending,
   type TypedArray,
 } from '@sconce/core';
-import type { Gpu, Statistics } from './device/gpu.ts';
+import { type Gpu, HOLLOW, type Statistics } from './device/gpu.ts';
 import { compilers } from './kernels/index.ts';
 import { elementBytes, gpuMemory, storageType } from './memory.ts';
 import { takeover } from './ops/index.ts';
@@ -67,6 +68,33 @@ export class WebGpuBackend implements Backend {
 
   op(schema: Schema): OpKernel | undefined {
     return takeover(this.gpu, schema);
+  }
+
+  /**
+   * Compiles the kernels that `run` will need, several at once on a GPU, without running them: call the model on zeros of
+   * the right shape. It goes as far as `run` goes without awaiting a value. What `run` makes holds nothing, and what was
+   * there before stays as it is.
+   */
+  async warmup(run: () => unknown): Promise<void> {
+    // What is still to be computed belongs to the program, not to the warm-up.
+    settlePending();
+    try {
+      await this.dry(run);
+    } catch (error) {
+      if (!(error instanceof Error && error.message.includes(HOLLOW))) throw error;
+    }
+    await this.gpu.compiled();
+  }
+
+  private dry(run: () => unknown): unknown {
+    this.gpu.isDry = true;
+    try {
+      const result = run();
+      settlePending();
+      return result;
+    } finally {
+      this.gpu.isDry = false;
+    }
   }
 
   /** What was done since the device was made: dispatches, submits, pipelines, buffers. */

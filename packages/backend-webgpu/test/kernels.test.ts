@@ -265,16 +265,16 @@ describe('sort', () => {
       const isGreater = (a: number | bigint, b: number | bigint) =>
         a > b || (Number.isNaN(a) && !Number.isNaN(b));
       for (const r of [0, 1]) {
-        const row = seen.slice(r * length, (r + 1) * length);
-        const order = Array.from(row, (_, i) => i).sort((i, j) => {
+        const row: ArrayLike<number | bigint> = seen.slice(r * length, (r + 1) * length);
+        const order = Array.from({ length: row.length }, (_, i) => i).sort((i, j) => {
           const sign = +isGreater(row[i]!, row[j]!) - +isGreater(row[j]!, row[i]!);
           return descending ? -sign : sign;
         });
         expect(Array.from(places!.slice(r * length, (r + 1) * length) as BigInt64Array, Number)).toEqual(
           order,
         );
-        const got = sorted!.slice(r * length, (r + 1) * length);
-        expect(Array.from(got)).toEqual(order.map((i) => values[r * length + i]));
+        const got: ArrayLike<number | bigint> = sorted!.slice(r * length, (r + 1) * length);
+        expect(Array.from<number | bigint>(got)).toEqual(order.map((i) => values[r * length + i]));
       }
     }
   });

@@ -88,7 +88,7 @@ export {
   scalarValue,
   set_default_dtype,
 } from './tensor/promotion.ts';
-export { findLeaks, Storage } from './tensor/storage.ts';
+export { endTask as settlePending, findLeaks, Storage } from './tensor/storage.ts';
 export { Tensor } from './tensor/tensor.ts';
 
 import './ops/index.ts';

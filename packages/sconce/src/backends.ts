@@ -2,6 +2,7 @@
 import {
   type Backend,
   currentBackend,
+  default_generator,
   memoryUsage,
   registeredBackend,
   registeredBackends,
@@ -107,6 +108,21 @@ export async function use(...wanted: (string | Backend | BackendOptions)[]): Pro
   throw new TorchError(
     reasons.length === 1 ? reasons[0] : `none of the backends is here:\n  ${reasons.join('\n  ')}`,
   );
+}
+
+/**
+ * Compiles what `run` will need on the backend in use, without computing, before the first input comes:
+ * `await torch.warmup(() => model(torch.zeros(1, 3, 224, 224)))`. It goes as far as `run` goes without awaiting a value; what
+ * `run` makes holds nothing, and what was there before, the generator's state too, stays as it is. A backend that compiles
+ * in no time does nothing.
+ */
+export async function warmup(run: () => unknown): Promise<void> {
+  const backend = currentBackend();
+  if (!backend.warmup) return;
+  const random = default_generator.getStateBytes();
+  const done = backend.warmup(run);
+  default_generator.setStateBytes(random);
+  await done;
 }
 
 /** The name of the backend in use. */

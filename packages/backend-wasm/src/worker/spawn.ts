@@ -58,11 +58,13 @@ const nodeLine = (worker: NodeWorker): Line => ({
   terminate: () => void worker.terminate(),
 });
 
-/** The worker's script stands beside this one. Node runs no TypeScript: in a checkout it is the one that was built. */
+/**
+ * The worker's script stands beside this one. Node runs no TypeScript: in a checkout it is the one that was built. The name
+ * is not written into `new URL`, or bundlers would put Node's worker into pages.
+ */
 function nodeWorker({ Worker }: NodeWorkers): NodeWorker {
-  return import.meta.url.endsWith('.ts')
-    ? new Worker(new URL('../../dist/worker/worker.js', import.meta.url), { execArgv: [] })
-    : new Worker(new URL('./worker.js', import.meta.url));
+  const script = import.meta.url.endsWith('.ts') ? '../../dist/worker/worker.js' : './worker.js';
+  return new Worker(new URL(script, import.meta.url), { execArgv: [] });
 }
 
 /**

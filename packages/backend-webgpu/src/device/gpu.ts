@@ -16,6 +16,9 @@ import { Sender } from './sender.ts';
 /** Commands in a submit: enough to share its cost, few enough that the device starts while the host goes on. */
 const MOST_IN_BATCH = 64;
 
+/** Said by tensors that a warm-up made. */
+export const HOLLOW = 'webgpu: this tensor was made in a warm-up, which computes nothing: it has no values';
+
 /** Counts since the device was made, for tests and benchmarks. */
 export interface Statistics {
   readonly dispatches: number;
@@ -36,8 +39,12 @@ export class Gpu {
   readonly isSoftware: boolean;
   /** Most workgroups in each dim of a dispatch. */
   readonly maxGroups: number;
+  /** Set during a warm-up: kernels are compiled, and nothing else is done. */
+  isDry = false;
   readonly failures: Failures;
   readonly faults: FaultRecord;
+  /** What tensors that are made in a warm-up lie in. */
+  private readonly hollow: Slot;
   private readonly pool: BufferPool;
   private readonly staging: BufferPool;
   private readonly pipelines: Pipelines;
@@ -72,6 +79,8 @@ export class Gpu {
     this.failures = new Failures(device);
     this.faults = new FaultRecord(device);
     this.sender = new Sender(device, this.failures, () => this.pool.settle());
+    this.hollow = new Slot(this.sender.numbers, 0);
+    this.hollow.failure = new TorchError(HOLLOW);
     this.pool = new BufferPool(
       (size) => this.createBuffer(size),
       (slot) => slot.batch <= this.sender.submitted,
@@ -87,11 +96,11 @@ export class Gpu {
     this.failures.check();
     const bytes = Math.max(16, Math.ceil((length * elementBytes(dtype)) / 16) * 16);
     if (bytes > this.largest) throw this.tooLarge(dtype, length, bytes);
-    return new GpuMemory(dtype, length, this.pool.take(bytes));
+    return new GpuMemory(dtype, length, this.isDry ? this.hollow : this.pool.take(bytes));
   }
 
   free(memory: GpuMemory): void {
-    if (this.failures.lost === undefined) this.pool.give(memory.slot);
+    if (this.failures.lost === undefined && memory.slot !== this.hollow) this.pool.give(memory.slot);
   }
 
   private tooLarge(dtype: DType, length: number, bytes: number): OutOfMemoryError {
@@ -160,6 +169,7 @@ export class Gpu {
       throw new TorchError(
         `webgpu: ${pipeline.label} asks for ${x} x ${y} x ${z} workgroups, more than ${this.maxGroups} in a dim`,
       );
+    if (this.isDry) return;
     const { layout } = pipeline;
     if (layout.faults) numbers.i32(this.faults.next());
     let { batch } = this;
@@ -228,7 +238,7 @@ export class Gpu {
   /** Copies bytes (a multiple of 4) to byte `at`. */
   write(memory: GpuMemory, at: number, bytes: Uint8Array<ArrayBuffer>): void {
     this.failures.check();
-    if (bytes.length === 0) return;
+    if (bytes.length === 0 || this.isDry) return;
     this.writes++;
     const { sender } = this;
     let { slot } = memory;
@@ -265,6 +275,11 @@ export class Gpu {
     queueMicrotask(() => {
       if (this.failures.lost === undefined && this.batch === batch) this.flush();
     });
+  }
+
+  /** Resolves when every pipeline that was asked for is there. */
+  compiled(): Promise<void> {
+    return this.pipelines.all();
   }
 
   /** Destroys the buffers that are kept for later tensors. */

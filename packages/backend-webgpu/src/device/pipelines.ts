@@ -52,8 +52,8 @@ export class Pipelines {
   private readonly layouts = new Map<string, Layout>();
   /** Those that nobody compiles yet. */
   private held: Task[] = [];
-  /** How many are being compiled beside the program. */
-  private waiting = 0;
+  /** Those that are being compiled beside the program. */
+  private readonly waiting = new Set<Promise<void>>();
 
   /**
    * @param beside whether several are compiled beside the program
@@ -75,7 +75,7 @@ export class Pipelines {
     if (known) return known;
     const task = this.prepare(source);
     this.held.push(task);
-    if (this.beside && (this.held.length > 1 || this.waiting > 0)) {
+    if (this.beside && (this.held.length > 1 || this.waiting.size > 0)) {
       for (const t of this.held) t.beside();
       this.held = [];
     }
@@ -88,6 +88,12 @@ export class Pipelines {
     if (this.held.length === 0) return;
     for (const t of this.held) t.now();
     this.held = [];
+  }
+
+  /** Resolves when all that were asked for are ready, or refused. */
+  async all(): Promise<void> {
+    this.finish();
+    await Promise.all(this.waiting);
   }
 
   private prepare(source: PipelineSource): Task {
@@ -131,13 +137,9 @@ export class Pipelines {
       settle(ready);
     };
     const beside = (): void => {
-      this.waiting++;
-      device
-        .createComputePipelineAsync(descriptor)
-        .then(settle, fail)
-        .finally(() => {
-          this.waiting--;
-        });
+      const compiling = device.createComputePipelineAsync(descriptor).then(settle, fail);
+      this.waiting.add(compiling);
+      compiling.finally(() => this.waiting.delete(compiling));
     };
     const pipeline: Pipeline = { ready: undefined, failure: undefined, layout, label, numbers, now };
     const task: Task = { pipeline, now, beside };

@@ -210,6 +210,11 @@ export interface Backend {
   /** The same at once, where the host can read the memory; for printing and checks on values. */
   readNow?(memory: Memory, offset: number, length: number): TypedArray;
   compile(kernel: Kernel): Executable;
+  /**
+   * Compiles all that `run` will need, where that takes long, without computing: nothing is written, and what `run` makes
+   * holds nothing. It goes as far as `run` goes without reading a value.
+   */
+  warmup?(run: () => unknown): Promise<void>;
   /** For a backend with a generator of its own, which its native modules draw from; core's own draws never reach it. */
   manual_seed?(seed: number | bigint): void;
   /** Asked once per operator, at its first call. */

@@ -223,7 +223,7 @@ const isTemporary = (s: Storage): boolean => s.pending!.uses > 0 && !s.hasMemory
  * temporary that nobody will look at again, `x.mul(2)` in `x.mul(2).add(1)`: it stays pending, held by its tensor alone.
  * What such a one reads stays with it, disposed or not, unless its own values take less memory.
  */
-function endTask(): void {
+export function endTask(): void {
   for (const s of queue) if (s.pending !== null && !isTemporary(s)) quietly(() => settle(s));
   const closed = waiting;
   waiting = [];
