@@ -8,7 +8,13 @@ import { snippetsOf } from './snippets.ts';
 
 const docs = join(import.meta.dirname, '..');
 const scratch = join(docs, '.cache', 'snippets');
-const pages = ['../README.md', '../CONTRIBUTING.md', ...readdirSync(docs).filter((f) => f.endsWith('.md'))];
+/** Written by scripts/operators-table.ts: a table to search in, with no code. */
+const generated = 'operators.md';
+const pages = [
+  '../README.md',
+  '../CONTRIBUTING.md',
+  ...readdirSync(docs).filter((f) => f.endsWith('.md') && f !== generated),
+];
 
 /** Long enough for a page to be useful, short enough to be read. */
 const LONGEST = 200;
