@@ -6,6 +6,8 @@ import {
   type Executable,
   type Kernel,
   type Memory,
+  type OpKernel,
+  type Schema,
   type TypedArray,
 } from '@sconce/core/backend';
 import { capabilities } from './capabilities.ts';
@@ -19,6 +21,7 @@ import { compileReduce } from './kernels/reduce.ts';
 import { compileScan } from './kernels/scan.ts';
 import { compileSort } from './kernels/sort.ts';
 import { type Block, Heap } from './memory/heap.ts';
+import { takeover } from './ops/index.ts';
 
 export interface WasmOptions {
   /** Most bytes that the backend's memory may grow to; the engine's own limit is 4 GiB. */
@@ -84,6 +87,10 @@ export class WasmBackend implements Backend {
       case 'conv':
         return compileConv(this.products, kernel);
     }
+  }
+
+  op(schema: Schema): OpKernel | undefined {
+    return takeover(this.products, schema);
   }
 }
 

@@ -5,5 +5,6 @@
 export * from './backend/backend.ts';
 export * from './errors.ts';
 export { type ComputeType, computeType, type Expr, type ScalarOp, scalarOps } from './expr/expr.ts';
+export type { Schema } from './schema/schema.ts';
 export * from './tensor/dtype.ts';
 export * from './tensor/float16.ts';

@@ -232,6 +232,16 @@ export class Val {
     return this.shift('shrU', n);
   }
 
+  /** Whether any bit of a vector is set, as an i32. */
+  anyTrue(): Val {
+    return this.convert(0x153, 'i32');
+  }
+
+  /** The sign bits of a vector of four, as an i32. */
+  bitmask(): Val {
+    return this.convert(0x1a4, 'i32');
+  }
+
   /** Logical not of a comparison's result. */
   not(): Val {
     return isVector(this.lane) ? this.convert(0x14d, this.lane) : this.convert(0x45, 'i32');

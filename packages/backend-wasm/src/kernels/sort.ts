@@ -152,7 +152,9 @@ export function compileSort(heap: Heap, scratch: Scratch, { dtype, descending }:
     const kept = merged(ordered(loopOf(views, shape, 0, last)));
     const along = loopOf(views, shape, last);
     const n = along.sizes[0] ?? 1;
-    heap.i32[SCALARS >> 2] = scratch.get('sort', 40 * n + 64);
+    // First, for it may grow the memory, and `heap.i32` with it.
+    const space = scratch.get('sort', 40 * n + 64);
+    heap.i32[SCALARS >> 2] = space;
     writeLoop(heap, LOOP, views.map(pointerOf), {
       sizes: [...kept.sizes, n],
       strides: kept.strides.map((s, i) => [...s, along.strides[i]![0] ?? 0]),

@@ -1,5 +1,6 @@
 /** exp, log and what is made of them, for each float lane: argument reduction by powers of two, then a short series. */
 import type { Val } from '../asm/val.ts';
+import { exp32, tanh32P, tanh32Q } from './coefficients.ts';
 
 const isDouble = (x: Val): boolean => x.lane === 'f64' || x.lane === 'f64x2';
 
@@ -23,53 +24,70 @@ const inverseFactorials = (first: number, last: number): number[] => {
   }
   return out;
 };
-const expSeries32 = inverseFactorials(2, 7);
 const expSeries64 = inverseFactorials(2, 14);
 
 /** The integer 2^n's bits for an integer-lane n with a normal power. */
 const power = (n: Val, x: Val): Val => n.add(bias(x)).shl(mantissa(x)).asFloat();
 
-/** x = n ln 2 + r; gives n (as an integer lane) and e^r - 1. */
-function reduce(x: Val): { n: Val; em1: Val } {
-  const magic = magicOf(x);
-  const m = x.mul(Math.LOG2E).add(magic).keep();
-  const n = m.sub(magic).keep();
+/** x = n ln 2 + r: n as the integer in the low bits of `sum`, with `offset` added; and e^r - 1. */
+function reduce(x: Val, offset = 0): { sum: Val; em1: Val } {
+  const magic = magicOf(x) + offset;
+  const sum = x.mul(Math.LOG2E).add(magic).keep();
+  const n = sum.sub(magic).keep();
   const [hi, lo] = ln2(x);
   const r = x.sub(n.mul(hi)).sub(n.mul(lo)).keep();
-  const em1 = r
-    .mul(r)
-    .mul(r.poly(isDouble(x) ? expSeries64 : expSeries32))
-    .add(r);
-  const bits = m.bits();
-  return { n: bits.sub(bits.k(magicBits(x))).keep(), em1 };
+  const r2 = r.mul(r).keep();
+  if (isDouble(x)) return { sum, em1: r2.mul(r.poly(expSeries64)).add(r) };
+  // Two short chains instead of one long one.
+  const [c0, c1, c2, c3, c4] = exp32 as [number, number, number, number, number];
+  const high = r.mul(c3).add(c2).add(r2.mul(c4));
+  return { sum, em1: r.mul(c1).add(c0).add(high.mul(r2)).mul(r2).add(r) };
 }
 
-/** Both steps of the power are normal numbers, so that results overflow to inf and underflow gradually. */
+/** 2^n from a sum that holds n + 2 * bias, in two factors that are both normal: results overflow to inf and underflow gradually. */
 export function exp(x: Val): Val {
   const [least, most] = isDouble(x) ? [-760, 720] : [-110, 95];
-  const { n, em1 } = reduce(x.atLeast(least).atMost(most).keep());
-  const half = n.shr(1).keep();
+  const { sum, em1 } = reduce(x.atLeast(least).atMost(most).keep(), 2 * bias(x));
+  const bits = sum.bits();
+  const half = bits.shrU(1).keep();
   return em1
     .add(1)
-    .mul(power(half, x))
-    .mul(power(n.sub(half), x));
+    .mul(half.shl(mantissa(x)).asFloat())
+    .mul(bits.sub(half).shl(mantissa(x)).asFloat());
+}
+
+/**
+ * e^x for float32 x <= 0, as softmax has it: 0 below 2^-126, so that one factor will do. NaN stays.
+ */
+export function expOfNegative(x: Val): Val {
+  const t = x.keep();
+  const { sum, em1 } = reduce(t, bias(t));
+  const y = em1.add(1).mul(sum.bits().shl(23).asFloat()).keep();
+  return t.fn.select(t.lt(-87.3), t.k(0), y);
 }
 
 /** e^x - 1 without cancellation: 2^n (e^r - 1) + (2^n - 1), with 2^(n-1) so that nothing overflows early. */
 export function expm1(x: Val): Val {
   // At the upper clamp n is the first exponent that overflows, and r is positive: inf.
   const [least, most] = isDouble(x) ? [-45, 710] : [-25, 89];
-  const { n, em1 } = reduce(x.atLeast(least).atMost(most).keep());
-  const p = power(n.sub(1), x).keep();
+  const { sum, em1 } = reduce(x.atLeast(least).atMost(most).keep());
+  const bits = sum.bits();
+  const p = power(bits.sub(bits.k(magicBits(x) + 1n)), x).keep();
   const result = em1.mul(p).add(p.sub(0.5)).mul(2).keep();
   // Signed zero and tiny arguments are their own result.
   return x.fn.select(x.abs().lt(isDouble(x) ? 1e-17 : 1e-9), x, result);
 }
 
+/** float32: an odd rational function; from 9.01 on it is 1. */
+export function tanh32(x: Val): Val {
+  const t = x.atLeast(-9.01).atMost(9.01).keep();
+  const z = t.mul(t).keep();
+  return t.mul(z.poly(tanh32P)).div(z.poly(tanh32Q)).atLeast(-1).atMost(1);
+}
+
 /** tanh through e^2x - 1; beyond the clamp it is 1 to the last bit. */
 export function tanh(x: Val): Val {
-  const limit = isDouble(x) ? 20 : 10;
-  const t = x.atLeast(-limit).atMost(limit).keep();
+  const t = x.atLeast(-20).atMost(20).keep();
   const e = expm1(t.add(t).keep()).keep();
   return e.div(e.add(2));
 }

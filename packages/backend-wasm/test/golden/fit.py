@@ -1,4 +1,4 @@
-"""Prints the fitted coefficients of src/math: Chebyshev expansions by mpmath, and a rational erf for float32.
+"""Prints the fitted coefficients of src/math: Chebyshev expansions by mpmath, and a rational erf and tanh for float32.
 
 Run: /usr/bin/python3 packages/backend-wasm/test/golden/fit.py
 """
@@ -75,3 +75,8 @@ def rational(g, hi, np_, nq, rounds=25):
     return p, q
 p, q = rational(lambda t: mp.erf(mp.sqrt(t)) / mp.sqrt(t), mp.mpf(16), 6, 6)
 show("erf32P", p); show("erf32Q", q)
+p, q = rational(lambda t: mp.tanh(mp.sqrt(t)) / mp.sqrt(t), mp.mpf(81), 5, 5, 15)
+show("tanh32P", p); show("tanh32Q", q)
+# float32 exp: (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2.
+near = mp.log(2) / 2 * mp.mpf('1.0001')
+show("exp32", monomial(chebyshev(lambda r: (mp.expm1(r) - r) / r**2 if abs(r) > 1e-8 else one / 2 + r / 6, -near, near, 5), -near, near))

@@ -1,0 +1,16 @@
+/** The operators that this backend takes over whole: those whose definitions go over memory more often than need be. */
+import type { OpKernel, Schema } from '@sconce/core/backend';
+import type { Products } from '../kernels/matmul.ts';
+import { softmax, softmaxBackward } from './softmax.ts';
+
+const kernels: Readonly<Record<string, (products: Products) => OpKernel>> = {
+  'aten::_softmax': ({ heap }) => softmax(heap, false),
+  'aten::_log_softmax': ({ heap }) => softmax(heap, true),
+  'aten::_softmax_backward_data': ({ heap }) => softmaxBackward(heap, false),
+  'aten::_log_softmax_backward_data': ({ heap }) => softmaxBackward(heap, true),
+};
+
+/** The kernel for an operator, or undefined where its definition is as good. */
+export function takeover(products: Products, schema: Schema): OpKernel | undefined {
+  return kernels[schema.name]?.(products);
+}
