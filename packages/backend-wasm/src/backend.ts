@@ -22,10 +22,17 @@ import { compileScan } from './kernels/scan.ts';
 import { compileSort } from './kernels/sort.ts';
 import { type Block, Heap } from './memory/heap.ts';
 import { takeover } from './ops/index.ts';
+import { defaultThreads, whyNotShared } from './threads/platform.ts';
+import type { TeamOptions } from './threads/team.ts';
 
-export interface WasmOptions {
+export interface WasmOptions extends TeamOptions {
   /** Most bytes that the backend's memory may grow to; the engine's own limit is 4 GiB. */
   readonly maximumBytes?: number;
+  /**
+   * Threads to compute on, the calling one included; half of the cores, but all of four or fewer, when not given. With 1
+   * the memory is not shared, and there can be no more later. In a page that is not cross-origin isolated there is one.
+   */
+  readonly threads?: number;
 }
 
 export class WasmBackend implements Backend {
@@ -36,9 +43,19 @@ export class WasmBackend implements Backend {
   readonly heap: Heap;
   private readonly products: Products;
 
-  constructor(options: WasmOptions = {}) {
-    this.heap = new Heap(options.maximumBytes);
+  constructor({ maximumBytes, threads = defaultThreads(), ...options }: WasmOptions = {}) {
+    this.heap = new Heap(maximumBytes, threads > 1 && whyNotShared() === undefined);
+    this.heap.team.resize(threads, options);
     this.products = new Products(this.heap, new Scratch(this.heap));
+  }
+
+  /** Threads that a kernel may run on. Setting it has no effect where the memory is not shared. */
+  get numThreads(): number {
+    return this.heap.team.size;
+  }
+
+  set numThreads(threads: number) {
+    this.heap.team.resize(threads);
   }
 
   allocate(dtype: DType, length: number): Memory {

@@ -230,6 +230,32 @@ export class Fn {
     this.store(0x36, address, this.as('i32', value), offset);
   }
 
+  /** Address of the parameter block of the thread that runs this: what a kernel writes there, no other thread sees. */
+  frame(): Val {
+    return this.global('frame');
+  }
+
+  /** Number of the thread that runs this, 0 for the main one. */
+  thread(): Val {
+    return this.global('thread');
+  }
+
+  private global(name: string): Val {
+    const index = this.module.global(name);
+    return new Val(this, 'i32', () => {
+      this.body.byte(0x23);
+      this.body.u(index);
+    });
+  }
+
+  /** Sets bytes to the lowest byte of `value`. */
+  fillMemory(to: Val, value: Val, bytes: Val): void {
+    to.put();
+    value.put();
+    bytes.put();
+    for (const b of [0xfc, 11, 0]) this.body.byte(b);
+  }
+
   copyMemory(to: Val, from: Val, bytes: Val): void {
     to.put();
     from.put();
@@ -270,8 +296,10 @@ function writeElement(b: Bytes, lane: Lane, value: number | bigint): void {
   else b.i32(Number(value));
 }
 
-/** A module that imports one memory and nothing else. */
+/** A module that imports one memory and, where it asks, what the thread that runs it has for its own. */
 export class Module {
+  /** Globals that are imported, numbered as they come. */
+  private readonly globals: string[] = [];
   private readonly fns: Fn[] = [];
   private readonly shared = new Map<string, Fn>();
 
@@ -305,7 +333,13 @@ export class Module {
     return f;
   }
 
-  encode(): Uint8Array<ArrayBuffer> {
+  /** The number of an imported global, an i32 that does not change. */
+  global(name: string): number {
+    const at = this.globals.indexOf(name);
+    return at >= 0 ? at : this.globals.push(name) - 1;
+  }
+
+  encode(shared: boolean): Uint8Array<ArrayBuffer> {
     const out = new Bytes(1024);
     for (const b of [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]) out.byte(b);
     const types: Fn[] = [];
@@ -324,12 +358,21 @@ export class Module {
       }
     });
     section(out, 2, (s) => {
-      s.u(1);
+      s.u(1 + this.globals.length);
       s.text('env');
       s.text('memory');
       s.byte(2);
-      s.byte(0);
+      // A shared memory is imported with a maximum, here the largest there is.
+      s.byte(shared ? 3 : 0);
       s.u(0);
+      if (shared) s.u(65536);
+      for (const name of this.globals) {
+        s.text('env');
+        s.text(name);
+        s.byte(3);
+        s.byte(wasmType.i32);
+        s.byte(0);
+      }
     });
     section(out, 3, (s) => {
       s.u(typeOf.length);

@@ -1,18 +1,33 @@
 /** What every kernel is compiled with: the heap, and modules instantiated on its memory. */
 import { type ComputeType, KernelFault } from '@sconce/core/backend';
-import type { Module } from '../asm/module.ts';
+import { Module } from '../asm/module.ts';
 import { FAULT_DIVISION } from '../lower/scalar.ts';
-import { FAULT, type Heap } from '../memory/heap.ts';
+import { FAULT, type Heap, PARAMS } from '../memory/heap.ts';
 import { SCALARS } from './odometer.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: an export's signature is known only where it was generated
 export type Exports = Record<string, (...args: any[]) => any>;
 
 export function instantiate(heap: Heap, module: Module): Exports {
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(module.encode()), {
-    env: { memory: heap.memory },
+  const code = module.encode(heap.shared);
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), {
+    env: { memory: heap.memory, frame: PARAMS, thread: 0 },
   });
-  return instance.exports as Exports;
+  heap.team.learn(exports as Exports, code);
+  return exports as Exports;
+}
+
+const fillers = new WeakMap<Heap, Exports[string]>();
+
+/** Sets bytes to 0. `fill` of a typed array goes byte by byte where the memory is shared. */
+export function zero(heap: Heap, pointer: number, bytes: number): void {
+  let fill = fillers.get(heap);
+  if (!fill) {
+    const m = new Module();
+    m.fn('zero', ['i32', 'i32'], [], (fn) => fn.fillMemory(fn.param(0), fn.i32(0), fn.param(1)));
+    fillers.set(heap, (fill = instantiate(heap, m).zero!));
+  }
+  fill(pointer, bytes);
 }
 
 const LOW = 0x1_0000_0000;

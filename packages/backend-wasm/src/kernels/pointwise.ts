@@ -8,7 +8,7 @@ import {
   type View,
 } from '@sconce/core/backend';
 import { Module } from '../asm/module.ts';
-import { canFault, inputDtypes, scalarDtypes, usesCoord } from '../lower/lower.ts';
+import { canFault, inputDtypes, scalarDtypes, usesCoord, walk } from '../lower/lower.ts';
 import type { Block, Heap } from '../memory/heap.ts';
 import {
   contiguousStrides,
@@ -26,6 +26,37 @@ import { CHUNK_START, type RowSpec, rowFunction, type Step } from './row.ts';
 
 /** Elements per call of a row: V8 replaces a function's first code only between calls. */
 const CHUNK = 8192;
+
+/** Elements of a part that a thread takes are a multiple of this. */
+const GRAIN = 1024;
+
+/** Nanoseconds per element, about: what threads.ts decides by. */
+function costOf(exprs: readonly Expr[], bytes: readonly number[]): number {
+  let ns = bytes.reduce((a, b) => a + b, 0) * 0.012;
+  walk(exprs, (e) => {
+    if (e.op === 'input' || e.op === 'const' || e.op === 'scalar' || e.op === 'coord') return;
+    ns += slow.has(e.op) ? 0.6 : 0.05;
+  });
+  return ns;
+}
+const slow = new Set<string>([
+  'exp',
+  'expm1',
+  'log',
+  'log1p',
+  'log2',
+  'sin',
+  'cos',
+  'tan',
+  'tanh',
+  'erf',
+  'erfc',
+  'pow',
+  'lgamma',
+  'digamma',
+  'atan2',
+  'rem',
+]);
 
 /** A row alone: most kernels only ever meet dense operands, and a module's size is its cost. */
 function buildRow(heap: Heap, spec: RowSpec): Exports[string] {
@@ -140,14 +171,33 @@ export function pointwise(heap: Heap, exprs: readonly Expr[], rank: number): Exe
   };
   let dense: Exports[string] | undefined;
   const pointers: number[] = new Array(operands).fill(0);
-
-  const callDense = (n: number): void => {
-    dense ??= buildRow(heap, {
+  const denseRow = (): Exports[string] =>
+    (dense ??= buildRow(heap, {
       exprs,
       outputs: outputDtypes,
       inputs: inputTypes,
       steps: bytes.map((): Step => 'dense'),
-    });
+    }));
+  const nsPerElement = costOf(exprs, bytes);
+
+  /** Dense rows on several threads; false where they do not pay. */
+  const shareDense = (n: number): boolean => {
+    const { team } = heap;
+    const pieces = team.pieces(n * nsPerElement, Math.ceil(n / GRAIN));
+    if (pieces === 1) return false;
+    const size = Math.ceil(n / pieces / GRAIN) * GRAIN;
+    let w = team.table(pieces * (operands + 1));
+    let count = 0;
+    for (let from = 0; from < n; from += size, count++) {
+      heap.i32[w++] = Math.min(size, n - from);
+      for (let i = 0; i < operands; i++) heap.i32[w++] = pointers[i]! + from * bytes[i]!;
+    }
+    team.run(denseRow(), operands + 1, count);
+    return true;
+  };
+
+  const callDense = (n: number): void => {
+    const dense = denseRow();
     switch (operands) {
       case 1:
         dense(n, pointers[0]);
@@ -226,13 +276,13 @@ export function pointwise(heap: Heap, exprs: readonly Expr[], rank: number): Exe
       const v = inputs[i]!;
       pointers[outs + i] = (v.memory as Block).pointer + v.offset * b;
     }
-    let flat = coordRank === undefined && n <= CHUNK;
+    let flat = coordRank === undefined;
     if (flat && n !== 1) {
       for (let i = 0; i < outs && flat; i++) flat = isContiguous(outputs[i]!);
       for (let i = 0; i < inputCount && flat; i++) flat = bytes[outs + i] === 0 || isContiguous(inputs[i]!);
     }
-    if (flat) callDense(n);
-    else general(outputs, inputs);
+    if (flat && n <= CHUNK) callDense(n);
+    else if (!flat || !shareDense(n)) general(outputs, inputs);
   };
   return canFault(exprs) ? withoutTrace(heap, run) : run;
 }

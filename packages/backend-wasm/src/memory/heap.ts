@@ -1,5 +1,9 @@
 /** The backend's memory: one growing WebAssembly.Memory and an allocator over it. */
 import { type DType, dtypes, OutOfMemoryError } from '@sconce/core/backend';
+import { Team } from '../threads/team.ts';
+import { FIRST } from './addresses.ts';
+
+export { FAULT, PARAM_BYTES, PARAMS } from './addresses.ts';
 
 const PAGE = 65536;
 const ALIGN = 64;
@@ -7,13 +11,6 @@ const ALIGN = 64;
 const SMALL = 32768;
 const SLAB = 262144;
 const LIMIT = 65536 * PAGE;
-
-/** First addresses: nothing lives at 0; kernels get strides and scalars through the parameter block. */
-export const PARAMS = 1024;
-export const PARAM_BYTES = 63 * 1024;
-
-/** What a kernel leaves when data is at fault: a kind (0 none), then the index as int64. */
-export const FAULT = 64;
 
 /** An allocation. Pointers are byte addresses, below 2^32. */
 export class Block {
@@ -33,28 +30,35 @@ interface Free {
 
 export class Heap {
   readonly memory: WebAssembly.Memory;
-  u8!: Uint8Array<ArrayBuffer>;
-  i32!: Int32Array<ArrayBuffer>;
-  f32!: Float32Array<ArrayBuffer>;
-  f64!: Float64Array<ArrayBuffer>;
-  i64!: BigInt64Array<ArrayBuffer>;
+  /** The threads that compute on this memory; one, unless it is shared. */
+  readonly team: Team;
+  /** Views of all of it, new ones after every growth. Of a shared memory, `fill` is slow: `zero` of engine.ts is not. */
+  u8!: Uint8Array;
+  i32!: Int32Array;
+  f32!: Float32Array;
+  f64!: Float64Array;
+  i64!: BigInt64Array;
   /** Bytes handed out now. */
   inUse = 0;
-  private top = PARAMS + PARAM_BYTES;
+  private top = FIRST;
   private readonly small = new Map<number, number[]>();
   private readonly byStart = new Map<number, Free>();
   private readonly byEnd = new Map<number, Free>();
   /** Free large blocks by the power of two at or below their size. */
   private readonly bins: Set<Free>[] = Array.from({ length: 33 }, () => new Set());
 
-  /** `maximumBytes` bounds the whole memory; the engine's own limit is 4 GiB. */
-  constructor(readonly maximumBytes = LIMIT) {
-    this.memory = reserve(Math.min(65536, Math.ceil(maximumBytes / PAGE)));
+  /** `maximumBytes` bounds the whole memory; the engine's own limit is 4 GiB. A memory cannot become `shared` later. */
+  constructor(
+    readonly maximumBytes = LIMIT,
+    readonly shared = false,
+  ) {
+    this.memory = reserve(Math.min(65536, Math.ceil(maximumBytes / PAGE)), shared);
     this.refresh();
+    this.team = new Team(this);
   }
 
   private refresh(): void {
-    const buffer = this.memory.buffer as ArrayBuffer;
+    const { buffer } = this.memory;
     this.u8 = new Uint8Array(buffer);
     this.i32 = new Int32Array(buffer);
     this.f32 = new Float32Array(buffer);
@@ -172,10 +176,10 @@ export class Heap {
 }
 
 /** The engine reserves addresses for the maximum; one that refuses 4 GiB (a telephone's) may grant less. */
-function reserve(pages: number): WebAssembly.Memory {
+function reserve(pages: number, shared: boolean): WebAssembly.Memory {
   for (let maximum = pages; ; maximum >>= 1) {
     try {
-      return new WebAssembly.Memory({ initial: Math.min(16, maximum), maximum });
+      return new WebAssembly.Memory({ initial: Math.min(16, maximum), maximum, shared });
     } catch (error) {
       if (maximum <= 1024) throw error;
     }

@@ -1,6 +1,9 @@
 /** Starts the worker: a browser's, or Node's, behind one face. */
 import { TorchError } from '@sconce/core';
+import { type NodeWorker, nodeWorker, nodeWorkers, ofOwnOrigin } from '../threads/platform.ts';
 import type { Answer, Batch, Start } from './protocol.ts';
+
+export type { NodeWorker };
 
 /** A worker as the client sees it. */
 export interface Line {
@@ -10,24 +13,6 @@ export interface Line {
   hold(held: boolean): void;
   terminate(): void;
 }
-
-/** A worker of Node's, as far as it is used here. */
-export interface NodeWorker {
-  postMessage(message: unknown, transfer: ArrayBuffer[]): void;
-  on(event: 'message', listener: (answer: Answer) => void): void;
-  on(event: 'error', listener: (error: Error) => void): void;
-  on(event: 'exit', listener: (code: number) => void): void;
-  ref(): void;
-  unref(): void;
-  terminate(): unknown;
-}
-
-type NodeWorkers = { Worker: new (url: URL, options?: { execArgv: string[] }) => NodeWorker };
-
-const nodeWorkers = (): NodeWorkers | undefined =>
-  (
-    globalThis as { process?: { getBuiltinModule?(name: string): NodeWorkers | undefined } }
-  ).process?.getBuiltinModule?.('node:worker_threads');
 
 const webLine = (worker: Worker): Line => ({
   post: (message, transfer) => worker.postMessage(message, transfer),
@@ -58,34 +43,16 @@ const nodeLine = (worker: NodeWorker): Line => ({
   terminate: () => void worker.terminate(),
 });
 
-/**
- * The worker's script stands beside this one. Node runs no TypeScript: in a checkout it is the one that was built. The name
- * is not written into `new URL`, or bundlers would put Node's worker into pages.
- */
-function nodeWorker({ Worker }: NodeWorkers): NodeWorker {
-  const script = import.meta.url.endsWith('.ts') ? '../../dist/worker/worker.js' : './worker.js';
-  return new Worker(new URL(script, import.meta.url), { execArgv: [] });
-}
-
-/**
- * A page may start workers of its own origin only: a script from elsewhere (a CDN) is imported by one of ours, which a
- * policy may refuse (`worker-src blob:`).
- */
-function webWorker(): Worker {
-  try {
-    return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-  } catch (error) {
-    if ((error as Error).name !== 'SecurityError') throw error;
-    const url = new URL('./worker.js', import.meta.url).href;
-    const script = new Blob([`import ${JSON.stringify(url)};`], { type: 'text/javascript' });
-    return new Worker(URL.createObjectURL(script), { type: 'module' });
-  }
-}
+const webWorker = (): Worker =>
+  ofOwnOrigin(
+    () => new Worker(new URL('./worker.js', import.meta.url), { type: 'module' }),
+    () => new URL('./worker.js', import.meta.url),
+  );
 
 /** A new worker that runs `worker.ts`. Throws where there are none. */
 export function spawn(): Line {
-  const node = nodeWorkers();
-  if (node) return nodeLine(nodeWorker(node));
+  // The name is not written into `new URL`, or bundlers would put Node's worker into pages.
+  if (nodeWorkers()) return nodeLine(nodeWorker('worker.js', 'worker', import.meta.url));
   if (typeof Worker === 'undefined')
     throw new TorchError(
       'wasm: this environment has no workers (a nested worker, an old browser?): use torch.use("wasm") without { worker: true }',

@@ -1,0 +1,85 @@
+/**
+ * Forms of a memory's contents that kernels would make at every call: a convolution's transformed filters, packed
+ * weights. A form is kept from the second call on for which the contents are the same, with the memory that it was made
+ * from: it goes when that is freed, written to, or when there is no memory left for tensors.
+ */
+import { OutOfMemoryError, type View } from '@sconce/core/backend';
+import type { Block, Heap } from './heap.ts';
+
+export interface Form {
+  readonly key: string;
+  /** What the block's generation was when the form was asked for. */
+  generation: number;
+  /** Undefined until it is worth keeping. */
+  kept: Block | undefined;
+}
+
+export class Forms {
+  private readonly owners = new Set<Block>();
+  /** Bytes of all forms that are kept. */
+  bytes = 0;
+
+  constructor(private readonly heap: Heap) {}
+
+  /**
+   * The address of a form of `view`, which `make` writes at the address it is given; `temporary` gives one for a form that is
+   * not kept. `kind` and the view's layout name the form. The address is good until the next call.
+   */
+  of(
+    view: View,
+    kind: string,
+    bytes: number,
+    temporary: () => number,
+    make: (pointer: number) => void,
+  ): number {
+    const owner = view.memory as Block;
+    const key = `${kind} ${view.offset} ${view.shape} ${view.strides}`;
+    const forms = (owner.forms ??= []);
+    let form = forms.find((f) => f.key === key);
+    if (form?.generation === owner.generation) {
+      if (form.kept) return form.kept.pointer;
+      form.kept = this.keep(owner, bytes);
+    } else {
+      if (!form) forms.push((form = { key, generation: 0, kept: undefined }));
+      this.drop(form);
+      form.generation = owner.generation;
+    }
+    const pointer = form.kept?.pointer ?? temporary();
+    make(pointer);
+    return pointer;
+  }
+
+  private keep(owner: Block, bytes: number): Block | undefined {
+    try {
+      const kept = this.heap.bytes(bytes);
+      this.owners.add(owner);
+      this.bytes += kept.capacity;
+      return kept;
+    } catch (error) {
+      if (error instanceof OutOfMemoryError) return undefined;
+      throw error;
+    }
+  }
+
+  private drop(form: Form): void {
+    if (!form.kept) return;
+    this.bytes -= form.kept.capacity;
+    this.heap.free(form.kept);
+    form.kept = undefined;
+  }
+
+  /** The block is freed, and its forms with it. */
+  release(owner: Block): void {
+    if (!owner.forms) return;
+    for (const f of owner.forms) this.drop(f);
+    owner.forms = undefined;
+    this.owners.delete(owner);
+  }
+
+  /** Gives all back; false where there was nothing. */
+  clear(): boolean {
+    if (this.owners.size === 0) return false;
+    for (const owner of this.owners) this.release(owner);
+    return true;
+  }
+}
