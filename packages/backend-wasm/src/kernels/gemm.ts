@@ -418,11 +418,12 @@ export class Gemm {
     const rest = n % columns;
     const line = columns * bytes;
     const edge = rest ? this.scratch.get('edge', MC * line) : 0;
+    const inside = whole ? this.shared(m, whole, k, a, panels, step, c, add) : true;
     for (let i = 0; i < m; i += MC) {
       const rows = Math.min(MC, m - i);
       const pa = a.pointer + i * a.row;
       const pc = c.pointer + i * c.row;
-      if (whole) e.block!(pa, a.row, panels, step, line, pc, c.row, rows, whole, k, add ? 1 : 0);
+      if (!inside) e.block!(pa, a.row, panels, step, line, pc, c.row, rows, whole, k, add ? 1 : 0);
       if (rest) {
         const target = pc + whole * line;
         e.block!(pa, a.row, panels + whole * step, step, line, edge, line, rows, 1, k, 0);
@@ -430,6 +431,35 @@ export class Gemm {
         else e.copyEdge!(edge, line, target, c.row, rows, rest);
       }
     }
+  }
+
+  /** The whole panels in blocks of rows that threads take; false where threads do not pay. */
+  private shared(
+    m: number,
+    panelCount: number,
+    k: number,
+    a: Matrix,
+    panels: number,
+    step: number,
+    c: Matrix,
+    add: boolean,
+  ): boolean {
+    const { columns, bytes, e, heap } = this;
+    const ns = m * panelCount * columns * k * (bytes / 4) * 0.04;
+    const pieces = heap.team.pieces(ns, Math.ceil(m / ROWS));
+    if (pieces === 1) return false;
+    const rows = Math.min(MC, Math.ceil(m / pieces / ROWS) * ROWS);
+    const count = Math.ceil(m / rows);
+    let w = heap.team.table(11 * count);
+    for (let i = 0; i < m; i += rows) {
+      const row = [
+        a.pointer + i * a.row, a.row, panels, step, columns * bytes, c.pointer + i * c.row, c.row,
+        Math.min(rows, m - i), panelCount, k, add ? 1 : 0,
+      ]; // biome-ignore format: the eleven arguments of `block`
+      for (const word of row) heap.i32[w++] = word;
+    }
+    heap.team.run(e.block!, 11, count);
+    return true;
   }
 
   private addEdge(source: number, step: number, target: number, ldc: number, rows: number, n: number): void {
