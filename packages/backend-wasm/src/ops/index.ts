@@ -1,6 +1,7 @@
 /** The operators that this backend takes over whole: those whose definitions go over memory more often than need be. */
 import type { OpKernel, Schema } from '@sconce/core/backend';
 import type { Products } from '../kernels/matmul.ts';
+import { layerNorm, layerNormBackward } from './layer_norm.ts';
 import { softmax, softmaxBackward } from './softmax.ts';
 
 const kernels: Readonly<Record<string, (products: Products) => OpKernel>> = {
@@ -8,6 +9,8 @@ const kernels: Readonly<Record<string, (products: Products) => OpKernel>> = {
   'aten::_log_softmax': ({ heap }) => softmax(heap, true),
   'aten::_softmax_backward_data': ({ heap }) => softmaxBackward(heap, false),
   'aten::_log_softmax_backward_data': ({ heap }) => softmaxBackward(heap, true),
+  'aten::native_layer_norm': ({ heap }) => layerNorm(heap),
+  'aten::native_layer_norm_backward': ({ heap }) => layerNormBackward(heap),
 };
 
 /** The kernel for an operator, or undefined where its definition is as good. */

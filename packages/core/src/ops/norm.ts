@@ -92,9 +92,11 @@ function momentsOf(
   dims: readonly number[],
   eps: number | null,
 ): Moments {
-  const isRecorded = is_grad_enabled() && (x.requires_grad || grad.requires_grad);
-  return isRecorded && eps !== null ? fresh(x, dims, eps) : saved;
+  return isRecorded(x, grad) && eps !== null ? fresh(x, dims, eps) : saved;
 }
+
+const isRecorded = (x: Tensor, grad: Tensor): boolean =>
+  is_grad_enabled() && (x.requires_grad || grad.requires_grad);
 
 interface Moments {
   readonly mean: Tensor;
@@ -453,8 +455,16 @@ export const norms = [
         const stats = statisticsType(input, [weight, bias]);
         return [normalise('layer_norm', input, mean, rstd, weight, bias), mean.to(stats), rstd.to(stats)];
       },
-      grad: ({ grad, results, input, normalized_shape, weight, eps }) =>
-        layerNormGradients(grad, input, normalized_shape, results[1], results[2], weight, eps),
+      grad: ({ grad, results, input, normalized_shape, weight, eps, needs }) => {
+        const [, mean, rstd] = results;
+        if (isRecorded(input, grad))
+          return layerNormGradients(grad, input, normalized_shape, mean, rstd, weight, eps);
+        const wanted = [needs.input, needs.weight, needs.bias];
+        const [dx, dw, db] = callOperator(findOperator('aten::native_layer_norm_backward')!, [
+          grad, input, normalized_shape, mean, rstd, weight, null, wanted,
+        ]) as (Tensor | null)[]; // biome-ignore format: one call
+        return { input: dx, weight: dw, bias: db };
+      },
     },
   ),
   op(
