@@ -1,6 +1,6 @@
 // `dist/torch.mjs`: Sconce as one file for a page without a bundler, with wasm inside. Beside it stand what is loaded on
-// demand: `torch.webgpu.mjs` and `torch.reference.mjs`, which take core from it, and `torch.worker.mjs`, the script that
-// wasm's worker runs. Run by `pnpm build`.
+// demand: `torch.webgpu.mjs` and `torch.reference.mjs`, which take core from it, and the scripts of workers:
+// `torch.worker.mjs` (wasm off the main thread) and `torch.thread.mjs` (a thread of wasm's team). Run by `pnpm build`.
 import './node-version.mjs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -35,12 +35,13 @@ const backendsBeside = {
   },
 };
 
-/** The worker's script is a file beside too, and bundled. */
-const workerBeside = {
-  name: 'worker beside',
+/** The scripts of workers are files beside too, and bundled: script.js becomes torch.script.mjs. */
+const scripts = { worker: 'worker/worker.ts', thread: 'threads/thread.ts' };
+const scriptsBeside = {
+  name: 'scripts beside',
   setup({ onLoad }) {
-    onLoad({ filter: /backend-wasm\/src\/worker\/spawn\.ts$/ }, async ({ path }) => ({
-      contents: (await readFile(path, 'utf8')).replaceAll("'./worker.js'", "'./torch.worker.mjs'"),
+    onLoad({ filter: /backend-wasm\/src\/(worker|threads)\/spawn\.ts$/ }, async ({ path }) => ({
+      contents: (await readFile(path, 'utf8')).replace(/'(\.\/)?(worker|thread)\.js'/g, "'$1torch.$2.mjs'"),
       loader: 'ts',
     }));
   },
@@ -65,22 +66,27 @@ export async function bundle({ outdir = dist, write = true } = {}) {
     ...browser,
     entryPoints: { torch: join(root, 'packages/sconce/src/bundle.ts') },
     outExtension: { '.js': '.mjs' },
-    plugins: [backendsBeside, workerBeside],
+    plugins: [backendsBeside, scriptsBeside],
     sourcemap: true,
     metafile: true,
     outdir,
     write,
   });
-  const worker = await build({
-    ...browser,
-    entryPoints: { 'torch.worker': join(root, 'packages/backend-wasm/src/worker/worker.ts') },
-    outExtension: { '.js': '.mjs' },
-    sourcemap: true,
-    metafile: true,
-    outdir,
-    write,
-  });
-  const results = [torch, worker];
+  const results = [torch];
+  for (const [name, source] of Object.entries(scripts)) {
+    results.push(
+      await build({
+        ...browser,
+        entryPoints: { [`torch.${name}`]: join(root, 'packages/backend-wasm/src', source) },
+        outExtension: { '.js': '.mjs' },
+        plugins: [scriptsBeside],
+        sourcemap: true,
+        metafile: true,
+        outdir,
+        write,
+      }),
+    );
+  }
   for (const name of onDemand) {
     const entry = join(root, `packages/backend-${name}/src/index.ts`);
     results.push(

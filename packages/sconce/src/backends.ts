@@ -30,6 +30,8 @@ export interface BackendOptions {
   readonly worker?: boolean;
   /** wasm: most bytes that its memory may grow to. */
   readonly maximumBytes?: number;
+  /** wasm: threads to compute on, this one included; see `set_num_threads`. With 1 there can be no more later. */
+  readonly threads?: number;
   /** webgpu: which adapter to prefer where there are several. */
   readonly powerPreference?: 'low-power' | 'high-performance';
   readonly forceFallbackAdapter?: boolean;
@@ -39,8 +41,14 @@ export interface BackendOptions {
   readonly features?: 'adapter' | 'none';
 }
 
-async function loadWasm({ worker, maximumBytes }: BackendOptions): Promise<Backend> {
-  const options = { ...(maximumBytes !== undefined && { maximumBytes }) };
+/** What `set_num_threads` said last: for the backends that are made after it, too. */
+let wantedThreads: number | undefined;
+
+async function loadWasm({ worker, maximumBytes, threads }: BackendOptions): Promise<Backend> {
+  const options = {
+    ...(maximumBytes !== undefined && { maximumBytes }),
+    ...(threads !== undefined && { threads }),
+  };
   if (worker) return (await import('@sconce/backend-wasm/worker')).wasmInWorker(options);
   return (await import('@sconce/backend-wasm')).wasm(options);
 }
@@ -76,7 +84,10 @@ export async function findBackend(name: string, options?: BackendOptions): Promi
         ? `the backend '${name}' was registered, and takes no options here: make it with them and give it to torch.use`
         : `no backend is called '${name}': there are ${backendNames().join(', ')}; register another with torch.register_backend`,
     );
-  return known[name](options ?? {});
+  const backend = await known[name](options ?? {});
+  if (wantedThreads !== undefined && options?.threads === undefined && backend.threads !== undefined)
+    backend.threads = wantedThreads;
+  return backend;
 }
 
 const isOptions = (value: string | Backend | BackendOptions | undefined): value is BackendOptions =>
@@ -124,6 +135,20 @@ export async function warmup(run: () => unknown): Promise<void> {
   default_generator.setStateBytes(random);
   await done;
 }
+
+/**
+ * How many threads one operator may use, on every backend that has them (wasm, libtorch). Without it wasm takes half of the
+ * cores, but all of four or fewer. Throws for anything but a positive integer.
+ */
+export function set_num_threads(threads: number): void {
+  if (!Number.isInteger(threads)) throw new TypeError(`set_num_threads expects an int, but got ${threads}`);
+  if (threads < 1) throw new TorchError('set_num_threads expects a positive integer');
+  wantedThreads = threads;
+  for (const backend of registeredBackends()) if (backend.threads !== undefined) backend.threads = threads;
+}
+
+/** How many threads one operator of the backend in use may use; in a page that is not cross-origin isolated it is 1. */
+export const get_num_threads = (): number => currentBackend().threads ?? 1;
 
 /** The name of the backend in use. */
 export const backend_name = (): string => currentBackend().name;

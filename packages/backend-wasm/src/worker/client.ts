@@ -91,11 +91,13 @@ export class WorkerBackend implements Backend {
   private batch = 0;
   private nextId = 1;
   private inUse = 0;
+  private threadCount = 1;
   private scheduled = false;
 
   constructor(
     private readonly line: Line,
     private readonly maximumBytes = LIMIT,
+    threads?: number,
   ) {
     this.started = new Promise((resolve, reject) => {
       line.listen(
@@ -114,7 +116,18 @@ export class WorkerBackend implements Backend {
       );
     });
     this.started.catch(() => {});
-    line.post({ kind: 'start', maximumBytes }, []);
+    line.post({ kind: 'start', maximumBytes, ...(threads !== undefined && { threads }) }, []);
+  }
+
+  /** What the worker said last: a change is known when it has answered. */
+  get threads(): number {
+    return this.threadCount;
+  }
+
+  set threads(threads: number) {
+    this.alive();
+    this.flush();
+    this.line.post({ kind: 'resize', threads }, []);
   }
 
   /** Whether the worker is gone; `torch.use` then makes another. */
@@ -222,6 +235,9 @@ export class WorkerBackend implements Backend {
     switch (answer.kind) {
       case 'failed':
         this.fault ??= this.errorOf(answer.failure, this.sitesOf.get(answer.batch)?.[answer.at]);
+        break;
+      case 'threads':
+        this.threadCount = answer.threads;
         break;
       case 'done':
         this.sitesOf.delete(answer.batch);

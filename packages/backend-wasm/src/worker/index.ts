@@ -5,14 +5,18 @@ import { lineTo, type NodeWorker, spawn } from './spawn.ts';
 
 export { WorkerBackend } from './client.ts';
 
-export interface WorkerOptions extends WasmOptions {
+export interface WorkerOptions extends Omit<WasmOptions, 'thread'> {
   /** A worker of your own that runs `@sconce/backend-wasm/worker-script`, for a bundler that does not find the script. */
   readonly worker?: Worker | NodeWorker;
 }
 
 /** Rejects where no worker can be started, saying why. */
-export async function wasmInWorker({ worker, maximumBytes }: WorkerOptions = {}): Promise<WorkerBackend> {
-  const backend = new WorkerBackend(worker ? lineTo(worker) : spawn(), maximumBytes);
+export async function wasmInWorker({
+  worker,
+  maximumBytes,
+  threads,
+}: WorkerOptions = {}): Promise<WorkerBackend> {
+  const backend = new WorkerBackend(worker ? lineTo(worker) : spawn(), maximumBytes, threads);
   await backend.started;
   return backend;
 }

@@ -24,6 +24,13 @@ export interface Batch {
 export interface Start {
   readonly kind: 'start';
   readonly maximumBytes?: number;
+  readonly threads?: number;
+}
+
+/** How many threads the worker's backend may use from now on. */
+export interface Resize {
+  readonly kind: 'resize';
+  readonly threads: number;
 }
 
 /** A fault of the kernel's data, the end of the memory, or anything else that a kernel threw. */
@@ -37,6 +44,8 @@ export interface Failure {
 export type Answer =
   /** The worker is ready, or never will be. */
   | { readonly kind: 'started'; readonly failure?: Failure }
+  /** Threads that its kernels may use: said at first, and when it changes. */
+  | { readonly kind: 'threads'; readonly threads: number }
   /** The command at `at` (a count of ALLOCATE, COMPILE and RUN) in this batch failed; the first since a read. */
   | { readonly kind: 'failed'; readonly batch: number; readonly at: number; readonly failure: Failure }
   | { readonly kind: 'read'; readonly read: number; readonly data: TypedArray }

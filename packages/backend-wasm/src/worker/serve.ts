@@ -1,6 +1,5 @@
 /** The worker's side: runs batches on a real backend, in order, and answers. Knows no platform: it gets a way to post. */
 import {
-  type Backend,
   dtypeOfCode,
   type Executable,
   type Kernel,
@@ -10,7 +9,7 @@ import {
   type TypedArray,
   type View,
 } from '@sconce/core/backend';
-import { wasm } from '../backend.ts';
+import { WasmBackend } from '../backend.ts';
 import {
   ALLOCATE,
   type Answer,
@@ -19,6 +18,7 @@ import {
   type Failure,
   FREE,
   READ,
+  type Resize,
   RUN,
   type Start,
   scalarOf,
@@ -42,8 +42,8 @@ function failureOf(error: unknown): Failure {
 }
 
 /** Returns what to do with each message that comes in. */
-export function serve(post: Post): (message: Start | Batch) => void {
-  let backend: Backend;
+export function serve(post: Post): (message: Start | Batch | Resize) => void {
+  let backend: WasmBackend;
   const memories = new Map<number, Memory | Absent>();
   const executables = new Map<number, Executable | Absent>();
 
@@ -155,9 +155,14 @@ export function serve(post: Post): (message: Start | Batch) => void {
 
   return (message) => {
     if (message.kind === 'batch') return runBatch(message);
-    const { maximumBytes } = message;
+    if (message.kind === 'resize') {
+      backend.threads = message.threads;
+      return post({ kind: 'threads', threads: backend.threads });
+    }
+    const { kind, ...options } = message;
     try {
-      backend = wasm(maximumBytes === undefined ? {} : { maximumBytes });
+      backend = new WasmBackend(options);
+      post({ kind: 'threads', threads: backend.threads });
       post({ kind: 'started' });
     } catch (error) {
       post({ kind: 'started', failure: failureOf(error) });

@@ -1,13 +1,13 @@
 /** Starts the worker: a browser's, or Node's, behind one face. */
 import { TorchError } from '@sconce/core';
 import { type NodeWorker, nodeWorker, nodeWorkers, ofOwnOrigin } from '../threads/platform.ts';
-import type { Answer, Batch, Start } from './protocol.ts';
+import type { Answer, Batch, Resize, Start } from './protocol.ts';
 
 export type { NodeWorker };
 
 /** A worker as the client sees it. */
 export interface Line {
-  post(message: Start | Batch, transfer: ArrayBuffer[]): void;
+  post(message: Start | Batch | Resize, transfer: ArrayBuffer[]): void;
   listen(answer: (answer: Answer) => void, ended: (reason: string) => void): void;
   /** Whether a process may not end while this worker runs; a page does not ask. */
   hold(held: boolean): void;

@@ -1,5 +1,5 @@
 /** The script that the worker runs, in a browser's worker and in Node's. */
-import type { Batch, Start } from './protocol.ts';
+import type { Batch, Resize, Start } from './protocol.ts';
 import { type Post, serve } from './serve.ts';
 
 /** A worker's global scope, or Node's `parentPort`, as far as this script uses them. */
@@ -8,11 +8,11 @@ interface Port {
 }
 
 interface NodePort extends Port {
-  on(event: 'message', listener: (message: Start | Batch) => void): void;
+  on(event: 'message', listener: (message: Start | Batch | Resize) => void): void;
 }
 
 interface Scope extends Port {
-  onmessage: ((event: { data: Start | Batch }) => void) | null;
+  onmessage: ((event: { data: Start | Batch | Resize }) => void) | null;
   process?: { getBuiltinModule?(name: string): { parentPort: NodePort | null } | undefined };
 }
 

@@ -3,7 +3,7 @@
  *
  *   npx tsx --conditions=sconce-source conformance/bin/source.ts ./packages/backend-wasm/test/worker/worker.ts
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -16,10 +16,14 @@ function scriptFile(): string {
   if (script) return script;
   const folder = mkdtempSync(join(tmpdir(), 'sconce-worker-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-  script = join(folder, 'worker.mjs');
+  script = join(folder, 'worker.js');
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  const source = join(import.meta.dirname, '../../src');
   buildSync({
-    entryPoints: [join(import.meta.dirname, '../../src/worker/worker.ts')],
-    outfile: script,
+    // The threads of the worker's own team stand beside it.
+    entryPoints: [join(source, 'worker/worker.ts'), join(source, 'threads/thread.ts')],
+    outdir: folder,
+    entryNames: '[name]',
     bundle: true,
     format: 'esm',
     platform: 'browser',

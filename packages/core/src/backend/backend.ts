@@ -84,6 +84,11 @@ export interface ConvKernel {
   readonly accumulate: DType;
   /** As in matmul: input 0 is the sum, then inputs[2], … broadcast to the output. */
   readonly finish?: Expr;
+  /**
+   * How the sums may be formed. Without it, by any algorithm as accurate as summing in `accumulate`; 'fast' where nothing
+   * is learned from the result: with errors up to 2e-5 of the largest output; 'exact' by products of x and w alone.
+   */
+  readonly precision?: 'fast' | 'exact';
 }
 
 /**
@@ -197,6 +202,8 @@ export interface Backend {
   readonly capabilities: Capabilities;
   /** Whether its memories are JavaScript's own, which the garbage collector already counts. */
   readonly collectsMemory?: boolean;
+  /** How many threads one kernel may use, where there can be more than one; setting it asks for so many. */
+  threads?: number;
   /** Set when its device is gone for good: every call throws, and `torch.use` makes a new backend. */
   readonly isLost?: boolean;
   /** Memory for `length` elements (may be 0), contents undefined. Throws `OutOfMemoryError` when there is no more. */
