@@ -1,82 +1,56 @@
-"""Writes the benchmark's models as ONNX and as TorchScript to .cache/bench: the same weights for every system."""
+"""Writes the benchmark's networks to .cache/bench, the same weights for every system: TorchScript, ONNX, and weights alone."""
 
+import json
 import os
+import struct
+import sys
 import warnings
 
 import torch
-import torchvision
+from models import NETWORKS, numbers
 
 warnings.filterwarnings("ignore")
-torch.manual_seed(0)
 folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".cache", "bench")
 os.makedirs(folder, exist_ok=True)
 
 
-class MatMul(torch.nn.Module):
-    def forward(self, a, b):
-        return a @ b
+def save_weights(path, state):
+    """The weights as safetensors, for the systems whose networks are written by hand."""
+    header, parts, at = {}, [], 0
+    for name, tensor in state.items():
+        if not tensor.is_floating_point():
+            continue
+        data = tensor.detach().float().contiguous().numpy().tobytes()
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [at, at + len(data)]}
+        parts.append(data)
+        at += len(data)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + b"".join(parts))
 
 
-resnet = torchvision.models.resnet18(weights=None)
-image = torch.rand(1, 3, 224, 224)
-for part in resnet.modules():
-    if isinstance(part, torch.nn.BatchNorm2d):
-        part.momentum = 1.0
-with torch.no_grad():
-    resnet(image)  # statistics, without which the outputs vanish
+def save_onnx(path, network, inputs):
+    names = [f"x{i}" for i in range(len(inputs))]
+    torch.onnx.export(network, inputs, path, opset_version=14, input_names=names)
 
 
-
-def numbers(shape, seed):
-    """The numbers of webgpu/workloads.mjs: between -0.5 and 0.5."""
-    count = 1
-    for size in shape:
-        count *= size
-    state, values = seed + 1, []
-    for _ in range(count):
-        state = (state * 1664525 + 1013904223) % 2**32
-        values.append(state / 2**32 - 0.5)
-    return torch.tensor(values).reshape(shape)
-
-
-class Conv(torch.nn.Conv2d):
-    """Its weights are those that webgpu/workloads.mjs gives the other systems."""
-
-    def __init__(self):
-        super().__init__(64, 64, 3, padding=1)
-        self.weight.data = numbers([64, 64, 3, 3], 100) * 2 / 24
-        self.bias.data = numbers([64], 101) * 0.1
-
-
-class Softmax(torch.nn.Module):
-    def forward(self, x):
-        return torch.softmax(x, -1)
-
-
-class Chain(torch.nn.Module):
-    def forward(self, x, y):
-        return torch.nn.functional.gelu(x * 2 + 1) * y + x
-
-
-WEB = {
-    "conv": (Conv(), (torch.rand(1, 64, 56, 56),)),
-    "softmax": (Softmax(), (torch.rand(1024, 1024),)),
-    "chain": (Chain(), (torch.rand(1 << 20), torch.rand(1 << 20))),
-}
-WORKLOADS = {"resnet18": (resnet, (image,)), "matmul512": (MatMul(), (torch.rand(512, 512), torch.rand(512, 512)))}
-for name, (module, inputs) in WORKLOADS.items():
-    module.eval()
+wanted = sys.argv[1:] or list(NETWORKS)
+for name in wanted:
+    torch.manual_seed(0)
+    make, shapes = NETWORKS[name]
+    network = make().eval()
+    inputs = tuple(numbers(shape, i) for i, shape in enumerate(shapes))
     path = os.path.join(folder, name)
-    torch.jit.trace(module, inputs).save(path + ".pt")
-    names = [f"x{i}" for i in range(len(inputs))]
-    torch.onnx.export(module, inputs, path + ".onnx", opset_version=14, input_names=names)
+    with torch.no_grad():
+        torch.jit.trace(network, inputs).save(path + ".pt")
+        save_onnx(path + ".onnx", network, inputs)
+    if network.state_dict():
+        save_weights(path + ".safetensors", network.state_dict())
+    if name in ("resnet18", "mobilenetv2"):
+        # jax-js's ONNX loader knows no GlobalAveragePool: the same network with a mean.
+        pool = torch.nn.functional.adaptive_avg_pool2d
+        torch.nn.functional.adaptive_avg_pool2d = lambda x, _: x.mean([2, 3], keepdim=True)
+        save_onnx(path + "_jax.onnx", network, inputs)
+        torch.nn.functional.adaptive_avg_pool2d = pool
     print(name, os.path.getsize(path + ".onnx"), "bytes")
-
-for name, (module, inputs) in WEB.items():
-    names = [f"x{i}" for i in range(len(inputs))]
-    torch.onnx.export(module.eval(), inputs, os.path.join(folder, name) + ".onnx", opset_version=14, input_names=names)
-    print(name, os.path.getsize(os.path.join(folder, name) + ".onnx"), "bytes")
-
-# jax-js's ONNX loader knows no GlobalAveragePool: the same network with a mean.
-torch.nn.functional.adaptive_avg_pool2d = lambda x, _: x.mean([2, 3], keepdim=True)
-torch.onnx.export(resnet.eval(), (image,), os.path.join(folder, "resnet18_jax.onnx"), opset_version=14, input_names=["x0"])

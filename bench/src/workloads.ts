@@ -1,62 +1,109 @@
-// What is timed: the inputs of each workload, and how one system's process measures and reports.
+/** What is timed: each workload's inputs, and what its numbers are called when they are compared. */
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '.cache', 'bench');
 
-/** The model file of a workload, as `setup` wrote it. */
-export const modelFile = (workload: string, extension: 'onnx' | 'pt'): string =>
-  join(folder, `${workload}.${extension}`);
+export type Shape = readonly number[];
 
-/** Input shapes; `inner` steps make one sample where a single step is too short to time. */
-export const workloads: Readonly<Record<string, { shapes: readonly number[][]; inner: number }>> = {
-  matmul512: {
-    shapes: [
-      [512, 512],
-      [512, 512],
-    ],
-    inner: 1,
-  },
-  resnet18: { shapes: [[1, 3, 224, 224]], inner: 1 },
-  add: { shapes: [[1], [1]], inner: 1000 },
-  'add requires_grad': { shapes: [[1], [1]], inner: 1000 },
+export interface Workload {
+  readonly title: string;
+  readonly inputs: readonly Shape[];
+  /** Steps that make one sample, where one is too short to time. */
+  readonly inner: number;
+  /** `forward` is a network without gradients; `train` has them, so that the web peers sit it out; `call` times one call of the library. */
+  readonly kind: 'forward' | 'train' | 'call' | 'startup';
+}
+
+const layers = 6;
+const cache: Shape = [1, 6, 128, 64];
+const square = (n: number): Shape => [n, n];
+const forward = (title: string, inputs: readonly Shape[]): Workload => ({
+  title,
+  inputs,
+  inner: 1,
+  kind: 'forward',
+});
+const call = (title: string, inputs: readonly Shape[]): Workload => ({
+  title,
+  inputs,
+  inner: 1000,
+  kind: 'call',
+});
+
+export const workloads: Readonly<Record<string, Workload>> = {
+  matmul256: forward('matmul 256', [square(256), square(256)]),
+  matmul512: forward('matmul 512', [square(512), square(512)]),
+  matmul1024: forward('matmul 1024', [square(1024), square(1024)]),
+  resnet18: forward('ResNet-18, one image', [[1, 3, 224, 224]]),
+  mobilenetv2: forward('MobileNetV2, one image', [[1, 3, 224, 224]]),
+  prefill: forward('transformer of 6 layers, prefill of 128 tokens', [[1, 128, 384]]),
+  decode: forward('the same, one token after 128', [[1, 1, 384], ...Array(2 * layers).fill(cache)]),
+  lstm: forward('LSTM, 100 steps of 128', [[100, 1, 128]]),
+  mnist_train: { ...forward('MNIST CNN, training step of 64', [[64, 1, 28, 28]]), kind: 'train' },
+  chain: forward('four pointwise operators on 1M', [[1 << 20], [1 << 20]]),
+  softmax: forward('softmax 1024×1024', [square(1024)]),
+  layer_norm: forward('layer_norm 1024×1024', [square(1024)]),
+  add: call('add of two one-element tensors', [[1], [1]]),
+  add_grad: { ...call('the same, recorded for backward', [[1], [1]]), kind: 'train' },
+  add_backward: { ...call('add and backward', [[1], [1]]), kind: 'train' },
+  linear: { ...call('nn.Linear(4, 4)', [[1, 4]]), kind: 'train' },
+  startup: { ...forward('import to first result (MNIST CNN, one image)', [[1, 1, 28, 28]]), kind: 'startup' },
 };
 
-/** The same pseudo-random numbers in every system, between 0 and 1. */
-export function numbers(shape: readonly number[], seed: number): Float32Array {
-  const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
+/** The network of a workload, as export.py wrote it. */
+export const modelFile = (workload: string, extension: 'onnx' | 'pt' | 'safetensors'): string =>
+  join(folder, `${workload === 'mnist_train' ? 'startup' : workload}.${extension}`);
+
+export interface Weight {
+  readonly shape: Shape;
+  readonly values: Float32Array;
+}
+
+/** The network's weights by PyTorch's names, for systems whose networks are written by hand. */
+export function weightsOf(workload: string): Record<string, Weight> {
+  const bytes = readFileSync(modelFile(workload, 'safetensors'));
+  const size = Number(bytes.readBigUInt64LE(0));
+  const header: Record<string, { shape: number[]; data_offsets: [number, number] }> = JSON.parse(
+    bytes.toString('utf8', 8, 8 + size),
+  );
+  const start = bytes.byteOffset + 8 + size;
+  return Object.fromEntries(
+    Object.entries(header).map(
+      ([
+        name,
+        {
+          shape,
+          data_offsets: [from, to],
+        },
+      ]) => [name, { shape, values: new Float32Array(bytes.buffer.slice(start + from, start + to)) }],
+    ),
+  );
+}
+
+export const sizeOf = (shape: Shape): number => shape.reduce((product, size) => product * size, 1);
+
+/** The same pseudo-random numbers in every system, between -0.5 and 0.5. */
+export function numbers(shape: Shape, seed: number): Float32Array {
+  const values = new Float32Array(sizeOf(shape));
   let state = seed + 1;
   for (let i = 0; i < values.length; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    values[i] = state / 4294967296;
+    values[i] = state / 4294967296 - 0.5;
   }
   return values;
 }
 
-/**
- * Warms up, then samples for `budget` ms, and prints `{ samples, check }`: milliseconds per step, and a few of the
- * output's numbers so that the driver can see that all systems computed the same thing.
- */
-export async function measure(
-  step: () => unknown,
-  { inner, budget, check }: { inner: number; budget: number; check: () => ArrayLike<number | bigint> },
-): Promise<void> {
-  const repeat = async () => {
-    for (let i = 0; i < inner; i++) {
-      const done = step();
-      if (done instanceof Promise) await done;
-    }
-    // Lets finalizers run, as in any program that does something between two steps.
-    await new Promise((resolve) => setImmediate(resolve));
-  };
-  const warm = performance.now();
-  for (let i = 0; i < 3 || performance.now() - warm < budget * 0.4; i++) await repeat();
-  const samples = [];
-  const began = performance.now();
-  while (samples.length < 5 || (performance.now() - began < budget && samples.length < 2000)) {
-    const at = performance.now();
-    await repeat();
-    samples.push((performance.now() - at) / inner);
-  }
-  console.log(JSON.stringify({ samples, check: Array.from(check(), (x) => Number(x)) }));
+/** Labels of the training step's images. */
+export const labels = (count: number): Int32Array => Int32Array.from({ length: count }, (_, i) => i % 10);
+export const learningRate = 0.01;
+
+/** Sixteen of a result's numbers and the mean of their sizes: what two systems must agree on. */
+export function digest(values: ArrayLike<number | bigint>): number[] {
+  let total = 0;
+  for (let i = 0; i < values.length; i++) total += Math.abs(Number(values[i]));
+  const step = Math.max(1, Math.floor(values.length / 16));
+  const some = Array.from({ length: Math.min(16, values.length) }, (_, i) => Number(values[i * step]));
+  return [total / values.length, ...some];
 }
