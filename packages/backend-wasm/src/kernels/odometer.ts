@@ -1,8 +1,9 @@
 /** The walk over all dims but the innermost: sizes and strides that the host wrote, counted up by generated code. */
 import type { Fn } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
-import { type Heap, PARAMS } from '../memory/heap.ts';
-import type { Loop } from '../memory/layout.ts';
+import { type Heap, PARAM_BYTES, PARAMS } from '../memory/heap.ts';
+import { cut, type Loop } from '../memory/layout.ts';
+import type { Exports } from './engine.ts';
 
 /** Scalars of the call, 8 bytes each, then loops. */
 export const SCALARS = PARAMS;
@@ -98,4 +99,38 @@ export function odometer(fn: Fn, at: number | Val, operands: number, body: (row:
     },
     () => left.ne(0),
   );
+}
+
+/**
+ * Runs `drive(at)`, an exported function that walks the record at its argument and writes nothing else of its own: on
+ * threads, a part of the loop each, where `ns` nanoseconds of work pay. Records of the parts stand one after the other.
+ */
+export function driveLoop(
+  heap: Heap,
+  drive: Exports[string],
+  pointers: readonly number[],
+  loop: Loop,
+  ns: number,
+): void {
+  const bytes = loopBytes(pointers.length, loop.sizes.length);
+  const room = Math.floor((PARAMS + PARAM_BYTES - LOOP) / bytes);
+  const pieces = heap.team.pieces(ns, Math.min(room, Math.max(...loop.sizes)));
+  if (pieces === 1) {
+    writeLoop(heap, LOOP, pointers, loop);
+    drive(LOOP);
+    return;
+  }
+  const parts = cut(loop, pieces);
+  const w = heap.team.table(parts.length);
+  parts.forEach((part, i) => {
+    const at = LOOP + i * bytes;
+    heap.i32[w + i] = at;
+    writeLoop(
+      heap,
+      at,
+      pointers.map((p, k) => p + part.from[k]!),
+      part.loop,
+    );
+  });
+  heap.team.run(drive, 1, parts.length);
 }

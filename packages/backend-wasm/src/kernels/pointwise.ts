@@ -21,14 +21,14 @@ import {
 } from '../memory/layout.ts';
 import { Plans } from '../memory/plans.ts';
 import { checkFault, type Exports, instantiate, writeScalars } from './engine.ts';
-import { LOOP, odometer, writeLoop } from './odometer.ts';
+import { driveLoop, odometer } from './odometer.ts';
 import { CHUNK_START, type RowSpec, rowFunction, type Step } from './row.ts';
 
 /** Elements per call of a row: V8 replaces a function's first code only between calls. */
 const CHUNK = 8192;
 
 /** Elements of a part that a thread takes are a multiple of this. */
-const GRAIN = 1024;
+const GRAIN = 64;
 
 /** Nanoseconds per element, about: what threads.ts decides by. */
 function costOf(exprs: readonly Expr[], bytes: readonly number[]): number {
@@ -66,7 +66,7 @@ function buildRow(heap: Heap, spec: RowSpec): Exports[string] {
 }
 
 interface Plan {
-  readonly drive: () => void;
+  readonly drive: Exports[string];
   readonly loop: Loop;
   /** Bytes from the views' first elements. */
   readonly from?: readonly number[];
@@ -80,15 +80,15 @@ function build(
   inputs: readonly (DType | undefined)[],
   steps: readonly Step[],
   coordRank: number | undefined,
-): () => void {
+): Exports[string] {
   const m = new Module();
   const row = rowFunction(m, { exprs, outputs, inputs, steps, coordRank });
   const operands = steps.length;
-  m.fn('drive', [], [], (fn) => {
+  m.fn('drive', ['i32'], [], (fn) => {
     const rest = fn.local('i32');
     const count = fn.local('i32');
     const q = steps.map(() => fn.local('i32'));
-    odometer(fn, LOOP, operands, ({ n, pointers, strides }) => {
+    odometer(fn, fn.param(0), operands, ({ n, pointers, strides }) => {
       rest.set(n);
       q.forEach((p, i) => {
         p.set(pointers[i]!);
@@ -112,7 +112,7 @@ function build(
       );
     });
   });
-  return instantiate(heap, m).drive as () => void;
+  return instantiate(heap, m).drive!;
 }
 
 /** Elements of a row where an input runs across the output: each of its cache lines serves this many rows. */
@@ -159,8 +159,8 @@ export function pointwise(heap: Heap, exprs: readonly Expr[], rank: number): Exe
   const outs = exprs.length;
   const bytes = [...outputDtypes, ...inputTypes].map((d) => (d ? dtypes[d].bytes : 0));
   const operands = bytes.length;
-  const variants = new Map<string, () => void>();
-  const variant = (steps: readonly Step[]): (() => void) => {
+  const variants = new Map<string, Exports[string]>();
+  const variant = (steps: readonly Step[]): Exports[string] => {
     const key = steps.join();
     let v = variants.get(key);
     if (!v) {
@@ -248,17 +248,13 @@ export function pointwise(heap: Heap, exprs: readonly Expr[], rank: number): Exe
   const plans = new Plans<Plan>();
   const general = (outputs: readonly View[], inputs: readonly View[]): void => {
     const plan = plans.find(outputs, inputs) ?? plans.add(outputs, inputs, planOf(outputs, inputs));
-    writeLoop(heap, LOOP, pointers, plan.loop);
-    plan.drive();
+    // Coordinates are read where the loop's counters stand: there is one such place.
+    const ns = coordRank === undefined ? numel(outputs[0]!.shape) * nsPerElement : 0;
+    driveLoop(heap, plan.drive, pointers, plan.loop, ns);
     const { rest } = plan;
     if (!rest) return;
-    writeLoop(
-      heap,
-      LOOP,
-      pointers.map((p, i) => p + rest.from![i]!),
-      rest.loop,
-    );
-    rest.drive();
+    const from = pointers.map((p, i) => p + rest.from![i]!);
+    driveLoop(heap, rest.drive, from, rest.loop, (ns * numel(rest.loop.sizes)) / numel(outputs[0]!.shape));
   };
 
   const run: Executable = (outputs, inputs, scalars) => {

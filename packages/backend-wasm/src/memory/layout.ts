@@ -87,3 +87,25 @@ export function merged(loop: Loop): Loop {
   }
   return { sizes, strides };
 }
+
+/** A part of a loop, and how far its operands start from those of the whole, in bytes. */
+export interface Part {
+  readonly loop: Loop;
+  readonly from: readonly number[];
+}
+
+/** The loop in at most so many parts: along the outermost dim that has as many, else along the longest. */
+export function cut(loop: Loop, parts: number): Part[] {
+  const { sizes, strides } = loop;
+  let d = sizes.findIndex((n) => n >= parts);
+  if (d < 0) d = sizes.indexOf(Math.max(...sizes));
+  const n = sizes[d]!;
+  const step = Math.ceil(n / parts);
+  const result: Part[] = [];
+  for (let i = 0; i < n; i += step)
+    result.push({
+      loop: { sizes: sizes.with(d, Math.min(step, n - i)), strides },
+      from: strides.map((s) => i * s[d]!),
+    });
+  return result;
+}

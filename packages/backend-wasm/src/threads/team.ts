@@ -67,6 +67,8 @@ interface Source {
 export interface TeamOptions {
   /** Makes a worker that runs `@sconce/backend-wasm/thread-script`, for a bundler that does not find the script. */
   readonly thread?: () => Worker | NodeWorker;
+  /** When threads pay. Tests set all to 1, so that whatever can be cut is. */
+  readonly costs?: Costs;
 }
 
 /** Ends the workers of a team that nothing can reach. */
@@ -92,8 +94,6 @@ export class Team {
   private shareBytes = 0;
   /** Work done alone because everybody slept, in nanoseconds. */
   private missed = 0;
-  /** Tests set it to 1 each, so that all work that can be cut is. */
-  costs = COSTS;
   private maySleep = true;
   private isBroken = false;
   private wakes = 0;
@@ -144,9 +144,9 @@ export class Team {
       if (ns > HINT_FROM && this.asked > 1) this.explain();
       return 1;
     }
-    if (most < 2 || ns < this.costs.awake || this.isBroken) return 1;
+    const { costs = COSTS } = this.options;
+    if (most < 2 || ns < costs.awake || this.isBroken) return 1;
     if (this.workers.length < this.wanted - 1) this.start();
-    const { costs } = this;
     const { i32 } = this.heap;
     let awake = 0;
     let asleep = 0;
@@ -167,7 +167,8 @@ export class Team {
     }
     const threads = 1 + awake + this.wakes;
     if (threads === 1) return 1;
-    return Math.min(most, Math.max(MOST_PIECES, threads * PIECES_PER_THREAD), Math.floor(ns / costs.piece));
+    const pieces = Math.min(most, Math.max(MOST_PIECES, threads * PIECES_PER_THREAD), ns / costs.piece);
+    return Math.max(1, Math.floor(pieces));
   }
 
   /** Where in `heap.i32` the arguments of the next job go, row after row. Holds 15360 words. */
