@@ -1,10 +1,10 @@
 /** The backward pass: walks the graph from outputs to leaves, each node once, the latest first. */
 
-import { keep } from '../dispatch/scope.ts';
+import { keep, temporarily } from '../dispatch/scope.ts';
 import { TorchError } from '../errors.ts';
 import { alias } from '../tensor/create.ts';
 import { isNonOverlappingAndDense, sameShape } from '../tensor/layout.ts';
-import { type Tensor, track } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { AutogradMeta } from './meta.ts';
 import { is_grad_enabled, set_grad_enabled } from './mode.ts';
 import type { Edge, Node } from './node.ts';
@@ -260,20 +260,17 @@ function applyNode(
   grads: readonly (Tensor | null)[],
   create: boolean,
 ): readonly (Tensor | null)[] {
-  const made = new Set<Tensor>();
-  const outer = create ? null : track(made);
-  let results: readonly (Tensor | null)[];
-  try {
-    results = node.apply(grads);
-    for (const hook of node.hooks) results = hook(results, grads) || results;
-  } finally {
-    if (!create) track(outer);
-  }
-  if (!create) for (const t of made) if (!results.includes(t)) t.dispose();
+  const results = create ? gradientsOf(node, grads) : temporarily(gradientsOf, node, grads, undefined, true);
   if (results.length !== node.edges.length)
     throw new TorchError(
       `Function ${node.name} returned an incorrect number of gradients (expected ${node.edges.length}, got ${results.length})`,
     );
+  return results;
+}
+
+function gradientsOf(node: Node, grads: readonly (Tensor | null)[]): readonly (Tensor | null)[] {
+  let results = node.apply(grads);
+  for (const hook of node.hooks) results = hook(results, grads) || results;
   return results;
 }
 

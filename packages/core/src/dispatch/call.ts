@@ -14,9 +14,9 @@ import { adopt, alias } from '../tensor/create.ts';
 import { isFloat } from '../tensor/dtype.ts';
 import type { Layout } from '../tensor/layout.ts';
 import { materialise } from '../tensor/storage.ts';
-import { Tensor, track } from '../tensor/tensor.ts';
+import { Tensor } from '../tensor/tensor.ts';
 import { type Operator, scalarsIn, tensorsIn } from './operator.ts';
-import { disposeAllBut } from './scope.ts';
+import { temporarily } from './scope.ts';
 
 /** Sees every operator call, outermost first: the tracer, the profiler. `proceed` runs the call as it would have run. */
 export type Interceptor = (operator: Operator, args: readonly unknown[], proceed: () => unknown) => unknown;
@@ -104,9 +104,10 @@ function attach(
 
 /** The backend's own kernel for the call, where it has one and wants it; else the meaning. Records nothing itself. */
 function below(operator: Operator, args: readonly unknown[], tensors: readonly Tensor[]): unknown {
-  const backend = backendOfCall(operator, args, tensors);
+  const backend = backendOfCall(tensors);
   const override = useOverrides && backend ? operator.overrideOn(backend) : undefined;
-  const outer = setOperatorInProgress(operator.schema.base);
+  const { base } = operator;
+  const outer = setOperatorInProgress(base);
   try {
     if (override) {
       for (const t of tensors) if (t.storage.pending !== null) materialise(t.storage);
@@ -119,7 +120,7 @@ function below(operator: Operator, args: readonly unknown[], tensors: readonly T
     }
     const { meaning } = operator;
     return meaning.kind === 'pointwise'
-      ? meaning.elementwise(args).call(operator.schema.base, tensors, scalarsIn(operator, args))[0]
+      ? meaning.elementwise(args).call(base, tensors, scalarsIn(operator, args))[0]
       : (meaning as { define: (args: Record<string, unknown>) => unknown }).define(operator.named(args));
   } catch (error) {
     throw explain(operator, error);
@@ -128,14 +129,10 @@ function below(operator: Operator, args: readonly unknown[], tensors: readonly T
   }
 }
 
-function backendOfCall(
-  _operator: Operator,
-  _args: readonly unknown[],
-  tensors: readonly Tensor[],
-): Backend | undefined {
+function backendOfCall(tensors: readonly Tensor[]): Backend | undefined {
   if (tensors.length === 0) return undefined;
-  const { backend } = tensors[0];
-  for (let i = 1; i < tensors.length; i++) if (tensors[i].backend !== backend) return undefined;
+  const { backend } = tensors[0].storage;
+  for (let i = 1; i < tensors.length; i++) if (tensors[i].storage.backend !== backend) return undefined;
   return backend;
 }
 
@@ -143,7 +140,7 @@ function backendOfCall(
 export const explain = (operator: Operator, error: unknown): unknown =>
   error instanceof KernelFault ? explainFault(error, operator.schema.base) : error;
 
-const tensorsOf = (result: unknown): Tensor[] =>
+const tensorsOf = (result: unknown): readonly Tensor[] =>
   result instanceof Tensor
     ? [result]
     : Array.isArray(result)
@@ -153,8 +150,8 @@ const tensorsOf = (result: unknown): Tensor[] =>
 function runDefined(operator: Operator, args: readonly unknown[]): unknown {
   const tensors = tensorsIn(operator, args);
   const record = is_grad_enabled() && wantsGrad(tensors);
-  if (!record) return unrecorded(operator, args, tensors);
-  if (!operator.isDifferentiable) return withoutGrad(() => unrecorded(operator, args, tensors));
+  if (!record) return temporarily(below, operator, args, tensors);
+  if (!operator.isDifferentiable) return unrecorded(operator, args, tensors);
   if (!operator.hasGradient) {
     try {
       return (operator.meaning as { define: (args: Record<string, unknown>) => unknown }).define(
@@ -164,14 +161,15 @@ function runDefined(operator: Operator, args: readonly unknown[]): unknown {
       throw explain(operator, error);
     }
   }
-  const result = withoutGrad(() => unrecorded(operator, args, tensors));
+  const result = unrecorded(operator, args, tensors);
   // A definition that returns its input says that nothing happened: the result must still be a tensor of its own.
   const outputs = tensorsOf(result);
-  if (outputs.some((o) => tensors.includes(o))) {
-    const own = outputs.map((o) => (tensors.includes(o) ? alias(o) : o));
-    attach(operator, args, tensors, own);
-    return Array.isArray(result) ? own : own[0];
-  }
+  for (let i = 0; i < outputs.length; i++)
+    if (tensors.includes(outputs[i])) {
+      const own = outputs.map((o) => (tensors.includes(o) ? alias(o) : o));
+      attach(operator, args, tensors, own);
+      return Array.isArray(result) ? own : own[0];
+    }
   attach(operator, args, tensors, outputs);
   return result;
 }
@@ -191,23 +189,17 @@ export function withoutGrad<T>(fn: () => T): T {
   }
 }
 
-/** Runs a definition and frees what it made on the way. */
+/** Runs an operator that records for itself, with recording off, and frees what it made on the way. */
 function unrecorded(operator: Operator, args: readonly unknown[], tensors: readonly Tensor[]): unknown {
-  const made = new Set<Tensor>();
-  const outer = track(made);
-  let result: unknown;
+  const before = is_grad_enabled();
+  depth++;
+  if (before) set_grad_enabled(false);
   try {
-    result = below(operator, args, tensors);
-  } catch (error) {
-    track(outer);
-    disposeAllBut(made, undefined);
-    throw error;
+    return temporarily(below, operator, args, tensors);
+  } finally {
+    depth--;
+    if (before) set_grad_enabled(true);
   }
-  track(outer);
-  const outputs = tensorsOf(result);
-  if (made.size > outputs.length) disposeAllBut(made, result);
-  if (outer) for (const t of outputs) if (made.has(t)) outer.add(t);
-  return result;
 }
 
 function runView(operator: Operator, args: readonly unknown[]): unknown {
@@ -216,12 +208,17 @@ function runView(operator: Operator, args: readonly unknown[]): unknown {
     view: (args: Record<string, unknown>) => Layout | readonly Layout[];
   };
   const layouts = view(operator.named(args));
-  const isList = Array.isArray(layouts);
-  const views = (isList ? (layouts as readonly Layout[]) : [layouts as Layout]).map((l) => viewOf(self, l));
-  if (isList && is_grad_enabled()) for (const v of views) v.viewOrigin = operator.gradName;
-  if (is_grad_enabled() && operator.isDifferentiable && isFloat(self.dtype) && self.requires_grad)
-    attach(operator, args, [self], views);
-  return isList ? views : views[0];
+  const record = is_grad_enabled();
+  const attaches = record && operator.isDifferentiable && isFloat(self.dtype) && self.requires_grad;
+  if (!Array.isArray(layouts)) {
+    const one = viewOf(self, layouts as Layout);
+    if (attaches) attach(operator, args, [self], [one]);
+    return one;
+  }
+  const views = (layouts as readonly Layout[]).map((l) => viewOf(self, l));
+  if (record) for (const v of views) v.viewOrigin = operator.gradName;
+  if (attaches) attach(operator, args, [self], views);
+  return views;
 }
 
 /** A tensor that shares memory with `self` and knows it. */
@@ -288,12 +285,12 @@ function writeResult(
   tensors: readonly Tensor[],
 ): void {
   const { meaning } = functional;
-  const outer = setOperatorInProgress(functional.schema.base);
+  const outer = setOperatorInProgress(functional.base);
   try {
     if (meaning.kind === 'pointwise')
-      meaning.elementwise(args).into(functional.schema.base, self, tensors, scalarsIn(functional, args));
+      meaning.elementwise(args).into(functional.base, self, tensors, scalarsIn(functional, args));
     else {
-      const value = withoutGrad(() => unrecorded(functional, args, tensors)) as Tensor;
+      const value = unrecorded(functional, args, tensors) as Tensor;
       copyInto(self, value);
       if (value !== self) value.dispose();
     }

@@ -2,7 +2,7 @@
 import { ArgumentError, TorchError } from '../errors.ts';
 import { copyInto } from '../kernel/elementwise.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { bind, signatureOf, splitKeywords } from './bind.ts';
+import { bindTo, bindWrapped, isKeywords, type Keywords } from './bind.ts';
 import { callOperator } from './call.ts';
 import { findOperators, type Operator, packetNames } from './operator.ts';
 
@@ -11,12 +11,24 @@ export type TorchFunction = (...args: unknown[]) => unknown;
 const takes = (overloads: readonly Operator[], argument: string): boolean =>
   overloads.some((o) => o.schema.args.some((a) => a.name === argument));
 
+/** Calls the first overload that takes the arguments, of which the last may be the keywords. */
+function callFirst(name: string, overloads: readonly Operator[], args: unknown[]): unknown {
+  if (args.length > 0) {
+    const last = args[args.length - 1];
+    if (typeof last === 'object' && isKeywords(last)) {
+      args.pop();
+      return callBound(name, overloads, args, last);
+    }
+  }
+  return callBound(name, overloads, args, null);
+}
+
 /** Binds and calls one of `overloads`; `out` and `requires_grad`, which Python takes and no schema has, are done after. */
 function callBound(
   name: string,
   overloads: readonly Operator[],
   args: readonly unknown[],
-  kwargs: Record<string, unknown> | null,
+  kwargs: Keywords | null,
 ): unknown {
   if (kwargs !== null && kwargs.out !== undefined && !takes(overloads, 'out')) {
     const { out, ...rest } = kwargs;
@@ -28,8 +40,12 @@ function callBound(
     if (requires_grad === true) result.requires_grad = true;
     return result;
   }
-  const bound = bind(name, overloads, args, kwargs);
-  return callOperator(bound.operator, bound.args);
+  for (let i = 0; i < overloads.length; i++) {
+    const bound = bindTo(overloads[i].signature, args, kwargs);
+    if (bound !== undefined) return callOperator(overloads[i], bound);
+  }
+  const { operator, args: wrapped } = bindWrapped(name, overloads, args, kwargs);
+  return callOperator(operator, wrapped);
 }
 
 function writeOut(name: string, out: unknown, result: unknown): unknown {
@@ -53,10 +69,7 @@ function writeOut(name: string, out: unknown, result: unknown): unknown {
 
 /** The function `torch.<name>`. */
 function functionOf(name: string, overloads: readonly Operator[]): TorchFunction {
-  const fn = (...args: unknown[]): unknown => {
-    const [positional, kwargs] = splitKeywords(args);
-    return callBound(name, overloads, positional, kwargs);
-  };
+  const fn = (...args: unknown[]): unknown => callFirst(name, overloads, args);
   Object.defineProperty(fn, 'name', { value: name });
   return fn;
 }
@@ -66,12 +79,19 @@ function methodOf(
   name: string,
   overloads: readonly Operator[],
 ): (this: Tensor, ...args: unknown[]) => unknown {
-  const at = signatureOf(overloads[0]).self;
-  return function (this: Tensor, ...args: unknown[]): unknown {
-    const [positional, kwargs] = splitKeywords(args);
-    const all =
-      at === 0 ? [this, ...positional] : [...positional.slice(0, at), this, ...positional.slice(at)];
-    return callBound(name, overloads, all, kwargs);
+  const at = overloads[0].signature.self;
+  if (at > 0)
+    return function (this: Tensor, ...args: unknown[]): unknown {
+      const positional = args.length - (isKeywords(args[args.length - 1]) ? 1 : 0);
+      args.splice(Math.min(at, positional), 0, this);
+      return callFirst(name, overloads, args);
+    };
+  // Written out, since a rest array would have to be copied to put `this` in front.
+  return function (this: Tensor, a?: unknown, b?: unknown, ...more: unknown[]): unknown {
+    // biome-ignore lint/complexity/noArguments: tells an argument that was left out from one that is undefined
+    const n = arguments.length;
+    const args = n === 1 ? [this, a] : n === 2 ? [this, a, b] : n === 0 ? [this] : [this, a, b, ...more];
+    return callFirst(name, overloads, args);
   };
 }
 
@@ -94,7 +114,7 @@ export function install(): void {
     for (const o of overloads) packet[o.schema.overload || 'default'] ??= functionOf(base, [o]);
     if (namespace !== 'aten') continue;
     functions[base] = functionOf(base, overloads);
-    const withSelf = overloads.filter((o) => signatureOf(o).self >= 0);
+    const withSelf = overloads.filter((o) => o.signature.self >= 0);
     if (withSelf.length > 0 && !(base in Tensor.prototype))
       Object.defineProperty(Tensor.prototype, base, {
         value: methodOf(base, withSelf),
@@ -108,5 +128,5 @@ export function install(): void {
 export const methodNamed = (base: string): ((this: Tensor, ...args: unknown[]) => unknown) =>
   methodOf(
     base,
-    findOperators(`aten::${base}`).filter((o) => signatureOf(o).self >= 0),
+    findOperators(`aten::${base}`).filter((o) => o.signature.self >= 0),
   );

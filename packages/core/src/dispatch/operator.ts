@@ -3,11 +3,13 @@ import type { Backend, OpKernel } from '../backend/backend.ts';
 import { TorchError } from '../errors.ts';
 import type { X } from '../expr/build.ts';
 import { Elementwise, type ElementwiseOptions } from '../kernel/elementwise.ts';
+import type { Epilogue } from '../kernel/epilogue.ts';
 import { parseSchema, type Schema } from '../schema/schema.ts';
 import type { Type } from '../schema/type.ts';
 import type { Layout } from '../tensor/layout.ts';
 import { isScalar, type Scalar } from '../tensor/promotion.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { type Signature, signatureOf } from './signature.ts';
 import type { ArgsOf } from './types.ts';
 
 export type Args = Record<string, unknown>;
@@ -52,6 +54,11 @@ interface Common<S extends string> {
 export interface Definition<S extends string> extends Common<S> {
   /** The meaning: kernels, or a composition of other operators. */
   readonly define: (args: ArgsOf<S>) => unknown;
+  /**
+   * The same with an epilogue applied to each element before it is written, as one kernel; records nothing. Undefined
+   * for a call where that cannot be. See `fuse`.
+   */
+  readonly finish?: (args: ArgsOf<S>, epilogue: Epilogue) => Tensor | undefined;
 }
 
 export interface ViewDefinition<S extends string> {
@@ -81,15 +88,19 @@ export interface PointwiseDefinition<S extends string> extends Common<S>, Elemen
 
 export type GradientFormula = (saved: Record<string, unknown>) => unknown;
 
+type Finish = (args: Args, epilogue: Epilogue) => Tensor | undefined;
+
 /** How an operator is run; see `dispatch/call.ts`. */
 export type Meaning =
   | { readonly kind: 'pointwise'; readonly elementwise: (args: readonly unknown[]) => Elementwise }
-  | { readonly kind: 'define'; readonly define: (args: Args) => unknown }
+  | { readonly kind: 'define'; readonly define: (args: Args) => unknown; readonly finish?: Finish }
   | { readonly kind: 'view'; readonly view: (args: Args) => Layout | readonly Layout[] }
   | { readonly kind: 'inplace'; readonly functional: Operator }
   | { readonly kind: 'mutate'; readonly define: (args: Args) => unknown };
 
 export class Operator {
+  /** The schema's, at hand. */
+  readonly base: string;
   readonly argNames: readonly string[];
   /** Positions of arguments that may hold tensors: single ones, and lists. */
   readonly tensorArgs: readonly number[];
@@ -102,6 +113,7 @@ export class Operator {
   readonly gradName: string;
   private asked: Backend | undefined;
   private override: OpKernel | undefined;
+  private bound: Signature | undefined;
 
   constructor(
     readonly schema: Schema,
@@ -109,6 +121,7 @@ export class Operator {
     grad: Gradient<string> | undefined,
     gradName: string | undefined,
   ) {
+    this.base = schema.base;
     this.argNames = schema.args.map((a) => a.name);
     const positions = (test: (t: Type) => boolean): number[] =>
       schema.args.flatMap((a, i) => (test(a.type) ? [i] : []));
@@ -120,6 +133,11 @@ export class Operator {
     this.gradients =
       grad !== undefined && typeof grad === 'object' ? (grad as Record<string, GradientFormula>) : null;
     this.gradName = gradName ?? `${camelCase(schema.base)}Backward0`;
+  }
+
+  /** How arguments are bound to it. */
+  get signature(): Signature {
+    return (this.bound ??= signatureOf(this.schema));
   }
 
   /** Whether this operator has a derivative of its own, rather than its parts'. */
@@ -172,6 +190,7 @@ export function op<const S extends string>(text: S, definition: Definition<S>): 
   const meaning = {
     kind: writes ? 'mutate' : 'define',
     define: definition.define as (args: Args) => unknown,
+    ...(definition.finish && { finish: definition.finish as Finish }),
   } as const;
   return withInplace(
     new Operator(schema, meaning, definition.grad as Gradient<string>, definition.gradName),
@@ -251,19 +270,38 @@ function withInplace(functional: Operator, wanted: boolean | undefined): Operato
   return [functional, inplace];
 }
 
+const none: readonly never[] = [];
+
 /** The tensors among an operator's arguments, lists flattened, absent ones left out. */
-export function tensorsIn(operator: Operator, args: readonly unknown[]): Tensor[] {
+export function tensorsIn({ tensorArgs, listArgs }: Operator, args: readonly unknown[]): readonly Tensor[] {
+  const first = args[tensorArgs[0]];
+  if (listArgs.length === 0 && tensorArgs.length <= 2) {
+    // Nearly all calls: an array of just the right size.
+    const second = tensorArgs.length === 2 ? args[tensorArgs[1]] : null;
+    if (second instanceof Tensor) return first instanceof Tensor ? [first, second] : [second];
+    return first instanceof Tensor ? [first] : none;
+  }
   const out: Tensor[] = [];
-  for (const i of operator.tensorArgs) if (args[i] instanceof Tensor) out.push(args[i]);
-  for (const i of operator.listArgs)
-    for (const t of (args[i] as (Tensor | null)[] | null) ?? []) if (t instanceof Tensor) out.push(t);
+  for (let k = 0; k < tensorArgs.length; k++) {
+    const t = args[tensorArgs[k]];
+    if (t instanceof Tensor) out.push(t);
+  }
+  for (let k = 0; k < listArgs.length; k++)
+    for (const t of (args[listArgs[k]] as (Tensor | null)[] | null) ?? none)
+      if (t instanceof Tensor) out.push(t);
   return out;
 }
 
 /** The present Scalars among an operator's arguments. */
-export function scalarsIn(operator: Operator, args: readonly unknown[]): Scalar[] {
+export function scalarsIn({ scalarArgs }: Operator, args: readonly unknown[]): readonly Scalar[] {
+  if (scalarArgs.length === 0) return none;
+  const first = args[scalarArgs[0]];
+  if (scalarArgs.length === 1) return isScalar(first) ? [first] : none;
   const out: Scalar[] = [];
-  for (const i of operator.scalarArgs) if (isScalar(args[i])) out.push(args[i]);
+  for (let k = 0; k < scalarArgs.length; k++) {
+    const s = args[scalarArgs[k]];
+    if (isScalar(s)) out.push(s);
+  }
   return out;
 }
 

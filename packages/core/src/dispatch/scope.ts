@@ -1,6 +1,6 @@
 /** `torch.scope`: frees what was made inside, but for what is returned or kept. */
 import { TorchError } from '../errors.ts';
-import { Tensor, track } from '../tensor/tensor.ts';
+import { Tensor, tensorsMade, track } from '../tensor/tensor.ts';
 
 /** What `scope` hands to its function. */
 export interface Scope {
@@ -20,19 +20,77 @@ export function eachTensor(value: unknown, fn: (tensor: Tensor) => void, depth =
     for (const v of Object.values(value)) eachTensor(v, fn, depth + 1);
 }
 
-const kept = new WeakSet<Tensor>();
-
 /** Takes a tensor out of every scope, such as a leaf's gradient and an optimiser's state. */
 export function keep<T extends Tensor>(tensor: T): T {
-  kept.add(tensor);
+  tensor.isKept = true;
   return tensor;
 }
 
-/** Disposes the tensors of `made` that nothing in `result` aliases through. */
-export function disposeAllBut(made: Iterable<Tensor>, result: unknown): void {
-  const survivors = new Set<Tensor>();
-  eachTensor(result, (t) => survivors.add(t));
-  for (const t of made) if (!survivors.has(t) && !kept.has(t)) t.dispose();
+/** Whether `tensor` is part of what a function returned. */
+function isPart(tensor: Tensor, result: unknown): boolean {
+  if (result instanceof Tensor || result === undefined) return tensor === result;
+  let found = false;
+  eachTensor(result, (t) => {
+    if (t === tensor) found = true;
+  });
+  return found;
+}
+
+/** For more than a few tensors: all of a result, looked up at once. */
+const MANY = 32;
+
+function membership(result: unknown, count: number): (tensor: Tensor) => boolean {
+  if (count <= MANY) return (tensor) => isPart(tensor, result);
+  const parts = new Set<Tensor>();
+  eachTensor(result, (t) => parts.add(t));
+  return (tensor) => parts.has(tensor);
+}
+
+/**
+ * Ends a scope that began when `made` had `from` tensors: disposes what was made since, but for what is kept and what is
+ * part of `result`, which the scope around it gets.
+ */
+function close(made: Tensor[], from: number, result: unknown, outer: Tensor[] | null): void {
+  const end = made.length;
+  if (end === from) return;
+  // Most scopes have one result, made last.
+  if (end === from + 1 && made[from] === result) {
+    if (outer !== made) made.length = from;
+    if (outer !== null && outer !== made) outer.push(result as Tensor);
+    return;
+  }
+  const survives = membership(result, end - from);
+  let to = from;
+  for (let i = from; i < end; i++) {
+    const tensor = made[i];
+    if (tensor.isKept) continue;
+    if (!survives(tensor)) tensor.dispose();
+    else if (outer === made) made[to++] = tensor;
+    else if (outer !== null) outer.push(tensor);
+  }
+  made.length = to;
+}
+
+/** For what runs outside of any scope. */
+const spare: Tensor[] = [];
+
+/**
+ * Runs `fn(a, b, c)` and disposes what it made, but for what it returns: what `scope` does, for temporaries of our own. It
+ * takes the end of the list of the scope around it, so that it makes nothing itself; `apart` keeps the result out of that.
+ */
+export function temporarily<A, B, C, R>(fn: (a: A, b: B, c: C) => R, a: A, b: B, c: C, apart = false): R {
+  const before = tensorsMade();
+  const made = before === null || apart ? spare : before;
+  const from = made.length;
+  track(made);
+  let result: R | undefined;
+  try {
+    result = fn(a, b, c);
+    return result;
+  } finally {
+    track(before);
+    close(made, from, result, apart ? null : before);
+  }
 }
 
 const asyncScopes: symbol[] = [];
@@ -42,14 +100,15 @@ const asyncScopes: symbol[] = [];
  * those kept, and gradients of leaves. An async function keeps the scope open across its awaits.
  */
 export function scope<T>(fn: (scope: Scope) => T): T {
-  const made = new Set<Tensor>();
+  const made: Tensor[] = [];
   const handle: Scope = {
     keep: (value) => {
-      eachTensor(value, (t) => made.delete(t));
+      eachTensor(value, keep);
       return value;
     },
     track: (tensor) => {
-      made.add(tensor);
+      tensor.isKept = false;
+      made.push(tensor);
       return tensor;
     },
   };
@@ -59,16 +118,15 @@ export function scope<T>(fn: (scope: Scope) => T): T {
     result = fn(handle);
   } catch (error) {
     track(outer);
-    disposeAllBut(made, undefined);
+    close(made, 0, undefined, outer);
     throw error;
   }
-  const close = (value: unknown): void => {
+  const end = (value: unknown): void => {
     track(outer);
-    disposeAllBut(made, value);
-    if (outer) eachTensor(value, (t) => outer.add(t));
+    close(made, 0, value, outer);
   };
   if (!(result instanceof Promise)) {
-    close(result);
+    end(result);
     return result;
   }
   const mine = Symbol();
@@ -77,7 +135,7 @@ export function scope<T>(fn: (scope: Scope) => T): T {
     (value) => {
       const nested = asyncScopes.length === depth && asyncScopes[depth - 1] === mine;
       asyncScopes.splice(asyncScopes.indexOf(mine), 1);
-      close(value);
+      end(value);
       if (!nested)
         throw new TorchError(
           'async scopes must nest: a second one was entered before the first had ended. Await one before you start the other',
@@ -86,7 +144,7 @@ export function scope<T>(fn: (scope: Scope) => T): T {
     },
     (error) => {
       asyncScopes.splice(asyncScopes.indexOf(mine), 1);
-      close(undefined);
+      end(undefined);
       throw error;
     },
   ) as T;

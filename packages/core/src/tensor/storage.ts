@@ -1,7 +1,7 @@
 /** Storage: a backend's memory with its lifetime, shared by all tensors that alias it; or an expression not yet run. */
 import type { Backend, Memory } from '../backend/backend.ts';
 import { TorchError } from '../errors.ts';
-import { type Allocation, ballastOf, giveBack, takeOver } from './allocation.ts';
+import { type Batch, giveBack, takeOver } from './allocation.ts';
 import { type DType, dtypes } from './dtype.ts';
 
 /**
@@ -34,11 +34,11 @@ export class Storage {
   /** At least as many as there are pending storages that read this one. */
   readers = 0;
   /** Those of them that outlived the task in which they were made. */
-  lateReaders: WeakRef<Storage>[] = [];
-  private allocation: Allocation | undefined;
+  lateReaders: WeakRef<Storage>[] | null = null;
+  private own: Memory | null = null;
+  private batch: Batch | null = null;
+  private place = 0;
   private closed = false;
-  // biome-ignore lint/correctness/noUnusedPrivateClassMembers: it is there to be counted
-  private ballast: ArrayBuffer | undefined;
 
   /** Over a memory, which is core's from now on; null allocates when the values are wanted. */
   constructor(
@@ -48,13 +48,13 @@ export class Storage {
     memory: Memory | null,
   ) {
     if (memory !== null) this.take(memory);
-    origins?.set(this, new Error('allocated').stack ?? '');
+    if (origins !== undefined) origins.set(this, new Error('allocated').stack ?? '');
   }
 
   private take(memory: Memory): void {
-    const bytes = this.bytes;
-    this.allocation = takeOver(this, this.backend, memory, bytes);
-    this.ballast = ballastOf(this.backend, bytes);
+    this.own = memory;
+    this.batch = takeOver(this.backend, memory, this.bytes);
+    this.place = this.batch.held.taken - 1;
   }
 
   get bytes(): number {
@@ -72,15 +72,15 @@ export class Storage {
 
   /** The memory, for a pending expression that read it before it was disposed. Allocates what is not there yet. */
   get held(): Memory {
-    if (this.allocation === undefined) {
+    if (this.own === null) {
       if (this.closed) throw new TorchError('internal: a deferred expression reads memory that was freed');
       this.take(this.backend.allocate(this.dtype, this.length));
     }
-    return this.allocation!.memory;
+    return this.own!;
   }
 
   get hasMemory(): boolean {
-    return this.allocation !== undefined;
+    return this.own !== null;
   }
 
   get isFreed(): boolean {
@@ -106,9 +106,11 @@ export class Storage {
   }
 
   free(): void {
-    if (this.allocation) giveBack(this, this.allocation);
-    this.allocation = undefined;
-    this.ballast = undefined;
+    if (this.batch === null) return;
+    const { batch } = this;
+    this.own = null;
+    this.batch = null;
+    giveBack(batch, this.place, this.bytes);
   }
 }
 
@@ -186,7 +188,7 @@ function readersOf(storage: Storage): Storage[] {
     if (s?.pending?.sources.includes(storage)) readers.add(s);
   };
   queue.forEach(note);
-  for (const ref of storage.lateReaders) note(ref.deref());
+  for (const ref of storage.lateReaders ?? []) note(ref.deref());
   readers.delete(storage);
   return [...readers];
 }
@@ -211,7 +213,7 @@ function settleReaders(storage: Storage): void {
     }
     copy.close();
   } else temporaries.forEach(settle);
-  storage.lateReaders = [];
+  storage.lateReaders = null;
   storage.readers = storage.pending?.sources.filter((s) => s === storage).length ?? 0;
 }
 
@@ -251,11 +253,12 @@ const MANY = 16;
 function rememberLate(storage: Storage): void {
   const ref = new WeakRef(storage);
   for (const s of storage.pending!.sources) {
-    s.lateReaders.push(ref);
-    const n = s.lateReaders.length;
+    const late = (s.lateReaders ??= []);
+    late.push(ref);
+    const n = late.length;
     // Again at each doubling: a constant that is read for ever must not remember every reader.
     if (n >= MANY && (n & (n - 1)) === 0)
-      s.lateReaders = s.lateReaders.filter((r) => r.deref()?.pending?.sources.includes(s));
+      s.lateReaders = late.filter((r) => r.deref()?.pending?.sources.includes(s));
   }
 }
 

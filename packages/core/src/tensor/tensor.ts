@@ -10,15 +10,22 @@ import { numelOf, type Shape } from './layout.ts';
 import type { TensorExtras } from './methods.ts';
 import { materialise, type Storage } from './storage.ts';
 
-/** Collects the tensors made while a scope is open; see `torch.scope`. */
-let tracked: Set<Tensor> | null = null;
+/** The tensors made while a scope is open, in the order in which they were made; see `dispatch/scope.ts`. */
+let made: Tensor[] | null = null;
+
+export const tensorsMade = (): Tensor[] | null => made;
 
 /** Opens (or with null suspends) the collection of new tensors; returns what was open before. */
-export function track(set: Set<Tensor> | null): Set<Tensor> | null {
-  const before = tracked;
-  tracked = set;
+export function track(list: Tensor[] | null): Tensor[] | null {
+  const before = made;
+  made = list;
   return before;
 }
+
+/** Whether a tensor belongs to the scope that it was made in, to none, or is gone. */
+const SCOPED = 0;
+const KEPT = 1;
+const DISPOSED = 2;
 
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the operators' methods are installed from their schemas
 export class Tensor implements View {
@@ -30,7 +37,7 @@ export class Tensor implements View {
   viewVersion = 0;
   /** What a view may not be changed in place for: the node of several views at once, or `no_grad`; null for none. */
   viewOrigin: string | null = null;
-  private disposed = false;
+  private state = SCOPED;
 
   constructor(
     readonly storage: Storage,
@@ -40,7 +47,7 @@ export class Tensor implements View {
     public offset: number,
   ) {
     storage.references++;
-    if (tracked !== null) tracked.add(this);
+    if (made !== null) made.push(this);
   }
 
   get memory(): Memory {
@@ -107,13 +114,22 @@ export class Tensor implements View {
   }
 
   get isDisposed(): boolean {
-    return this.disposed;
+    return this.state === DISPOSED;
+  }
+
+  /** Whether it was taken out of every scope; see `keep`. */
+  get isKept(): boolean {
+    return this.state === KEPT;
+  }
+
+  set isKept(value: boolean) {
+    if (this.state !== DISPOSED) this.state = value ? KEPT : SCOPED;
   }
 
   /** Gives up this tensor; its memory is freed at once when no other tensor aliases it. Twice does no harm. */
   dispose(): void {
-    if (this.disposed) return;
-    this.disposed = true;
+    if (this.state === DISPOSED) return;
+    this.state = DISPOSED;
     this.storage.releaseOne();
   }
 
