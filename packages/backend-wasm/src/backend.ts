@@ -49,25 +49,33 @@ export class WasmBackend implements Backend {
     this.products = new Products(this.heap, new Scratch(this.heap));
   }
 
-  /** Threads that a kernel may run on. Setting it has no effect where the memory is not shared. */
-  get numThreads(): number {
+  /** Stays 1 where the memory is not shared. */
+  get threads(): number {
     return this.heap.team.size;
   }
 
-  set numThreads(threads: number) {
+  set threads(threads: number) {
     this.heap.team.resize(threads);
   }
 
   allocate(dtype: DType, length: number): Memory {
-    return this.heap.allocate(dtype, length);
+    try {
+      return this.heap.allocate(dtype, length);
+    } catch (error) {
+      if (!this.products.forms.clear()) throw error;
+      return this.heap.allocate(dtype, length);
+    }
   }
 
   free(memory: Memory): void {
-    this.heap.free(memory as Block);
+    const block = memory as Block;
+    if (block.forms !== undefined) this.products.forms.release(block);
+    this.heap.free(block);
   }
 
   write(memory: Memory, offset: number, data: TypedArray): void {
     const block = memory as Block;
+    block.generation++;
     const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
     this.heap.u8.set(bytes, block.pointer + offset * dtypes[block.dtype].bytes);
   }
@@ -84,6 +92,14 @@ export class WasmBackend implements Backend {
   }
 
   compile(kernel: Kernel): Executable {
+    const run = this.executable(kernel);
+    return (outputs, inputs, scalars) => {
+      for (let i = 0; i < outputs.length; i++) (outputs[i]!.memory as Block).generation++;
+      run(outputs, inputs, scalars);
+    };
+  }
+
+  private executable(kernel: Kernel): Executable {
     switch (kernel.kind) {
       case 'pointwise':
         return compilePointwise(this.heap, kernel);
@@ -115,4 +131,4 @@ export class WasmBackend implements Backend {
 export const wasm = (options?: WasmOptions): Backend => new WasmBackend(options);
 
 /** What `torch.use('wasm')` calls. */
-export const create = (): Backend => wasm();
+export const create = (options?: WasmOptions): Backend => wasm(options);

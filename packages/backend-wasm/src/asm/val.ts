@@ -166,6 +166,16 @@ export class Val {
   remU(b: Val | number): Val {
     return this.binary('remU', b);
   }
+  /** `this * b + c` of four float32, rounded once: f32x4.relaxed_madd, where the engine has it. */
+  mulAdd(b: Val, c: Val): Val {
+    return new Val(this.fn, this.lane, () => {
+      this.put();
+      b.put();
+      c.put();
+      this.fn.op(0x205);
+    });
+  }
+
   and(b: Val | number): Val {
     return this.binary('and', b);
   }

@@ -8,11 +8,14 @@ import { type ConvKernel, dtypes, type Executable, type View } from '@sconce/cor
 import { Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { contiguousStrides, isContiguous, numel, pointerOf } from '../memory/layout.ts';
+import { canEnd, endingOf } from './ending.ts';
 import { type Exports, instantiate } from './engine.ts';
 import { type Accumulate, type Gemm, isAccumulate, NC } from './gemm.ts';
 import { castTo, copier, type Products, scratchView } from './matmul.ts';
 import { pointwise } from './pointwise.ts';
 import { fitsRows, WindowRows } from './windows.ts';
+import { type Layer, tileSizeFor } from './winograd.ts';
+import type { TileSize } from './winograd_transform.ts';
 
 /** Taps at a time: with fewer, the long rows of weights come in pieces too short for the processor to fetch ahead. */
 const DEPTH = 256;
@@ -206,6 +209,8 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
   const spread = copier(heap, dtype, accumulate, 5);
   const turn = copier(heap, dtype, accumulate, 6);
   const depthwise = accumulate === 'float32' ? new WindowRows(heap, 'weights') : undefined;
+  const endsInTiles = finish !== undefined && canEnd(finish);
+  const tileSizes = accumulate === 'float32' && dtype === 'float32' ? sizesAllowed(kernel) : [];
   let gather: Exports[string] | undefined;
   let tables: Tables | undefined;
 
@@ -281,6 +286,7 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
       g.before.some((n) => n !== 0) ||
       g.holes.some((n) => n !== 1) ||
       g.padded.some((n, d) => n > g.input[d]!);
+    if (direct && tileSizes.length > 0 && winograd(g, x, w, out, inputs.slice(2), scalars)) return;
     const rows = weights(w, g);
 
     if (direct && depthwise && channels === 1 && filters === 1 && taps > 0 && fitsRows(g)) {
@@ -394,10 +400,69 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
     for (const role of ['input', 'c', 'weights']) scratch.trim(role);
   };
 
+  /** By Winograd's algorithm; false where it does not apply or does not pay. */
+  function winograd(
+    g: Geometry,
+    x: View,
+    w: View,
+    out: View,
+    others: readonly View[],
+    scalars: readonly (number | bigint)[] | undefined,
+  ): boolean {
+    const { groups, channels, filters, before, input, output } = g;
+    if (dims !== 2 || g.window[1] !== 3 || g.window[2] !== 3 || before[1] < 0 || before[2] < 0) return false;
+    if ([...g.stride, ...g.dilation, ...g.holes].some((n) => n !== 1)) return false;
+    const layer: Layer = {
+      batch: g.batch,
+      channels,
+      filters,
+      input: [input[1], input[2]],
+      output: [output[1], output[2]],
+      before: [before[1], before[2]],
+    };
+    const size = channels > 0 ? tileSizeFor(layer, tileSizes) : undefined;
+    if (size === undefined) return false;
+    const source = x.strides[3] === 1 || input[2] === 1 ? x : dense(x);
+    const ending = endsInTiles ? endingOf(finish!, out, others, 1) : undefined;
+    const s = w.strides as readonly [number, number, number, number];
+    for (let group = 0; group < groups; group++) {
+      const first = group * (transposed ? channels * s[0] : filters * s[0]);
+      const turned = transposed ? 2 * s[2] + 2 * s[3] : 0;
+      products.winograd.run(
+        size,
+        layer,
+        part(source, 0, g.batch, group * channels, channels),
+        {
+          view: w,
+          pointer: pointerOf(w) + (first + turned) * bytes,
+          strides: transposed ? [s[1], s[0], -s[2], -s[3]] : s,
+          reading: `${transposed} ${group}`,
+        },
+        part(out, 0, g.batch, group * filters, filters),
+        others.map((v) => part(v, 0, g.batch, group * filters, filters)),
+        ending,
+      );
+    }
+    if (!ending) epilogue?.([out], [out, ...others], scalars);
+    return true;
+  }
+
+  /** The input with dense rows. */
+  function dense(x: View): View {
+    const strides = contiguousStrides(x.shape);
+    const copy = scratchView(scratch.get('input', numel(x.shape) * bytes), 'float32', x.shape, strides);
+    plain([copy], [x]);
+    return copy;
+  }
+
   function zero(pointer: number, row: number, count: number, length: number): void {
     for (let i = 0; i < count; i++) heap.u8.fill(0, pointer + i * row, pointer + i * row + length);
   }
 }
+
+/** Winograd's tiles that are as accurate as the kernel asks for. */
+const sizesAllowed = ({ precision }: ConvKernel): readonly TileSize[] =>
+  precision === 'exact' ? [] : precision === 'fast' ? [2, 4] : [2];
 
 /** Whether a channel's positions are one dense run. */
 const isFlat = (g: Geometry, strides: readonly number[]): boolean =>

@@ -10,11 +10,13 @@ import {
 import { Module } from '../asm/module.ts';
 import { cast } from '../lower/cast.ts';
 import { load, store } from '../lower/element.ts';
+import { Forms } from '../memory/forms.ts';
 import { Block, type Heap } from '../memory/heap.ts';
 import { pointerOf } from '../memory/layout.ts';
 import { type Exports, instantiate } from './engine.ts';
 import { type Accumulate, Gemm, isAccumulate, KC, type Matrix, NC, type Scratch } from './gemm.ts';
 import { pointwise } from './pointwise.ts';
+import { Winograd } from './winograd.ts';
 
 /** Below this many products, plain loops. */
 const SMALL = 1024;
@@ -90,10 +92,16 @@ export const copier = (heap: Heap, from: DType, to: DType, rank: number): Execut
 /** The engines of all matmul and conv kernels of one backend. */
 export class Products {
   private readonly gemms = new Map<string, Gemm>();
+  readonly forms: Forms;
+  readonly winograd: Winograd;
+
   constructor(
     readonly heap: Heap,
     readonly scratch: Scratch,
-  ) {}
+  ) {
+    this.forms = new Forms(heap);
+    this.winograd = new Winograd(heap, scratch, this.forms);
+  }
 
   gemm(accumulate: Accumulate): Gemm {
     let g = this.gemms.get(accumulate);

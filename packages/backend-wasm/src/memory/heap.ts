@@ -2,6 +2,7 @@
 import { type DType, dtypes, OutOfMemoryError } from '@sconce/core/backend';
 import { Team } from '../threads/team.ts';
 import { FIRST } from './addresses.ts';
+import type { Form } from './forms.ts';
 
 export { FAULT, PARAM_BYTES, PARAMS } from './addresses.ts';
 
@@ -14,6 +15,10 @@ const LIMIT = 65536 * PAGE;
 
 /** An allocation. Pointers are byte addresses, below 2^32. */
 export class Block {
+  /** How often the contents were written, as far as it matters for what `forms` holds. */
+  generation = 0;
+  forms: Form[] | undefined;
+
   constructor(
     readonly pointer: number,
     readonly bytes: number,

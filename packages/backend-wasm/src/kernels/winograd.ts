@@ -1,0 +1,218 @@
+/**
+ * Convolutions with 3 x 3 windows and steps of 1 by Winograd's algorithm: when it pays, and how a layer is cut. F(2 x 2)
+ * multiplies 2.25 times less often than the definition and rounds as little; F(4 x 4) 4 times less often, with errors up to
+ * about 1e-5 of the largest output, which a caller must have allowed.
+ */
+import { dtypes, type Expr, type View } from '@sconce/core/backend';
+import type { Forms } from '../memory/forms.ts';
+import type { Heap } from '../memory/heap.ts';
+import { pointerOf } from '../memory/layout.ts';
+import { type Ending, endingWords } from './ending.ts';
+import type { Exports } from './engine.ts';
+import type { Scratch } from './gemm.ts';
+import {
+  type Description,
+  ENTRY,
+  filterCode,
+  type WinogradCode,
+  WORDS,
+  winogradCode,
+} from './winograd_module.ts';
+import type { TileSize } from './winograd_transform.ts';
+
+const BYTES = dtypes.float32.bytes;
+
+/** A layer, sizes in elements: planes of the input and the output, and zeros above and before the input. */
+export interface Layer {
+  readonly batch: number;
+  readonly channels: number;
+  readonly filters: number;
+  readonly input: readonly [number, number];
+  readonly output: readonly [number, number];
+  readonly before: readonly [number, number];
+}
+
+/** Tiles of a call, by their size: as many as leave the transformed inputs and products in the second cache. */
+const TILES: Readonly<Record<TileSize, number>> = { 2: 112, 4: 56 };
+
+/** Instructions on vectors per channel and per filter of a tile, and per multiplication of a tile's product. */
+const COSTS: Readonly<Record<TileSize, readonly [number, number]>> = { 2: [36, 28], 4: [100, 80] };
+const PRODUCT = 0.65;
+
+const tilesOf = ({ output }: Layer, size: TileSize): [number, number] => [
+  Math.ceil(output[0] / size),
+  Math.ceil(output[1] / size),
+];
+
+function costOf(layer: Layer, size: TileSize): number {
+  const [down, across] = tilesOf(layer, size);
+  const { channels, filters, batch } = layer;
+  const [input, output] = COSTS[size];
+  const tiles = Math.ceil((batch * down * across) / 4) * 4;
+  const points = (size + 2) ** 2;
+  // The filters are transformed, or their transforms read from a far cache.
+  return (
+    tiles * (points * channels * filters * PRODUCT + input * channels + output * filters) +
+    points * channels * filters
+  );
+}
+
+/** The tiles that a layer should be cut into, of the sizes allowed; undefined where the definition is faster. */
+export function tileSizeFor(layer: Layer, sizes: readonly TileSize[]): TileSize | undefined {
+  const { batch, channels, filters, output } = layer;
+  let best: TileSize | undefined;
+  let least = batch * output[0] * output[1] * (9 * channels * filters * PRODUCT + 9 * channels);
+  for (const size of sizes) {
+    const cost = costOf(layer, size);
+    if (cost < least) [best, least] = [size, cost];
+  }
+  return best;
+}
+
+/** Where the filter of output channel o and input channel c stands, elements: strides of o, c, row and column. */
+export interface Filters {
+  readonly view: View;
+  readonly pointer: number;
+  readonly strides: readonly [number, number, number, number];
+  /** Tells apart two readings of one view. */
+  readonly reading: string;
+}
+
+/** A place that is not read by one cache set alone when its rows are. */
+const staggered = (bytes: number): number => Math.ceil(bytes / 64) * 64 + 128;
+
+export class Winograd {
+  private readonly plain = new Map<TileSize, WinogradCode>();
+  private readonly finished = new WeakMap<Expr, Map<string, WinogradCode>>();
+  private readonly transforms = new Map<TileSize, Exports[string]>();
+
+  constructor(
+    private readonly heap: Heap,
+    private readonly scratch: Scratch,
+    private readonly forms: Forms,
+  ) {}
+
+  /**
+   * out = the correlation of x with the filters, both with dense rows: x and out as [image, channel, row, column] views,
+   * which a group's may be.
+   */
+  run(
+    size: TileSize,
+    layer: Layer,
+    x: View,
+    filters: Filters,
+    out: View,
+    others: readonly View[],
+    ending: Ending | undefined,
+  ): void {
+    const { heap } = this;
+    const { batch, channels, filters: count } = layer;
+    const points = (size + 2) ** 2;
+    const [down, across] = tilesOf(layer, size);
+    const rows = batch * down;
+    const perTask = Math.max(1, Math.min(rows, Math.round(TILES[size] / across)));
+    const tasks = Math.ceil(rows / perTask);
+    const most = Math.ceil(rows / tasks);
+    const tiles = Math.ceil((most * across) / 4) * 4;
+    const line = tiles * BYTES;
+    const strip = Math.ceil((size * across + 2) / 4) * 4 * BYTES;
+    const plane = staggered(channels * line);
+    const productPlane = staggered(count * line);
+    const inputs = Math.ceil(((tiles + 4) * ENTRY) / 64) * 64;
+    const products = inputs + points * plane;
+    const strips = products + points * productPlane;
+    // The last group of tiles may read beyond the last strip.
+    const share = Math.ceil((strips + (most + 1) * (size + 2) * strip) / 64) * 64;
+    const weightRow = Math.ceil(channels / 4) * 4 * BYTES;
+    const weightPlane = staggered(count * weightRow);
+    const columns = Math.min(layer.input[1], strip / BYTES - layer.before[1]);
+    const base = heap.team.scratch(share);
+    const weights = this.forms.of(
+      filters.view,
+      `winograd ${size} ${filters.reading}`,
+      points * weightPlane,
+      () => this.scratch.get('weights', points * weightPlane),
+      (pointer) => this.transform(size, layer, filters, pointer, weightPlane, weightRow),
+    );
+    const description: Description = {
+      x: pointerOf(x),
+      xImage: x.strides[0]! * BYTES,
+      xChannel: x.strides[1]! * BYTES,
+      xRow: x.strides[2]! * BYTES,
+      height: layer.input[0],
+      width: columns,
+      above: layer.before[0],
+      before: layer.before[1],
+      out: pointerOf(out),
+      outImage: out.strides[0]! * BYTES,
+      outChannel: out.strides[1]! * BYTES,
+      outRow: out.strides[2]! * BYTES,
+      outHeight: layer.output[0],
+      outWidth: layer.output[1],
+      down,
+      across,
+      channels,
+      filters: count,
+      weights,
+      weightPlane,
+      weightRow,
+      line,
+      plane,
+      productPlane,
+      strip,
+      inputs,
+      products,
+      strips,
+      share,
+    };
+    const words = ending ? endingWords(ending, out, others, 1) : [];
+    const at = this.scratch.get('winograd', 4 * (WORDS.length + words.length));
+    const { i32 } = heap;
+    WORDS.forEach((name, i) => {
+      i32[(at >> 2) + i] = description[name];
+    });
+    i32.set(words, (at >> 2) + WORDS.length);
+    const code = this.code(size, ending);
+    const ns = rows * across * points * channels * count * 0.04;
+    if (heap.team.pieces(ns, tasks) === 1) {
+      for (let first = 0; first < rows; first += most)
+        code.rows(at, base, first, Math.min(most, rows - first));
+      return;
+    }
+    let w = heap.team.table(4 * tasks);
+    let calls = 0;
+    for (let first = 0; first < rows; first += most) {
+      for (const arg of [at, base, first, Math.min(most, rows - first)]) i32[w++] = arg;
+      calls++;
+    }
+    heap.team.run(code.rows, 4, calls);
+  }
+
+  private transform(
+    size: TileSize,
+    { channels, filters: count }: Layer,
+    { pointer, strides }: Filters,
+    target: number,
+    plane: number,
+    row: number,
+  ): void {
+    let transform = this.transforms.get(size);
+    if (!transform) this.transforms.set(size, (transform = filterCode(this.heap, size)));
+    const [o, c, y, x] = strides.map((s) => s * BYTES);
+    transform(pointer, o, c, y, x, target, plane, row, count, channels);
+  }
+
+  private code(size: TileSize, ending: Ending | undefined): WinogradCode {
+    if (!ending) {
+      let code = this.plain.get(size);
+      if (!code) this.plain.set(size, (code = winogradCode(this.heap, size, undefined)));
+      return code;
+    }
+    let codes = this.finished.get(ending.finish);
+    if (!codes) this.finished.set(ending.finish, (codes = new Map()));
+    const key = `${size} ${ending.key}`;
+    let code = codes.get(key);
+    if (!code) codes.set(key, (code = winogradCode(this.heap, size, ending)));
+    return code;
+  }
+}
