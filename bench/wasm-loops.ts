@@ -272,7 +272,7 @@ bench('attention causal 1x8x1024x64', () => {
   return () => F.scaled_dot_product_attention(q, k, v, { is_causal: true });
 });
 bench('lstm 100x128', () => {
-  const m = new nn.LSTM(128, 256);
+  const m = new nn.LSTM(128, 128);
   const a = torch.randn([100, 1, 128]);
   return () => torch.no_grad(() => (m.forward(a) as unknown[])[0]);
 });
@@ -282,7 +282,7 @@ bench('lstm 100x32x128', () => {
   return () => torch.no_grad(() => (m.forward(a) as unknown[])[0]);
 });
 bench('gru 100x128', () => {
-  const m = new nn.GRU(128, 256);
+  const m = new nn.GRU(128, 128);
   const a = torch.randn([100, 1, 128]);
   return () => torch.no_grad(() => (m.forward(a) as unknown[])[0]);
 });

@@ -2,6 +2,7 @@
 import type { OpKernel, Schema } from '@sconce/core/backend';
 import type { Products } from '../kernels/matmul.ts';
 import { layerNorm, layerNormBackward } from './layer_norm.ts';
+import { gru, lstm } from './recurrent.ts';
 import { softmax, softmaxBackward } from './softmax.ts';
 
 const kernels: Readonly<Record<string, (products: Products) => OpKernel>> = {
@@ -11,6 +12,8 @@ const kernels: Readonly<Record<string, (products: Products) => OpKernel>> = {
   'aten::_log_softmax_backward_data': ({ heap }) => softmaxBackward(heap, true),
   'aten::native_layer_norm': ({ heap }) => layerNorm(heap),
   'aten::native_layer_norm_backward': ({ heap }) => layerNormBackward(heap),
+  'aten::lstm.input': lstm,
+  'aten::gru.input': gru,
 };
 
 /** The kernel for an operator, or undefined where its definition is as good. */
