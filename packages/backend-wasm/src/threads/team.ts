@@ -54,7 +54,7 @@ const PIECES_PER_THREAD = 4;
 /** How long the main thread spins for calls that others have claimed, in milliseconds, before it sleeps where it may. */
 const SPIN = 0.05;
 /** Naps of 10 ms without any progress, after which a worker that holds a call counts as dead. */
-const MOST_NAPS = 1000;
+const MOST_NAPS = 500;
 /** From this much work on, threads that are off are worth a hint. */
 const HINT_FROM = 2_000_000;
 

@@ -29,7 +29,9 @@ export async function create(options: WasmOptions = {}): Promise<WasmBackend> {
   process.on('exit', () => {
     const { team } = backend.heap;
     const [main, ...others] = team.calls();
-    console.error(`threads: ${team.jobs} jobs, ${main} calls on the main thread, ${others.join(', ')} on workers`);
+    console.error(
+      `threads: ${team.jobs} jobs, ${main} calls on the main thread, ${others.join(', ')} on workers`,
+    );
     if (!others.some((n) => n > 0)) process.exitCode = 1;
   });
   return backend;
