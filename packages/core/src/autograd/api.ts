@@ -5,7 +5,7 @@ import { numelOf, sameShape } from '../tensor/layout.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { type BackwardOptions, runBackward } from './engine.ts';
 import { AutogradMeta, type TensorHook } from './meta.ts';
-import { is_grad_enabled, set_grad_enabled } from './mode.ts';
+import { is_grad_enabled, setRecording } from './mode.ts';
 import { type Gradients, Node } from './node.ts';
 import { edgeOf, SavedTensor, setHistory, usedTwice } from './record.ts';
 
@@ -188,12 +188,12 @@ export class Function {
     context.needs_input_grad = args.map((a) => a instanceof Tensor && a.requires_grad);
     const record = is_grad_enabled() && tensors.some((t) => t.requires_grad);
     const before = is_grad_enabled();
-    set_grad_enabled(false);
+    setRecording(false);
     let result: Tensor | Tensor[];
     try {
       result = definition.forward(context, ...args);
     } finally {
-      set_grad_enabled(before);
+      setRecording(before);
     }
     if (!record) return result;
     const node = new FunctionNode(definition, context, args);

@@ -6,7 +6,7 @@ import { alias } from '../tensor/create.ts';
 import { isNonOverlappingAndDense, sameShape } from '../tensor/layout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { AutogradMeta } from './meta.ts';
-import { is_grad_enabled, set_grad_enabled } from './mode.ts';
+import { is_grad_enabled, setRecording } from './mode.ts';
 import type { Edge, Node } from './node.ts';
 import { AccumulateGrad, edgeOf } from './record.ts';
 
@@ -183,7 +183,7 @@ export function runBackward(
   const queue = new ReadyQueue();
 
   const before = is_grad_enabled();
-  set_grad_enabled(create_graph);
+  setRecording(create_graph);
   try {
     rootEdges.forEach((edge, i) => {
       buffers.add(edge, rootGrads[i], false);
@@ -228,7 +228,7 @@ export function runBackward(
       for (const g of grads) if (g && !results.includes(g)) buffers.free(g);
     }
   } finally {
-    set_grad_enabled(before);
+    setRecording(before);
   }
   return captured;
 }

@@ -2,30 +2,47 @@
 import { TorchError } from '../errors.ts';
 
 let enabled = true;
+/** Whether it was the user who turned recording off: then no gradient will ever come of what runs. */
+let inference = false;
 /** Async sections that hold the mode across their awaits, innermost last. */
 const held: symbol[] = [];
 
 export const is_grad_enabled = (): boolean => enabled;
 
+/** Whether what runs now is no part of a training step: not recorded, not inside what is recorded, and no gradient. */
+export const isInference = (): boolean => inference;
+
 /** Sets the mode for good; prefer the forms that take a function. */
 export function set_grad_enabled(value: boolean): void {
+  // Off where it is off already: perhaps because something that is recorded turned it off for its inside.
+  if (value !== enabled) inference = !value;
+  enabled = value;
+}
+
+/** Turns recording off, or on again, inside of what records for itself, and while gradients are computed. */
+export function setRecording(value: boolean): void {
   enabled = value;
 }
 
 /** Runs `fn` with recording on or off. An async `fn` keeps the mode across its awaits, until its promise settles. */
 export function withGradMode<T>(value: boolean, fn: () => T): T {
   const before = enabled;
+  const beforeInference = inference;
   const depth = held.length;
-  enabled = value;
+  set_grad_enabled(value);
+  const restore = (): void => {
+    enabled = before;
+    inference = beforeInference;
+  };
   let result: T;
   try {
     result = fn();
   } catch (error) {
-    enabled = before;
+    restore();
     throw error;
   }
   if (!(result instanceof Promise)) {
-    enabled = before;
+    restore();
     return result;
   }
   const mine = Symbol();
@@ -38,7 +55,7 @@ export function withGradMode<T>(value: boolean, fn: () => T): T {
       );
     }
     held.pop();
-    enabled = before;
+    restore();
   }) as T;
 }
 

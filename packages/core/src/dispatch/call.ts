@@ -1,6 +1,6 @@
 /** One call's way: interceptors, autograd, the backend's own kernel or the operator's definition. */
 import { AutogradMeta } from '../autograd/meta.ts';
-import { is_grad_enabled, set_grad_enabled } from '../autograd/mode.ts';
+import { is_grad_enabled, setRecording } from '../autograd/mode.ts';
 import type { Node } from '../autograd/node.ts';
 import { OperatorNode } from '../autograd/operator_node.ts';
 import { pointwiseNode } from '../autograd/pointwise.ts';
@@ -180,12 +180,12 @@ let depth = 0;
 export function withoutGrad<T>(fn: () => T): T {
   const before = is_grad_enabled();
   depth++;
-  if (before) set_grad_enabled(false);
+  if (before) setRecording(false);
   try {
     return fn();
   } finally {
     depth--;
-    if (before) set_grad_enabled(true);
+    if (before) setRecording(true);
   }
 }
 
@@ -193,12 +193,12 @@ export function withoutGrad<T>(fn: () => T): T {
 function unrecorded(operator: Operator, args: readonly unknown[], tensors: readonly Tensor[]): unknown {
   const before = is_grad_enabled();
   depth++;
-  if (before) set_grad_enabled(false);
+  if (before) setRecording(false);
   try {
     return temporarily(below, operator, args, tensors);
   } finally {
     depth--;
-    if (before) set_grad_enabled(true);
+    if (before) setRecording(true);
   }
 }
 

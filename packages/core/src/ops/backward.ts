@@ -1,6 +1,6 @@
 /** Gradients that PyTorch has as operators of their own: of activations, losses, pads and pools. */
 import { grad as gradientsOf } from '../autograd/api.ts';
-import { is_grad_enabled, set_grad_enabled } from '../autograd/mode.ts';
+import { is_grad_enabled, setRecording } from '../autograd/mode.ts';
 import { callOperator } from '../dispatch/call.ts';
 import { findOperator, named, op, pointwise } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
@@ -47,7 +47,7 @@ export function recorded(
 ): Tensor[] {
   refuseUnrecorded(name, [grad, ...inputs]);
   const before = is_grad_enabled();
-  set_grad_enabled(true);
+  setRecording(true);
   try {
     const leaves = inputs.map((t) => {
       const leaf = t.detach() as Tensor;
@@ -56,7 +56,7 @@ export function recorded(
     });
     return gradientsOf([run(...leaves)], leaves, { grad_outputs: [grad.detach()] }) as Tensor[];
   } finally {
-    set_grad_enabled(before);
+    setRecording(before);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Sampling images at given places: grid_sampler, and the grids of affine maps. */
 import { grad as gradientsOf } from '../autograd/api.ts';
-import { is_grad_enabled, set_grad_enabled } from '../autograd/mode.ts';
+import { is_grad_enabled, setRecording } from '../autograd/mode.ts';
 import { callOperator } from '../dispatch/call.ts';
 import { findOperator, named, op } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
@@ -178,7 +178,7 @@ function sampleBackward(
 ): (Tensor | null)[] {
   refuseUnrecorded(`${name}_backward`, [grad, input, grid]);
   const before = is_grad_enabled();
-  set_grad_enabled(true);
+  setRecording(true);
   try {
     const [x, g] = [input.detach(), grid.detach()] as Tensor[];
     x.requires_grad = true;
@@ -192,7 +192,7 @@ function sampleBackward(
       mask[1] ? (dg ?? grid.new_zeros(grid.shape)) : null,
     ];
   } finally {
-    set_grad_enabled(before);
+    setRecording(before);
   }
 }
 
