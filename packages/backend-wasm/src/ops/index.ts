@@ -1,6 +1,7 @@
 /** The operators that this backend takes over whole: those whose definitions go over memory more often than need be. */
 import type { OpKernel, Schema } from '@sconce/core/backend';
 import type { Products } from '../kernels/matmul.ts';
+import { attention } from './attention.ts';
 import { layerNorm, layerNormBackward } from './layer_norm.ts';
 import { gru, lstm } from './recurrent.ts';
 import { softmax, softmaxBackward } from './softmax.ts';
@@ -14,6 +15,7 @@ const kernels: Readonly<Record<string, (products: Products) => OpKernel>> = {
   'aten::native_layer_norm_backward': ({ heap }) => layerNormBackward(heap),
   'aten::lstm.input': lstm,
   'aten::gru.input': gru,
+  'aten::scaled_dot_product_attention': attention,
 };
 
 /** The kernel for an operator, or undefined where its definition is as good. */

@@ -3,7 +3,7 @@ import { callOperator } from '../dispatch/call.ts';
 import { findOperator, op } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
 import { isFloat } from '../tensor/dtype.ts';
-import { numelOf } from '../tensor/layout.ts';
+import { numelOf, sameShape } from '../tensor/layout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 interface Attention {
@@ -110,6 +110,14 @@ function attend(a: Attention, dropout_mask: Tensor | null = null): Attended {
   };
 }
 
+/** PyTorch's fused kernel, which takes 4 dims and one depth for all, lays its output out as the query is. */
+const likeQuery = (output: Tensor, query: Tensor): Tensor => {
+  const isFused = query.shape.length === 4 && query.strides[3] === 1 && sameShape(output.shape, query.shape);
+  return !isFused || output.requires_grad || query.is_contiguous()
+    ? output
+    : query.empty_like().copy_(output);
+};
+
 /** [batch, length, heads * depth] as [batch, heads, length, depth]. */
 const split = (t: Tensor, heads: number): Tensor => {
   const [n, length, width] = t.shape;
@@ -176,7 +184,7 @@ export const attentions = [
   }),
   op(
     'scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor',
-    { define: (a) => attend(a).output },
+    { define: (a) => likeQuery(attend(a).output, a.query) },
   ),
   op(
     '_scaled_dot_product_attention_math(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, Tensor? dropout_mask=None, *, float? scale=None, bool enable_gqa=False) -> (Tensor, Tensor)',
