@@ -1,5 +1,12 @@
 export * as autograd from './autograd/index.ts';
-export * from './autograd/mode.ts';
+export {
+  enable_grad,
+  inference_mode,
+  is_grad_enabled,
+  no_grad,
+  set_grad_enabled,
+  withGradMode,
+} from './autograd/mode.ts';
 export { Node } from './autograd/node.ts';
 export * from './backend/index.ts';
 export { defaultsOf } from './dispatch/bind.ts';
@@ -10,6 +17,7 @@ export {
   intercept,
   set_overrides_enabled,
 } from './dispatch/call.ts';
+export { fuse, type Operand, type Step } from './dispatch/fuse.ts';
 export { functions, ops } from './dispatch/install.ts';
 export {
   allOperators,
@@ -30,6 +38,11 @@ export { differentiate } from './expr/differentiate.ts';
 export { type ComputeType, computeType, type Expr, type ScalarOp, scalarOps } from './expr/expr.ts';
 export { set_fusion_enabled } from './kernel/chain.ts';
 export { kernel_launches } from './kernel/compile.ts';
+export {
+  type ConvolutionPrecision,
+  convolutionPrecision,
+  setConvolutionPrecision,
+} from './kernel/precision.ts';
 export { operatorInProgress } from './kernel/progress.ts';
 export { type Callable, callable } from './module/callable.ts';
 export { type IncompatibleKeys, isModule, Module } from './module/module.ts';

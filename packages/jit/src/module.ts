@@ -166,6 +166,12 @@ export class ScriptModule extends Module {
   }
 }
 
+/** The program's object behind a module, and what it shares with the others of its archive. */
+export const moduleParts = (module: ScriptModule): { object: ScriptObject; program: Program } => ({
+  object: module[OBJECT],
+  program: module[PROGRAM],
+});
+
 /** Names that belong to every module; an attribute so called is reached through `getattr`. */
 const reserved = new Set(
   [ScriptModule.prototype, Module.prototype].flatMap((prototype) => Object.getOwnPropertyNames(prototype)),

@@ -88,6 +88,23 @@ export const compileReduce = (backend: Backend, kernel: Extract<Kernel, { kind: 
   return cached(backend, key, () => kernel);
 };
 
+/** The same for a matmul or a convolution whose `finish` is interned. */
+export const compileProduct = (
+  backend: Backend,
+  kernel: Extract<Kernel, { kind: 'matmul' | 'conv' }>,
+): Executable => {
+  const { kind, dtype, accumulate, finish } = kernel;
+  const window =
+    kind === 'conv'
+      ? `${kernel.transposed} ${kernel.groups} ${kernel.stride} ${kernel.padding} ${kernel.dilation} ${kernel.precision}`
+      : '';
+  return cached(
+    backend,
+    `${kind} ${window} ${dtype} ${accumulate} ${finish && numberOf(finish)}`,
+    () => kernel,
+  );
+};
+
 function inOperationsOf(backend: Backend, kernel: Kernel): Kernel {
   const { scalarOps } = backend.capabilities;
   switch (kernel.kind) {

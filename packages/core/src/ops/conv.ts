@@ -3,10 +3,12 @@ import type { View } from '../backend/backend.ts';
 import { callOperator } from '../dispatch/call.ts';
 import { findOperator, op } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
-import { X } from '../expr/build.ts';
 import { computeType } from '../expr/expr.ts';
-import { compile } from '../kernel/compile.ts';
+import { compileProduct } from '../kernel/compile.ts';
+import { expandTo } from '../kernel/elementwise.ts';
+import { broadcastsTo, type Epilogue, finishOf } from '../kernel/epilogue.ts';
 import { oneBackend } from '../kernel/guard.ts';
+import { precisionOf } from '../kernel/precision.ts';
 import { empty, emptyStrided } from '../tensor/create.ts';
 import {
   channelsLastOrder,
@@ -85,7 +87,22 @@ function check(input: Tensor, weight: Tensor, bias: Tensor | null, w: Window): v
   }
 }
 
-function convolve(input: Tensor, weight: Tensor, bias: Tensor | null, w: Window): Tensor {
+/** With an epilogue whose operands do not fit the result, undefined. */
+function convolve(input: Tensor, weight: Tensor, bias: Tensor | null, w: Window): Tensor;
+function convolve(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  w: Window,
+  epilogue: Epilogue,
+): Tensor | undefined;
+function convolve(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  w: Window,
+  epilogue?: Epilogue,
+): Tensor | undefined {
   check(input, weight, bias, w);
   const backend = oneBackend('convolution', bias ? [input, weight, bias] : [input, weight]);
   const window = weight.shape.slice(2);
@@ -96,6 +113,7 @@ function convolve(input: Tensor, weight: Tensor, bias: Tensor | null, w: Window)
       `Given input size per channel: (${input.shape.slice(2).join(' x ')}). Calculated output size per channel: (${sizes.join(' x ')}). Output size is too small`,
     );
   const shape = [input.shape[0], channels, ...sizes];
+  if (epilogue && !epilogue.operands.every((o) => broadcastsTo(o.shape, shape))) return undefined;
   const last = isChannelsLast(input.shape, input.strides) && !isContiguous(input.shape, input.strides);
   const out = last
     ? emptyStrided(shape, stridesInOrder(shape, channelsLastOrder(shape.length)), input.dtype, backend)
@@ -110,10 +128,10 @@ function convolve(input: Tensor, weight: Tensor, bias: Tensor | null, w: Window)
       strides: shape.map((_, d) => (d === 1 ? bias.strides[0] : 0)),
       offset: bias.offset,
     });
-  const finish = bias
-    ? X.input(0, accumulate).add(X.input(1, bias.dtype).cast(accumulate)).cast(input.dtype).expr
-    : undefined;
-  compile(backend, {
+  if (epilogue) for (const o of epilogue.operands) inputs.push(expandTo(o, shape));
+  const finish = finishOf(input.dtype, bias?.dtype, epilogue);
+  const precision = precisionOf(backend);
+  compileProduct(backend, {
     kind: 'conv',
     dims: window.length as 1 | 2 | 3,
     transposed: w.transposed,
@@ -124,6 +142,7 @@ function convolve(input: Tensor, weight: Tensor, bias: Tensor | null, w: Window)
     dtype: input.dtype,
     accumulate,
     ...(finish && { finish }),
+    ...(precision && { precision }),
   })([out], inputs);
   return out;
 }
@@ -203,6 +222,19 @@ function windowOf(
 
 const biasGradient = (grad: Tensor): Tensor => grad.sum([0, ...grad.shape.slice(2).map((_, d) => d + 2)]);
 
+/** The convolution with its epilogue, of a batch; one sample alone is left to the definition. */
+const finished = (
+  args: { readonly input: Tensor; readonly weight: Tensor; readonly bias: Tensor | null },
+  window: Parameters<typeof windowOf>[1],
+  epilogue: Epilogue,
+): Tensor | undefined =>
+  args.input.shape.length === args.weight.shape.length
+    ? convolve(args.input, args.weight, args.bias, windowOf(args.weight, window), epilogue)
+    : undefined;
+
+/** What `conv1d`, `conv2d` and `conv3d` leave out. */
+const forward = { transposed: false, output_padding: [0] };
+
 interface ConvArgs {
   readonly input: Tensor;
   readonly weight: Tensor;
@@ -275,6 +307,7 @@ export const convolutions = [
     'convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor',
     {
       define: (args) => convolve(args.input, args.weight, args.bias, windowOf(args.weight, args)),
+      finish: (args, epilogue) => finished(args, args, epilogue),
       grad: ({
         grad,
         input,
@@ -317,6 +350,7 @@ export const convolutions = [
         batched(args.input, args.weight.shape.length - 2, 'convolution', (x) =>
           call(x, args.weight, args.bias, windowOf(args.weight, args)),
         ),
+      finish: (args, epilogue) => finished(args, args, epilogue),
     },
   ),
   op(
@@ -326,12 +360,14 @@ export const convolutions = [
         batched(args.input, args.weight.shape.length - 2, 'convolution', (x) =>
           call(x, args.weight, args.bias, windowOf(args.weight, args)),
         ),
+      finish: (args, epilogue) => finished(args, args, epilogue),
     },
   ),
   op(
     'conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor',
     {
       define: (args) => conv(1, args, args.padding),
+      finish: (args, epilogue) => finished(args, { ...args, ...forward }, epilogue),
     },
   ),
   op(
@@ -344,6 +380,7 @@ export const convolutions = [
     'conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor',
     {
       define: (args) => conv(2, args, args.padding),
+      finish: (args, epilogue) => finished(args, { ...args, ...forward }, epilogue),
     },
   ),
   op(
@@ -356,6 +393,7 @@ export const convolutions = [
     'conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor',
     {
       define: (args) => conv(3, args, args.padding),
+      finish: (args, epilogue) => finished(args, { ...args, ...forward }, epilogue),
     },
   ),
   op(

@@ -5,12 +5,13 @@ import type { View } from '../backend/backend.ts';
 import { op } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
 import { computeType } from '../expr/expr.ts';
-import { compile } from '../kernel/compile.ts';
-import { Elementwise, typeName } from '../kernel/elementwise.ts';
+import { compileProduct } from '../kernel/compile.ts';
+import { Elementwise, expandTo, typeName } from '../kernel/elementwise.ts';
+import { broadcastsTo, type Epilogue, finishOf } from '../kernel/epilogue.ts';
 import { oneBackend, refuseUnrecorded } from '../kernel/guard.ts';
 import { empty } from '../tensor/create.ts';
 import { isIntegral } from '../tensor/dtype.ts';
-import { broadcastShapes, numelOf } from '../tensor/layout.ts';
+import { broadcastShapes, isContiguous, numelOf, type Shape, sameShape } from '../tensor/layout.ts';
 import { resultType, type Scalar, scalarValue } from '../tensor/promotion.ts';
 import { materialise } from '../tensor/storage.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -26,8 +27,24 @@ const asBatch = (t: Tensor): View =>
         offset: t.offset,
       };
 
-/** The matmul kernel on matrices (or batches of them), into a fresh contiguous tensor. */
-function product(name: string, a: Tensor, b: Tensor): Tensor {
+const overAll = (t: Tensor, shape: Shape): View => {
+  const { memory, dtype, strides, offset } = expandTo(t, shape);
+  return shape.length === 3
+    ? { memory, dtype, shape, strides, offset }
+    : { memory, dtype, shape: [1, ...shape], strides: [0, ...strides], offset };
+};
+
+/**
+ * The matmul kernel on matrices (or batches of them), into a fresh contiguous tensor; a bias and an epilogue's operands
+ * broadcast to it.
+ */
+function product(
+  name: string,
+  a: Tensor,
+  b: Tensor,
+  bias: Tensor | null = null,
+  epilogue?: Epilogue,
+): Tensor {
   if (a.dtype !== b.dtype)
     throw new TorchError(`expected m1 and m2 to have the same dtype, but got: ${spell(a)} != ${spell(b)}`);
   refuseUnrecorded(name, [a, b]);
@@ -35,10 +52,16 @@ function product(name: string, a: Tensor, b: Tensor): Tensor {
   const shape = [...a.shape.slice(0, -1), b.shape[b.shape.length - 1]];
   const out = empty(shape, a.dtype, backend);
   if (a.dtype === 'bool') throw new TorchError(`"${name}" not implemented for 'Bool'`);
-  compile(backend, { kind: 'matmul', dtype: a.dtype, accumulate: computeType(a.dtype) })(
-    [asBatch(out)],
-    [asBatch(a), asBatch(b)],
-  );
+  const inputs = [asBatch(a), asBatch(b)];
+  if (bias) inputs.push(overAll(bias, shape));
+  if (epilogue) for (const o of epilogue.operands) inputs.push(overAll(o, shape));
+  const finish = finishOf(a.dtype, bias?.dtype, epilogue);
+  compileProduct(backend, {
+    kind: 'matmul',
+    dtype: a.dtype,
+    accumulate: computeType(a.dtype),
+    ...(finish && { finish }),
+  })([asBatch(out)], inputs);
   return out;
 }
 
@@ -52,14 +75,14 @@ const spellings: Record<string, string> = {
 };
 const spell = (t: Tensor): string => spellings[typeName(t.dtype)] ?? typeName(t.dtype);
 
-function mm(a: Tensor, b: Tensor): Tensor {
+function mm(a: Tensor, b: Tensor, bias: Tensor | null = null, epilogue?: Epilogue): Tensor {
   if (a.shape.length !== 2) throw new TorchError('self must be a matrix');
   if (b.shape.length !== 2) throw new TorchError('mat2 must be a matrix');
   if (a.shape[1] !== b.shape[0])
     throw new TorchError(
       `mat1 and mat2 shapes cannot be multiplied (${a.shape.join('x')} and ${b.shape.join('x')})`,
     );
-  return product('mm', a, b);
+  return product('mm', a, b, bias, epilogue);
 }
 
 function bmm(a: Tensor, b: Tensor): Tensor {
@@ -95,6 +118,43 @@ function blend(self: Tensor, value: Tensor, beta: Scalar, alpha: Scalar): Tensor
       `The expanded size of the tensor (${value.shape.join(', ')}) must match the existing size (${self.shape.join(', ')})`,
     );
   return scaled.add(times(self, beta));
+}
+
+/** What `addmm` adds in the kernel itself: floats of one dtype that broadcast to the product, neither of them scaled. */
+const isPlainBias = (self: Tensor, a: Tensor, b: Tensor, beta: Scalar, alpha: Scalar): boolean =>
+  isScalarOne(beta) &&
+  isScalarOne(alpha) &&
+  self.dtype === a.dtype &&
+  a.shape.length === 2 &&
+  b.shape.length === 2 &&
+  broadcastsTo(self.shape, [a.shape[0], b.shape[1]]);
+
+/**
+ * `input @ weight (+ bias)` and the epilogue, for an input of any rank: its rows are one tall matrix. Undefined where an
+ * operand of the epilogue cannot be seen as that matrix.
+ */
+function rowsTimes(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  { expr, operands }: Epilogue,
+): Tensor | undefined {
+  const rank = input.shape.length;
+  if (rank < 2 || weight.shape.length !== 2 || (bias && bias.shape.length !== 1)) return undefined;
+  if (bias && bias.dtype !== input.dtype) return undefined;
+  const full = [...input.shape.slice(0, -1), weight.shape[1]];
+  const flat = [numelOf(full.slice(0, -1)), weight.shape[1]];
+  const seen: Tensor[] = [];
+  for (const o of operands) {
+    if (o.shape.length <= 1 || rank === 2) {
+      if (!broadcastsTo(o.shape, flat)) return undefined;
+      seen.push(o);
+    } else if (sameShape(o.shape, full) && isContiguous(o.shape, o.strides)) seen.push(o.view(flat));
+    else return undefined;
+  }
+  const rows = rank === 2 ? input : input.reshape([flat[0], input.shape[rank - 1]]);
+  const out = mm(rows, weight, bias, { expr, operands: seen });
+  return rank === 2 ? out : out.view(full);
 }
 
 function matmul(a: Tensor, b: Tensor): Tensor {
@@ -196,7 +256,15 @@ export const products = [
   op('ger(Tensor self, Tensor vec2) -> Tensor', { define: ({ self, vec2 }) => self.outer(vec2) }),
   op('addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor', {
     inplace: true,
-    define: ({ self, mat1, mat2, beta, alpha }) => blend(self, mm(mat1, mat2), beta, alpha),
+    define: ({ self, mat1, mat2, beta, alpha }) =>
+      isPlainBias(self, mat1, mat2, beta, alpha)
+        ? mm(mat1, mat2, self)
+        : blend(self, mm(mat1, mat2), beta, alpha),
+    finish: ({ self, mat1, mat2, beta, alpha }, epilogue) =>
+      isPlainBias(self, mat1, mat2, beta, alpha) &&
+      epilogue.operands.every((o) => broadcastsTo(o.shape, [mat1.shape[0], mat2.shape[1]]))
+        ? mm(mat1, mat2, self, epilogue)
+        : undefined,
     grad: {
       self: ({ grad, beta }) => times(grad, beta),
       mat1: ({ grad, mat2, alpha }) => times(grad.mm(mat2.t()), alpha),
@@ -240,14 +308,29 @@ export const products = [
       return applyElementwise('AddrBackward0', rankOneUpdate, [self, vec1.unsqueeze(1), vec2], [beta, alpha]);
     },
   }),
-  op('matmul(Tensor self, Tensor other) -> Tensor', { define: ({ self, other }) => matmul(self, other) }),
+  op('matmul(Tensor self, Tensor other) -> Tensor', {
+    define: ({ self, other }) => matmul(self, other),
+    finish: ({ self, other }, epilogue) => rowsTimes(self, other, null, epilogue),
+  }),
   op('linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor', {
     define: ({ input, weight, bias }) => {
       const rank = input.shape.length;
       if (rank === 2 && bias !== null && weight.shape.length === 2) return bias.addmm(input, weight.t());
+      // As in PyTorch: a batch of contiguous rows is one tall matrix, and the bias is added where it is multiplied.
+      if (
+        rank > 2 &&
+        bias?.shape.length === 1 &&
+        weight.shape.length === 2 &&
+        isContiguous(input.shape, input.strides)
+      ) {
+        const rows = input.view([numelOf(input.shape.slice(0, -1)), input.shape[rank - 1]]);
+        return bias.addmm(rows, weight.t()).view([...input.shape.slice(0, -1), weight.shape[0]]);
+      }
       const out = input.matmul(weight.shape.length === 2 ? weight.t() : weight);
       return bias === null ? out : out.add(bias);
     },
+    finish: ({ input, weight, bias }, epilogue) =>
+      weight.shape.length === 2 ? rowsTimes(input, weight.t(), bias, epilogue) : undefined,
   }),
   op('chain_matmul(Tensor[] matrices) -> Tensor', {
     define: ({ matrices }) => matrices.reduce((a, b) => a.mm(b)),

@@ -94,6 +94,8 @@ export class Node {
   func?: Func;
   /** The operator that overload resolution chose. */
   operator?: AnyOperator;
+  /** What a fused operator stands for. */
+  subgraph?: Graph;
   owner?: Block;
   range?: Range;
 
@@ -156,6 +158,11 @@ export class Node {
   /** Takes the node out of its block and puts it before another one. */
   moveBefore(other: Node): void {
     if (this.owner) this.owner.nodes.splice(this.owner.nodes.indexOf(this), 1);
+    this.insertBefore(other);
+  }
+
+  /** Puts a node that is in no block yet before another one. */
+  insertBefore(other: Node): void {
     this.owner = other.owner;
     other.owner!.nodes.splice(other.owner!.nodes.indexOf(other), 0, this);
   }

@@ -44,28 +44,48 @@ function attributes(node: Node): string {
   return node.name !== undefined ? `[name=${escapeText(node.name)}]` : '';
 }
 
-function printNode(node: Node, indent: string, lines: string[]): void {
+/** Graphs inside nodes: each is printed after the whole, under the name that its node has there. */
+type Subgraphs = [name: string, graph: Graph][];
+
+function kindOf(node: Node, subgraphs: Subgraphs): string {
+  if (!node.subgraph) return node.kind;
+  const name = `${node.kind}_${subgraphs.length}`;
+  subgraphs.push([name, node.subgraph]);
+  return name;
+}
+
+function printNode(node: Node, indent: string, lines: string[], subgraphs: Subgraphs): void {
   const outputs = node.outputs.map(declared).join(', ');
   const inputs = node.inputs.map((input) => `%${input.debugName}`).join(', ');
   const where = node.range ? location(node.range) : '';
   const place = where && ` # ${where}`;
-  lines.push(`${indent}${outputs} = ${node.kind}${attributes(node)}(${inputs})${place}`);
+  lines.push(`${indent}${outputs} = ${kindOf(node, subgraphs)}${attributes(node)}(${inputs})${place}`);
   node.blocks.forEach((block, i) => {
     lines.push(`${indent}  block${i}(${block.inputs.map(declared).join(', ')}):`);
-    printBlock(block, `${indent}    `, lines);
+    printBlock(block, `${indent}    `, lines, subgraphs);
     lines.push(`${indent}    -> (${block.outputs.map((value) => `%${value.debugName}`).join(', ')})`);
   });
 }
 
-function printBlock(block: Block, indent: string, lines: string[]): void {
-  for (const node of block.nodes) printNode(node, indent, lines);
+function printBlock(block: Block, indent: string, lines: string[], subgraphs: Subgraphs): void {
+  for (const node of block.nodes) printNode(node, indent, lines, subgraphs);
+}
+
+function printGraph(graph: Graph, lines: string[], subgraphs: Subgraphs): void {
+  const inputs = graph.inputs.map(declared);
+  lines.push(`graph(${inputs.join(',\n      ')}):`);
+  printBlock(graph.block, '  ', lines, subgraphs);
+  lines.push(`  return (${graph.outputs.map((value) => `%${value.debugName}`).join(', ')})`);
 }
 
 export function graphToString(graph: Graph): string {
   const lines: string[] = [];
-  const inputs = graph.inputs.map(declared);
-  lines.push(`graph(${inputs.join(',\n      ')}):`);
-  printBlock(graph.block, '  ', lines);
-  lines.push(`  return (${graph.outputs.map((value) => `%${value.debugName}`).join(', ')})`);
+  const subgraphs: Subgraphs = [];
+  printGraph(graph, lines, subgraphs);
+  for (const [name, inner] of subgraphs) {
+    const own: string[] = [];
+    printGraph(inner, own, []);
+    lines.push(`with ${name} = ${own.join('\n')}`);
+  }
   return `${lines.join('\n')}\n`;
 }

@@ -1,0 +1,359 @@
+/** Alias analysis: which values of a graph may share memory, and who writes it. Every pass that moves or merges asks. */
+import { allNodes, type Block, type Graph, type Node, type Value } from '../ir/graph.ts';
+import type { JitType } from '../ir/types.ts';
+import { Tensor } from '../ops/core.ts';
+import { ScriptObject } from '../ops/value.ts';
+import { writesArguments } from './effects.ts';
+
+/** A piece of memory by its number: a tensor's storage, a list, an object. */
+type Location = number;
+
+/** All that came from outside of the graph or went there; what is there may share memory with anything else there. */
+const OUTSIDE: Location = 0;
+
+const isMutable = (type: JitType): boolean => {
+  switch (type.kind) {
+    case 'int':
+    case 'float':
+    case 'complex':
+    case 'bool':
+    case 'str':
+    case 'None':
+    case 'Device':
+    case 'Enum':
+    case 'number':
+    case 'Function':
+      return false;
+    case 'Optional':
+      return isMutable(type.element);
+    case 'Tuple':
+      return type.elements.some(isMutable);
+    default:
+      return true;
+  }
+};
+
+/** Operators whose definitions always make new memory; another one, not a view by its schema, may hand on an operand. */
+const fresh = new Set(
+  `conv1d conv2d conv3d convolution _convolution conv_transpose1d conv_transpose2d conv_transpose3d linear addmm mm bmm matmul
+  baddbmm batch_norm layer_norm group_norm instance_norm native_layer_norm native_batch_norm max_pool1d max_pool2d max_pool3d
+  avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool2d cat stack
+  softmax log_softmax mean sum amax amin prod var std embedding scaled_dot_product_attention clone zeros ones full empty
+  zeros_like ones_like full_like empty_like arange linspace tensor lstm gru lstm_cell gru_cell gelu cumsum argmax argmin topk
+  sort gather index_select index upsample_nearest2d upsample_bilinear2d`
+    .split(/\s+/)
+    .map((name) => `aten::${name}`),
+);
+
+/** Whether the operator's results are tensors that it made, sharing memory with none of its operands. */
+export function makesFresh(node: Node): boolean {
+  const { operator } = node;
+  if (!operator || 'run' in operator) return false;
+  if (operator.schema.returns.some((r) => r.alias)) return false;
+  const { kind } = operator.meaning;
+  if (operator.schema.namespace === 'fused') return true;
+  return kind === 'pointwise' || fresh.has(node.kind);
+}
+
+export class AliasAnalysis {
+  private readonly points = new Map<Value, Set<Location>>();
+  /** What is inside a container or object. */
+  private readonly contents: Set<Location>[] = [new Set()];
+  private readonly outside = new Set<Location>([OUTSIDE]);
+  private readonly known = new Map<unknown, Location>();
+  private readonly made = new Map<Node, Location>();
+  private readonly written = new Set<Location>();
+  private changed = false;
+
+  constructor(
+    readonly graph: Graph,
+    /** What an attribute holds, where it is known: two of one storage are one memory, and no graph input's. */
+    private readonly attribute: (node: Node) => unknown = () => undefined,
+  ) {
+    for (const input of graph.inputs) this.point(input, [OUTSIDE]);
+    // Containers fill up while the program runs: again until nothing is new.
+    do {
+      this.changed = false;
+      this.block(graph.block);
+    } while (this.changed);
+    for (const node of allNodes(graph.block))
+      for (const location of this.writtenBy(node)) this.written.add(location);
+  }
+
+  /** Whether the two may share memory, what they contain included. */
+  mayAlias(a: Value, b: Value): boolean {
+    return this.overlap(this.reach(a), this.reach(b));
+  }
+
+  /** Whether anything in the graph may write what the value is or contains. */
+  isWritten(value: Value): boolean {
+    return this.overlap(this.reach(value), this.written);
+  }
+
+  /** Whether the node, or one inside it, may write what the value is or contains. */
+  writes(node: Node, value: Value): boolean {
+    return this.overlap(this.writtenBy(node), this.reach(value));
+  }
+
+  /** Whether the value's own memory was made in the graph, and neither comes from outside nor got there. */
+  isLocal(value: Value): boolean {
+    const points = this.points.get(value);
+    if (!points || points.size === 0) return true;
+    for (const location of points) if (this.outside.has(location)) return false;
+    return true;
+  }
+
+  /** Whether what the node writes may be seen: from outside, in the results, or by another node. */
+  isSeen(node: Node, block: Block): boolean {
+    const mine = this.writtenBy(node);
+    for (const location of mine) if (this.outside.has(location)) return true;
+    for (const output of this.graph.outputs) if (this.overlap(mine, this.reach(output))) return true;
+    for (const other of allNodes(block)) {
+      if (other === node || other.kind === 'prim::Constant') continue;
+      const reads = [...other.inputs, ...other.blocks.flatMap((inner) => inner.outputs)];
+      if (reads.some((value) => value.node !== node && this.overlap(mine, this.reach(value)))) return true;
+    }
+    return false;
+  }
+
+  private overlap(a: ReadonlySet<Location>, b: ReadonlySet<Location>): boolean {
+    for (const location of a) if (b.has(location)) return true;
+    return this.touchesOutside(a) && this.touchesOutside(b);
+  }
+
+  private touchesOutside(locations: ReadonlySet<Location>): boolean {
+    for (const location of locations) if (this.outside.has(location)) return true;
+    return false;
+  }
+
+  private reach(value: Value): Set<Location> {
+    const all = new Set<Location>();
+    const visit = (location: Location): void => {
+      if (all.has(location)) return;
+      all.add(location);
+      this.contents[location].forEach(visit);
+    };
+    this.points.get(value)?.forEach(visit);
+    return all;
+  }
+
+  /** What the node may write, those inside it included. */
+  private writtenBy(node: Node): Set<Location> {
+    const out = new Set<Location>();
+    const add = (value: Value, deep: boolean): void => {
+      for (const location of deep ? this.reach(value) : (this.points.get(value) ?? [])) out.add(location);
+    };
+    const visit = (inner: Node): void => {
+      const { operator } = inner;
+      if (inner.kind === 'prim::SetAttr') add(inner.inputs[0], false);
+      else if (isUnknownCall(inner)) {
+        out.add(OUTSIDE);
+        for (const input of inner.inputs) add(input, true);
+      } else if (operator && writesArguments(inner))
+        operator.schema.args.forEach((arg, i) => {
+          if (arg.alias?.write && inner.inputs[i]) add(inner.inputs[i], arg.type.kind === 'List');
+        });
+      for (const block of inner.blocks) block.nodes.forEach(visit);
+    };
+    visit(node);
+    return out;
+  }
+
+  private location(): Location {
+    this.contents.push(new Set());
+    return this.contents.length - 1;
+  }
+
+  private point(value: Value, locations: Iterable<Location>): void {
+    let set = this.points.get(value);
+    if (!set) this.points.set(value, (set = new Set()));
+    const { size } = set;
+    for (const location of locations) set.add(location);
+    if (set.size !== size) this.changed = true;
+  }
+
+  private same(value: Value, other: Value): void {
+    this.point(value, this.points.get(other) ?? []);
+  }
+
+  private put(container: Value, item: Value): void {
+    for (const location of this.points.get(container) ?? [])
+      for (const inner of this.points.get(item) ?? []) {
+        if (!this.contents[location].has(inner)) {
+          this.contents[location].add(inner);
+          this.changed = true;
+        }
+        if (this.outside.has(location)) this.escape(inner);
+      }
+  }
+
+  private take(value: Value, container: Value): void {
+    for (const location of this.points.get(container) ?? []) {
+      this.point(value, this.contents[location]);
+      if (this.outside.has(location)) this.point(value, [OUTSIDE]);
+    }
+  }
+
+  private escape(location: Location): void {
+    if (this.outside.has(location)) return;
+    this.outside.add(location);
+    this.changed = true;
+    this.contents[location].forEach((inner) => {
+      this.escape(inner);
+    });
+  }
+
+  private escapes(value: Value): void {
+    for (const location of this.points.get(value) ?? []) this.escape(location);
+  }
+
+  /** The memory of a value that exists already: by its storage, object or container. */
+  private of(held: unknown): Location {
+    const key = held instanceof Tensor ? held.storage : held;
+    let location = this.known.get(key);
+    if (location === undefined) {
+      this.known.set(key, (location = this.location()));
+      const items = Array.isArray(held)
+        ? held
+        : held instanceof Map
+          ? [...held.keys(), ...held.values()]
+          : held instanceof ScriptObject
+            ? held.slots
+            : [];
+      for (const item of items)
+        if (typeof item === 'object' && item !== null) this.contents[location].add(this.of(item));
+    }
+    return location;
+  }
+
+  private own(node: Node): Location {
+    let location = this.made.get(node);
+    if (location === undefined) this.made.set(node, (location = this.location()));
+    return location;
+  }
+
+  private block(block: Block): void {
+    for (const node of block.nodes) this.node(node);
+  }
+
+  private node(node: Node): void {
+    const { inputs, outputs } = node;
+    switch (node.kind) {
+      case 'prim::Constant':
+      case 'prim::GetAttr': {
+        const held = node.kind === 'prim::Constant' ? node.constant?.value : this.attribute(node);
+        if (!isMutable(node.output.type)) return;
+        if (typeof held === 'object' && held !== null) this.point(node.output, [this.of(held)]);
+        else if (node.kind === 'prim::GetAttr') this.point(node.output, [OUTSIDE]);
+        return;
+      }
+      case 'prim::SetAttr':
+        this.escapes(inputs[1]);
+        return;
+      case 'prim::If':
+        for (const inner of node.blocks) {
+          this.block(inner);
+          outputs.forEach((output, i) => {
+            this.same(output, inner.outputs[i]);
+          });
+        }
+        return;
+      case 'prim::Loop': {
+        const [body] = node.blocks;
+        outputs.forEach((output, i) => {
+          this.same(body.inputs[i + 1], inputs[i + 2]);
+          this.same(output, inputs[i + 2]);
+        });
+        this.block(body);
+        outputs.forEach((output, i) => {
+          this.same(body.inputs[i + 1], body.outputs[i + 1]);
+          this.same(output, body.outputs[i + 1]);
+        });
+        return;
+      }
+      case 'prim::ListConstruct':
+      case 'prim::TupleConstruct':
+      case 'prim::DictConstruct':
+        this.point(node.output, [this.own(node)]);
+        for (const input of inputs) this.put(node.output, input);
+        return;
+      case 'prim::TupleUnpack':
+      case 'prim::ListUnpack':
+      case 'prim::TupleIndex':
+        for (const output of outputs) this.take(output, inputs[0]);
+        return;
+      case 'prim::unchecked_cast':
+        this.same(node.output, inputs[0]);
+        return;
+      case 'prim::CreateObject':
+        this.point(node.output, [OUTSIDE]);
+        return;
+    }
+    if (isUnknownCall(node)) {
+      for (const inner of node.blocks) this.block(inner);
+      for (const input of inputs) this.escapes(input);
+      for (const output of outputs) if (isMutable(output.type)) this.point(output, [OUTSIDE]);
+      return;
+    }
+    this.operator(node);
+  }
+
+  private operator(node: Node): void {
+    const { inputs, outputs, operator } = node;
+    if (!outputs.some((output) => isMutable(output.type)) && !writesArguments(node)) return;
+    if (makesFresh(node)) {
+      for (const output of outputs) {
+        this.point(output, [this.own(node)]);
+        if (output.type.kind === 'List' || output.type.kind === 'Tuple')
+          this.contents[this.own(node)].add(this.own(node));
+      }
+      return;
+    }
+    const { schema } = operator!;
+    // What is put into a container: `append(t[](a!) self, t(c -> *) el)`.
+    const target = schema.args.findIndex((arg) => arg.alias?.write);
+    const isContainer = target >= 0 && inputs[target] && inputs[target].type.kind !== 'Tensor';
+    if (isContainer)
+      inputs.forEach((input, i) => {
+        if (i === target) return;
+        this.put(inputs[target], input);
+        if (input.type.kind === 'List' || input.type.kind === 'Dict') {
+          for (const location of this.points.get(input) ?? [])
+            for (const to of this.points.get(inputs[target]) ?? [])
+              for (const item of this.contents[location])
+                if (!this.contents[to].has(item)) {
+                  this.contents[to].add(item);
+                  this.changed = true;
+                }
+        }
+      });
+    for (const output of outputs) {
+      if (!isMutable(output.type)) continue;
+      // Anything that an operand is or contains, or new memory that holds it.
+      this.point(output, [this.own(node)]);
+      for (const input of inputs) {
+        if (!isMutable(input.type)) continue;
+        this.same(output, input);
+        this.take(output, input);
+        if (output.type.kind !== 'Tensor') this.put(output, input);
+        if (output.type.kind !== 'Tensor')
+          for (const location of this.points.get(input) ?? [])
+            for (const item of this.contents[location])
+              if (!this.contents[this.own(node)].has(item)) {
+                this.contents[this.own(node)].add(item);
+                this.changed = true;
+              }
+      }
+    }
+  }
+}
+
+/** A call whose body is not looked into, or one that runs it at another time. */
+const isUnknownCall = (node: Node): boolean =>
+  node.kind === 'prim::CallMethod' ||
+  node.kind === 'prim::CallFunction' ||
+  node.kind === 'prim::fork' ||
+  node.kind === 'prim::Enter' ||
+  node.kind === 'prim::Exit' ||
+  node.kind === 'aten::wait' ||
+  node.kind === 'prim::ModuleContainerIndex';

@@ -1,0 +1,171 @@
+/** Constant propagation: what has only constant inputs is computed now, and branches that are decided are taken. */
+import { evaluate } from '../interpreter/evaluate.ts';
+import { insertConstant } from '../ir/copy.ts';
+import { allNodes, type Block, type Graph, type Node } from '../ir/graph.ts';
+import type { JitType, TupleType } from '../ir/types.ts';
+import { type Device, Tensor } from '../ops/core.ts';
+import type { ScalarOperator } from '../ops/operator.ts';
+import { makeTuple } from '../ops/value.ts';
+import { AliasAnalysis } from './alias.ts';
+import { hasEffect, isPure } from './effects.ts';
+
+const immutable = (type: JitType): boolean =>
+  ['int', 'float', 'bool', 'str', 'None', 'Device', 'Enum'].includes(type.kind) ||
+  (type.kind === 'Tuple' && type.elements.every(immutable));
+
+/**
+ * What the front end does to every graph: arithmetic and tuples of immutable values. What would raise is left to raise when
+ * it is run.
+ */
+export function propagateImmutableConstants(block: Block): void {
+  for (const node of allNodes(block)) {
+    if (
+      node.kind === 'prim::Constant' ||
+      node.outputs.length !== 1 ||
+      node.blocks.length > 0 ||
+      hasEffect(node)
+    )
+      continue;
+    if (!immutable(node.output.type) || !node.inputs.every((input) => input.node.constant)) continue;
+    const values = node.inputs.map((input) => input.node.constant!.value);
+    let value: unknown;
+    if (node.kind === 'prim::TupleConstruct') value = makeTuple(values, node.output.type as TupleType);
+    else if (foldable(node)) {
+      try {
+        value = (node.operator as ScalarOperator).run(...(values as never[]));
+      } catch {
+        continue;
+      }
+    } else continue;
+    const constant = node.graph.create('prim::Constant', [], [node.output.type]);
+    constant.constant = { value };
+    if (node.kind !== 'prim::TupleConstruct' && node.kind !== 'aten::device') constant.range = node.range;
+    constant.insertBefore(node);
+    node.output.replaceAllUsesWith(constant.output);
+    node.destroy();
+  }
+}
+
+/** Arithmetic on values whose static types are known exactly, so that no float needs its box. */
+function foldable(node: Node): boolean {
+  if (!node.operator || !('run' in node.operator) || node.operator.absent) return false;
+  const exact = ['int', 'float', 'bool', 'str'];
+  return (
+    node.operator.schema.args.length === node.inputs.length &&
+    node.inputs.length > 0 &&
+    node.operator.schema.args.every(
+      (arg, i) => exact.includes(arg.type.kind) && arg.type.kind === node.inputs[i].type.kind,
+    )
+  );
+}
+
+/** A result larger than its operands together, and than this, is rather computed again each time: `zeros([4096, 4096])`. */
+const MOST_ELEMENTS = 1 << 16;
+
+/** Of these only the value counts, so a constant may stand for them. Other containers could be changed by who gets them. */
+function mayBecomeConstant(value: unknown, operands: readonly unknown[]): boolean {
+  if (typeof value === 'function' || value instanceof Promise) return false;
+  if (value instanceof Tensor) {
+    const sizes = operands.map((o) => (o instanceof Tensor ? o.elements : 0));
+    return !value.requires_grad && value.elements <= Math.max(MOST_ELEMENTS, ...sizes);
+  }
+  return (
+    value === null ||
+    typeof value !== 'object' ||
+    (Array.isArray(value) && value.every((v) => typeof v !== 'object' || v === null))
+  );
+}
+
+/**
+ * Runs every pure node over constants, tensors included, takes branches whose condition is known, and removes loops that
+ * never run. Nothing is computed ahead that is written anywhere, that raises, that must wait for a device, or whose result
+ * the caller gets and could write.
+ */
+export function propagateConstants(graph: Graph, device: Device | null = null): void {
+  for (let changed = true; changed; ) {
+    changed = false;
+    const aliases = new AliasAnalysis(graph);
+    for (const node of [...allNodes(graph.block)]) {
+      if (!node.owner) continue;
+      if (node.kind === 'prim::If' && takeBranch(node)) changed = true;
+      else if (node.kind === 'prim::Loop' && skipLoop(node)) changed = true;
+      else if (compute(node, graph, aliases, device)) changed = true;
+    }
+  }
+}
+
+const constantOf = (node: Node, i: number): unknown => node.inputs[i].node.constant?.value;
+
+function takeBranch(node: Node): boolean {
+  const test = constantOf(node, 0);
+  if (typeof test !== 'boolean') return false;
+  const taken = node.blocks[test ? 0 : 1];
+  for (const child of [...taken.nodes]) child.moveBefore(node);
+  node.outputs.forEach((output, i) => {
+    keepName(output, taken.outputs[i]);
+    output.replaceAllUsesWith(taken.outputs[i]);
+  });
+  node.destroy();
+  return true;
+}
+
+function keepName(from: Node['output'], to: Node['output']): void {
+  if (!from.hasDebugName || to.hasDebugName) return;
+  const name = from.debugName;
+  from.setDebugName('');
+  to.setDebugName(name);
+}
+
+function skipLoop(node: Node): boolean {
+  const never = constantOf(node, 1) === false || Number(constantOf(node, 0) ?? 1) <= 0;
+  if (!never) return false;
+  node.outputs.forEach((output, i) => {
+    output.replaceAllUsesWith(node.inputs[i + 2]);
+  });
+  node.destroy();
+  return true;
+}
+
+function compute(node: Node, graph: Graph, aliases: AliasAnalysis, device: Device | null): boolean {
+  if (node.kind === 'prim::Constant' || node.outputs.length === 0 || !isPure(node)) return false;
+  if (!node.inputs.every((input) => input.node.kind === 'prim::Constant' && input.node.constant))
+    return false;
+  if (node.kind.startsWith('prim::') && !folded.has(node.kind)) return false;
+  const seen = [...node.inputs, ...node.outputs];
+  if (seen.some((value) => aliases.isWritten(value))) return false;
+  if (
+    node.outputs.some(
+      (output) =>
+        !immutable(output.type) &&
+        (!aliases.isLocal(output) || graph.outputs.some((result) => aliases.mayAlias(result, output))),
+    )
+  )
+    return false;
+  const operands = node.inputs.map((input) => input.node.constant!.value);
+  const results = evaluate(node, device);
+  if (!results) return false;
+  if (!results.every((value) => mayBecomeConstant(value, operands))) return false;
+  node.outputs.forEach((output, i) => {
+    const name = output.hasDebugName ? output.debugName : undefined;
+    output.setDebugName('');
+    output.replaceAllUsesWith(insertConstant(node, results[i], output.type, name));
+  });
+  node.destroy();
+  return true;
+}
+
+/** Forms of the language that are computed ahead; operators all are. */
+const folded = new Set([
+  'prim::ListConstruct',
+  'prim::TupleConstruct',
+  'prim::ListUnpack',
+  'prim::TupleUnpack',
+  'prim::TupleIndex',
+  'prim::unchecked_cast',
+  'prim::NumToTensor',
+  'prim::dtype',
+  'prim::device',
+  'prim::layout',
+  'prim::min',
+  'prim::max',
+]);

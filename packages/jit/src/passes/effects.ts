@@ -1,0 +1,66 @@
+/** What running a node can be seen by, other than its outputs: what it writes, prints, raises or draws. */
+import type { Node } from '../ir/graph.ts';
+
+const effects = new Set([
+  'prim::SetAttr',
+  'prim::RaiseException',
+  'prim::Print',
+  'prim::CallMethod',
+  'prim::CallFunction',
+  'prim::Enter',
+  'prim::Exit',
+  'prim::fork',
+  'aten::warn',
+  'aten::wait',
+  'aten::manual_seed',
+  'aten::set_grad_enabled',
+  'aten::save',
+]); // prettier-ignore
+
+/** A generator's next number is an effect: what follows draws from where this left it. */
+const random = new Set(
+  'rand rand_like randn randn_like randint randint_like randperm bernoulli multinomial normal poisson dropout'
+    .split(' ')
+    .map((name) => `aten::${name}`),
+);
+
+/** The same as in torch::jit, whose front end does not look whether a dropout drops anything. */
+const dropouts = /^aten::(feature_)?(alpha_)?dropout$/;
+
+/** Whether the node's result may differ from call to call: it draws, or would if it were told to. */
+export function isRandom(node: Node): boolean {
+  if (dropouts.test(node.kind)) return node.inputs[2]?.node.constant?.value !== false;
+  return random.has(node.kind) || node.kind === 'aten::rrelu';
+}
+
+export const writesArguments = (node: Node): boolean =>
+  node.operator?.schema.args.some((arg) => arg.alias?.write) ?? false;
+
+/** Whether the node must be run even where nothing reads its outputs; what it writes aside. */
+export function hasOwnEffect(node: Node): boolean {
+  if (effects.has(node.kind)) return true;
+  if (node.kind === 'prim::If') return node.blocks.some((block) => block.nodes.some(hasEffect));
+  if (node.kind === 'prim::Loop') return true;
+  return random.has(node.kind) && (dropouts.test(node.kind) ? isRandom(node) : true);
+}
+
+/** The same with all that it writes. */
+export const hasEffect = (node: Node): boolean => hasOwnEffect(node) || writesArguments(node);
+
+/** What they answer is not in their operands. */
+const asking = new Set([
+  'aten::is_grad_enabled',
+  'aten::get_default_dtype',
+  'aten::initial_seed',
+  'aten::is_autocast_enabled',
+]);
+
+/** Whether two runs of the node on the same values give the same, and nobody can tell how often it was run. */
+export const isPure = (node: Node): boolean =>
+  !hasEffect(node) &&
+  !isRandom(node) &&
+  !asking.has(node.kind) &&
+  node.blocks.length === 0 &&
+  node.kind !== 'prim::GetAttr' &&
+  node.kind !== 'prim::CreateObject' &&
+  node.kind !== 'prim::Uninitialized';
