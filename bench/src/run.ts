@@ -4,13 +4,19 @@
  *
  *   node bench/setup.mjs, once; then
  *   pnpm bench [WORKLOAD …] [--json] [--threads 1,2] [--rounds 7] [--budget 200] [--systems sconce-wasm,…] [--write]
+ *   pnpm bench --render: writes docs/benchmarks.md anew from the last run that was written
  */
+import { spawnSync } from 'node:child_process';
+import { dirname, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { disagreement } from './agree.ts';
+import { measureLimits, printLimits } from './limits/limits.ts';
 import { type Result, summarise } from './result.ts';
 import { Session, systems } from './sessions.ts';
 import { printTable } from './table.ts';
 import { workloads } from './workloads.ts';
+import { type KernelResult, render, save } from './write.ts';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -21,8 +27,9 @@ const { values: options, positionals } = parseArgs({
     /** Milliseconds of samples, for each system in each round. */
     budget: { type: 'string', default: '200' },
     systems: { type: 'string' },
-    /** Puts what was measured into docs/benchmarks.md. */
+    /** Keeps what was measured as bench/results.json and puts it into docs/benchmarks.md. */
     write: { type: 'boolean', default: false },
+    render: { type: 'boolean', default: false },
   },
 });
 const budget = Number(options.budget);
@@ -57,10 +64,26 @@ async function bench(name: string): Promise<Result[]> {
   return sessions.map(summarise);
 }
 
+/** The kernels' own benchmark, in a process that has met nothing else. */
+function kernels(): KernelResult[] {
+  const here = fileURLToPath(import.meta.url);
+  const script = join(dirname(here), `kernels${extname(here)}`);
+  const { stdout } = spawnSync(process.execPath, [...process.execArgv, script, '--json'], {
+    encoding: 'utf8',
+  });
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
 async function main(): Promise<void> {
+  if (options.render) return render();
   const unknown = names.find((name) => !Object.hasOwn(workloads, name));
   if (unknown)
     throw new Error(`no workload is called ${unknown}: there are ${Object.keys(workloads).join(', ')}`);
+  const limits = measureLimits();
+  if (!options.json) printLimits(limits);
   const all: Result[] = [];
   for (const name of names) {
     const results = await bench(name);
@@ -69,6 +92,9 @@ async function main(): Promise<void> {
     else printTable(name, results);
     if (results.some(({ error }) => error)) process.exitCode = 1;
   }
+  if (!options.write) return;
+  save({ date: new Date().toISOString().slice(0, 10), limits, results: all, kernels: kernels() });
+  render();
 }
 
 main().catch((error) => {

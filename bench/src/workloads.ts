@@ -13,18 +13,25 @@ export interface Workload {
   /** Steps that make one sample, where one is too short to time. */
   readonly inner: number;
   /** `forward` is a network without gradients; `train` has them, so that the web peers sit it out; `call` times one call of the library. */
+  /** Floating-point operations of a step as PyTorch counts them, or bytes that it has to read and write: what the share of the machine's limit is taken of. */
+  readonly flops?: number;
+  readonly bytes?: number;
   readonly kind: 'forward' | 'train' | 'call' | 'startup';
 }
 
 const layers = 6;
 const cache: Shape = [1, 6, 128, 64];
 const square = (n: number): Shape => [n, n];
-const forward = (title: string, inputs: readonly Shape[]): Workload => ({
+const MiB = 2 ** 20;
+type Amount = Pick<Workload, 'flops' | 'bytes'>;
+const forward = (title: string, inputs: readonly Shape[], amount: Amount): Workload => ({
   title,
   inputs,
   inner: 1,
   kind: 'forward',
+  ...amount,
 });
+const matmul = (n: number): Workload => forward(`matmul ${n}`, [square(n), square(n)], { flops: 2 * n ** 3 });
 const call = (title: string, inputs: readonly Shape[]): Workload => ({
   title,
   inputs,
@@ -33,23 +40,32 @@ const call = (title: string, inputs: readonly Shape[]): Workload => ({
 });
 
 export const workloads: Readonly<Record<string, Workload>> = {
-  matmul256: forward('matmul 256', [square(256), square(256)]),
-  matmul512: forward('matmul 512', [square(512), square(512)]),
-  matmul1024: forward('matmul 1024', [square(1024), square(1024)]),
-  resnet18: forward('ResNet-18, one image', [[1, 3, 224, 224]]),
-  mobilenetv2: forward('MobileNetV2, one image', [[1, 3, 224, 224]]),
-  prefill: forward('transformer of 6 layers, prefill of 128 tokens', [[1, 128, 384]]),
-  decode: forward('the same, one token after 128', [[1, 1, 384], ...Array(2 * layers).fill(cache)]),
-  lstm: forward('LSTM, 100 steps of 128', [[100, 1, 128]]),
-  mnist_train: { ...forward('MNIST CNN, training step of 64', [[64, 1, 28, 28]]), kind: 'train' },
-  chain: forward('four pointwise operators on 1M', [[1 << 20], [1 << 20]]),
-  softmax: forward('softmax 1024×1024', [square(1024)]),
-  layer_norm: forward('layer_norm 1024×1024', [square(1024)]),
+  matmul256: matmul(256),
+  matmul512: matmul(512),
+  matmul1024: matmul(1024),
+  resnet18: forward('ResNet-18, one image', [[1, 3, 224, 224]], { flops: 3.63e9 }),
+  mobilenetv2: forward('MobileNetV2, one image', [[1, 3, 224, 224]], { flops: 0.602e9 }),
+  prefill: forward('transformer of 6 layers, 128 tokens', [[1, 128, 384]], { flops: 2.87e9 }),
+  // Every weight is read for one token.
+  decode: forward('the same, one token after 128', [[1, 1, 384], ...Array(2 * layers).fill(cache)], {
+    bytes: 42.6e6,
+  }),
+  lstm: forward('LSTM, 100 steps of 128', [[100, 1, 128]], { flops: 52.4e6 }),
+  mnist_train: {
+    ...forward('MNIST CNN, training step of 64', [[64, 1, 28, 28]], { flops: 1.05e9 }),
+    kind: 'train',
+  },
+  chain: forward('four pointwise operators on 1M', [[1 << 20], [1 << 20]], { bytes: 12 * MiB }),
+  softmax: forward('softmax 1024×1024', [square(1024)], { bytes: 8 * MiB }),
+  layer_norm: forward('layer_norm 1024×1024', [square(1024)], { bytes: 8 * MiB }),
   add: call('add of two one-element tensors', [[1], [1]]),
   add_grad: { ...call('the same, recorded for backward', [[1], [1]]), kind: 'train' },
   add_backward: { ...call('add and backward', [[1], [1]]), kind: 'train' },
   linear: { ...call('nn.Linear(4, 4)', [[1, 4]]), kind: 'train' },
-  startup: { ...forward('import to first result (MNIST CNN, one image)', [[1, 1, 28, 28]]), kind: 'startup' },
+  startup: {
+    ...forward('import to first result (MNIST CNN, one image)', [[1, 1, 28, 28]], {}),
+    kind: 'startup',
+  },
 };
 
 /** The network of a workload, as export.py wrote it. */
