@@ -23,6 +23,7 @@ import { Plans } from '../memory/plans.ts';
 import { checkFault, type Exports, instantiate, writeScalars } from './engine.ts';
 import { driveLoop, odometer } from './odometer.ts';
 import { CHUNK_START, type RowSpec, rowFunction, type Step } from './row.ts';
+import { transposing } from './transpose.ts';
 
 /** Elements per call of a row: V8 replaces a function's first code only between calls. */
 const CHUNK = 8192;
@@ -65,13 +66,8 @@ function buildRow(heap: Heap, spec: RowSpec): Exports[string] {
   return instantiate(heap, m).row!;
 }
 
-interface Plan {
-  readonly drive: Exports[string];
-  readonly loop: Loop;
-  /** Bytes from the views' first elements. */
-  readonly from?: readonly number[];
-  readonly rest?: Plan;
-}
+/** A run over the operands' first addresses. */
+type Run = (pointers: readonly number[]) => void;
 
 function build(
   heap: Heap,
@@ -216,13 +212,17 @@ export function pointwise(heap: Heap, exprs: readonly Expr[], rank: number): Exe
     }
   };
 
-  /** A plan: loops to write and run, each with how far its operands start from the views' first elements. */
-  const planOf = (outputs: readonly View[], inputs: readonly View[]): Plan => {
+  const isCopy = outs === 1 && bytes[0] === 4 && exprs[0]!.op === 'input' && exprs[0]!.index === 0;
+
+  /** What a layout comes to: a run over pointers. */
+  const planOf = (outputs: readonly View[], inputs: readonly View[]): Run => {
     const views: View[] = [...outputs];
     for (let i = 0; i < inputCount; i++) views.push(inputTypes[i] ? inputs[i]! : outputs[0]!);
     let loop: Loop = loopOf(views, outputs[0]!.shape);
     if (coordRank === undefined) loop = merged(ordered(loop));
     else if (loop.sizes.length === 0) loop = { sizes: [1], strides: views.map(() => [0]) };
+    const transpose = isCopy ? transposing(heap, loop) : undefined;
+    if (transpose) return ([to, from]) => transpose(to!, from!);
     const inner = loop.sizes.length - 1;
     const steps = bytes.map((b, i): Step => {
       const s = loop.strides[i]![inner]!;
@@ -231,30 +231,28 @@ export function pointwise(heap: Heap, exprs: readonly Expr[], rank: number): Exe
     });
     const drive = variant(steps);
     const crossing = coordRank === undefined ? crossed(loop, steps, bytes, outs) : -1;
-    if (crossing < 0) return { drive, loop };
+    // Coordinates are read where the loop's counters stand: there is one such place.
+    const per = coordRank === undefined ? nsPerElement : 0;
+    const over = (part: Loop): Run => {
+      const ns = per * numel(part.sizes);
+      return (at) => driveLoop(heap, drive, at, part, ns);
+    };
+    if (crossing < 0) return over(loop);
     const n = loop.sizes[inner]!;
     const whole = n - (n % BAND);
-    const rest: Plan | undefined =
-      whole < n
-        ? {
-            drive,
-            loop: banded(loop, crossing, 1, n - whole),
-            from: loop.strides.map((s) => whole * s[inner]!),
-          }
-        : undefined;
-    return { drive, loop: banded(loop, crossing, whole / BAND, BAND), rest };
+    const bands = over(banded(loop, crossing, whole / BAND, BAND));
+    if (whole === n) return bands;
+    const rest = over(banded(loop, crossing, 1, n - whole));
+    return (at) => {
+      bands(at);
+      rest(at.map((p, i) => p + whole * loop.strides[i]![inner]!));
+    };
   };
 
-  const plans = new Plans<Plan>();
+  const plans = new Plans<Run>();
   const general = (outputs: readonly View[], inputs: readonly View[]): void => {
     const plan = plans.find(outputs, inputs) ?? plans.add(outputs, inputs, planOf(outputs, inputs));
-    // Coordinates are read where the loop's counters stand: there is one such place.
-    const ns = coordRank === undefined ? numel(outputs[0]!.shape) * nsPerElement : 0;
-    driveLoop(heap, plan.drive, pointers, plan.loop, ns);
-    const { rest } = plan;
-    if (!rest) return;
-    const from = pointers.map((p, i) => p + rest.from![i]!);
-    driveLoop(heap, rest.drive, from, rest.loop, (ns * numel(rest.loop.sizes)) / numel(outputs[0]!.shape));
+    plan(pointers);
   };
 
   const run: Executable = (outputs, inputs, scalars) => {
