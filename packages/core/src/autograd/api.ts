@@ -1,33 +1,15 @@
 /** `backward`, `autograd.grad`, hooks, `Function`: what users call. */
 import { ArgumentError, TorchError } from '../errors.ts';
+import { alias } from '../tensor/create.ts';
 import { isFloat } from '../tensor/dtype.ts';
-import { numelOf, sameShape } from '../tensor/layout.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import { Tensor, tensorsMade } from '../tensor/tensor.ts';
 import { type BackwardOptions, runBackward } from './engine.ts';
 import { AutogradMeta, type TensorHook } from './meta.ts';
 import { is_grad_enabled, setRecording } from './mode.ts';
-import { type Gradients, Node } from './node.ts';
+import { type Gradients, hooksOf, Node } from './node.ts';
 import { edgeOf, SavedTensor, setHistory, usedTwice } from './record.ts';
 
 const list = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(value) ? value : [value as T]);
-
-function startGradients(outputs: readonly Tensor[], given: readonly (Tensor | null)[]): Tensor[] {
-  return outputs.map((out, i) => {
-    const grad = given[i] ?? null;
-    if (grad) {
-      if (!sameShape(grad.shape, out.shape))
-        throw new TorchError(
-          `Mismatch in shape: grad_output[${i}] has a shape of torch.Size([${grad.shape.join(', ')}]) and output[${i}] has a shape of torch.Size([${out.shape.join(', ')}]).`,
-        );
-      return grad;
-    }
-    if (!out.requires_grad)
-      throw new TorchError(`element ${i} of tensors does not require grad and does not have a grad_fn`);
-    if (numelOf(out.shape) !== 1)
-      throw new TorchError('grad can be implicitly created only for scalar outputs');
-    return out.new_ones(out.shape) as Tensor;
-  });
-}
 
 /** `torch.autograd.backward`: adds to the `grad` of every leaf, or of `inputs` alone. */
 export function backward(
@@ -36,9 +18,9 @@ export function backward(
   options: BackwardOptions & { inputs?: Tensor | readonly Tensor[] } = {},
 ): void {
   const outputs = list(tensors);
-  const inputs = options.inputs === undefined ? undefined : list(options.inputs);
+  const inputs = options.inputs === undefined ? null : list(options.inputs);
   if (inputs?.length === 0) throw new ArgumentError("'inputs' argument to backward cannot be empty.");
-  runBackward(outputs, startGradients(outputs, list(grad_tensors)), options, inputs, true);
+  runBackward(outputs, list(grad_tensors), options, inputs, true);
 }
 
 /** `torch.autograd.grad`: the gradients of `outputs` with respect to `inputs`; leaves' `grad` stays as it is. */
@@ -51,12 +33,7 @@ export function grad(
   } = {},
 ): (Tensor | null)[] {
   const outs = list(outputs);
-  const result = runBackward(
-    outs,
-    startGradients(outs, list(options.grad_outputs ?? null)),
-    options,
-    list(inputs),
-  );
+  const result = runBackward(outs, list(options.grad_outputs ?? null), options, list(inputs));
   if (!options.allow_unused && result.some((g) => g === null))
     throw new TorchError(
       'One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior.',
@@ -82,13 +59,14 @@ export function registerHook(tensor: Tensor, hook: TensorHook): RemovableHandle 
     throw new TorchError("cannot register a hook on a tensor that doesn't require gradient");
   const node = tensor.grad_fn;
   if (!node) {
-    const { hooks } = AutogradMeta.of(tensor);
+    const hooks = (AutogradMeta.of(tensor).hooks ??= []);
     hooks.push(hook);
     return removable(hooks, hook);
   }
   const entry = { output: tensor.meta!.output, hook };
-  node.preHooks.push(entry);
-  return removable(node.preHooks, entry);
+  const { before } = hooksOf(node);
+  before.push(entry);
+  return removable(before, entry);
 }
 
 /** `Tensor.retain_grad`: a tensor that is no leaf keeps its gradient too. */
@@ -97,7 +75,7 @@ export function retainGrad(tensor: Tensor): void {
   const node = tensor.grad_fn;
   if (!node || tensor.meta!.retainsGrad) return;
   tensor.meta!.retainsGrad = true;
-  node.retained.push({ output: tensor.meta!.output, tensor });
+  hooksOf(node).retained.push({ output: tensor.meta!.output, tensor });
 }
 
 /** What a custom Function's forward and backward share. */
@@ -154,12 +132,20 @@ class FunctionNode extends Node {
   apply(grads: Gradients): Gradients {
     if (this.released) throw new TorchError(usedTwice);
     const full = grads.map((g, i) => g ?? zerosFor(this, i, grads));
+    const made = is_grad_enabled() ? null : tensorsMade();
+    const from = made?.length;
     const out = list(this.definition.backward(this.context, ...full) as Tensor | null | (Tensor | null)[]);
     if (out.length !== this.inputs.length)
       throw new TorchError(
         `function ${this.name} returned an incorrect number of gradients (expected ${this.inputs.length}, got ${out.length})`,
       );
-    return this.inputs.flatMap((a, i) => (a instanceof Tensor ? [out[i] ?? null] : []));
+    // The engine frees what a node returns: of a tensor that is the user's, it gets another handle.
+    const isOurs = (t: Tensor): boolean => made === null || made.indexOf(t, from) >= 0 || full.includes(t);
+    return this.inputs.flatMap((a, i) => {
+      if (!(a instanceof Tensor)) return [];
+      const grad = out[i] ?? null;
+      return [grad === null || isOurs(grad) ? grad : alias(grad)];
+    });
   }
 
   override release(): void {

@@ -2,13 +2,15 @@
 
 import { keep, temporarily } from '../dispatch/scope.ts';
 import { TorchError } from '../errors.ts';
-import { alias } from '../tensor/create.ts';
-import { isNonOverlappingAndDense, sameShape } from '../tensor/layout.ts';
+import { fillWith } from '../kernel/elementwise.ts';
+import { alias, empty } from '../tensor/create.ts';
+import { isNonOverlappingAndDense, numelOf, sameShape } from '../tensor/layout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { AutogradMeta } from './meta.ts';
 import { is_grad_enabled, setRecording } from './mode.ts';
-import type { Edge, Node } from './node.ts';
+import type { Node } from './node.ts';
 import { AccumulateGrad, edgeOf } from './record.ts';
+import { Pass, ReadyQueue, type Task } from './task.ts';
 
 export interface BackwardOptions {
   /** Keeps what nodes saved, so that the graph can be walked again. */
@@ -17,242 +19,154 @@ export interface BackwardOptions {
   create_graph?: boolean;
 }
 
-interface Capture {
-  readonly output: number;
-  readonly position: number;
+function ones({ shape, dtype, backend }: Tensor): Tensor {
+  const filled = empty(shape, dtype, backend);
+  fillWith(filled, 1);
+  return filled;
 }
 
-/** A max-heap of nodes by sequence. */
-class ReadyQueue {
-  private readonly heap: Node[] = [];
-
-  get size(): number {
-    return this.heap.length;
+/** The gradient that a root starts with: the given one, or 1 for a scalar. */
+function startOf(out: Tensor, given: Tensor | null, i: number): Tensor {
+  if (given !== null) {
+    if (!sameShape(given.shape, out.shape))
+      throw new TorchError(
+        `Mismatch in shape: grad_output[${i}] has a shape of torch.Size([${given.shape.join(', ')}]) and output[${i}] has a shape of torch.Size([${out.shape.join(', ')}]).`,
+      );
+    return given;
   }
-
-  push(node: Node): void {
-    const { heap } = this;
-    let i = heap.push(node) - 1;
-    while (i > 0) {
-      const parent = (i - 1) >> 1;
-      if (heap[parent].sequence >= node.sequence) break;
-      heap[i] = heap[parent];
-      i = parent;
-    }
-    heap[i] = node;
-  }
-
-  pop(): Node {
-    const { heap } = this;
-    const top = heap[0];
-    const last = heap.pop()!;
-    const n = heap.length;
-    if (n === 0) return top;
-    let i = 0;
-    for (;;) {
-      let child = 2 * i + 1;
-      if (child >= n) break;
-      if (child + 1 < n && heap[child + 1].sequence > heap[child].sequence) child++;
-      if (heap[child].sequence <= last.sequence) break;
-      heap[i] = heap[child];
-      i = child;
-    }
-    heap[i] = last;
-    return top;
-  }
+  if (!out.requires_grad)
+    throw new TorchError(`element ${i} of tensors does not require grad and does not have a grad_fn`);
+  if (numelOf(out.shape) !== 1)
+    throw new TorchError('grad can be implicitly created only for scalar outputs');
+  return ones(out);
 }
 
-/** How many times each node reachable from the roots will receive a gradient. */
-function countDependencies(roots: readonly Node[]): Map<Node, number> {
-  const counts = new Map<Node, number>();
-  for (const r of roots) counts.set(r, 0);
-  const stack = [...counts.keys()];
-  while (stack.length > 0) {
-    for (const edge of stack.pop()!.edges) {
-      if (!edge) continue;
-      const known = counts.get(edge.node);
-      if (known === undefined) stack.push(edge.node);
-      counts.set(edge.node, (known ?? 0) + 1);
-    }
-  }
-  return counts;
-}
-
-/** The nodes on a way from a root to one of `targets`. */
-function nodesTowards(roots: readonly Node[], targets: ReadonlySet<Node>): Set<Node> {
-  const leads = new Map<Node, boolean>();
-  const stack: { node: Node; next: number }[] = roots.map((node) => ({ node, next: 0 }));
-  const entered = new Set<Node>();
-  while (stack.length > 0) {
-    const top = stack[stack.length - 1];
-    if (top.next === 0) {
-      if (entered.has(top.node)) {
-        stack.pop();
-        continue;
-      }
-      entered.add(top.node);
-    }
-    if (top.next < top.node.edges.length) {
-      const edge = top.node.edges[top.next++];
-      if (edge && !entered.has(edge.node)) stack.push({ node: edge.node, next: 0 });
-      continue;
-    }
-    stack.pop();
-    leads.set(
-      top.node,
-      targets.has(top.node) || top.node.edges.some((e) => e !== null && leads.get(e.node) === true),
-    );
-  }
-  return new Set([...leads].filter(([, yes]) => yes).map(([node]) => node));
-}
-
-/** Gradients on their way, and which of them the engine itself made and may free. */
-class Buffers {
-  private readonly grads = new Map<Node, (Tensor | null)[]>();
-  private readonly owned = new Set<Tensor>();
-
-  constructor(private readonly mayFree: boolean) {}
-
-  add({ node, output }: Edge, grad: Tensor, owned: boolean): void {
-    let list = this.grads.get(node);
-    if (!list) this.grads.set(node, (list = new Array(Math.max(node.outputs.length, 1)).fill(null)));
-    const before = list[output];
-    if (!before) {
-      list[output] = grad;
-      if (owned && this.mayFree) this.owned.add(grad);
-      return;
-    }
-    const sum = before.add(grad) as Tensor;
-    list[output] = sum;
-    if (this.mayFree) {
-      if (this.owned.delete(before)) before.dispose();
-      if (owned) grad.dispose();
-      this.owned.add(sum);
-    }
-  }
-
-  take(node: Node): (Tensor | null)[] {
-    const list = this.grads.get(node) ?? [null];
-    this.grads.delete(node);
-    return list;
-  }
-
-  isOwned(grad: Tensor): boolean {
-    return this.owned.has(grad);
-  }
-
-  /** The gradient stays with somebody: the engine frees it no more. */
-  giveAway(grad: Tensor): void {
-    this.owned.delete(grad);
-  }
-
-  free(grad: Tensor | null): void {
-    if (grad && this.owned.delete(grad)) grad.dispose();
-  }
-}
+const noTensors: readonly Tensor[] = [];
 
 /**
- * Runs the backward pass from `roots`. With `inputs`, returns their gradients (null where one is not reached) and
- * touches no leaf, unless `accumulate`; without, adds to the `grad` of every leaf.
+ * Runs the backward pass from `roots`, whose gradients are `given` or, where null, 1. With `inputs`, returns their
+ * gradients (null where one is not reached) and touches no leaf, unless `accumulate`; without, adds to the `grad` of
+ * every leaf.
  */
 export function runBackward(
   roots: readonly Tensor[],
-  rootGrads: readonly Tensor[],
+  given: readonly (Tensor | null)[],
   { retain_graph, create_graph = false }: BackwardOptions,
-  inputs?: readonly Tensor[],
+  inputs: readonly Tensor[] | null = null,
   accumulate = false,
 ): (Tensor | null)[] {
-  const keepGraph = retain_graph ?? create_graph;
+  const starts = roots.map((t, i) => startOf(t, given[i] ?? null, i));
   const rootEdges = roots.map((t) => {
     const edge = edgeOf(t);
     if (!edge) throw new TorchError('element 0 of tensors does not require grad and does not have a grad_fn');
     return edge;
   });
-  const captures = new Map<Node, Capture[]>();
-  inputs?.forEach((t, position) => {
+  const targets = (inputs ?? noTensors).map((t) => {
     const edge = edgeOf(t);
     if (!edge) throw new TorchError('One of the differentiated Tensors does not require grad');
-    const list = captures.get(edge.node) ?? [];
-    captures.set(edge.node, [...list, { output: edge.output, position }]);
+    return edge;
   });
-  const rootNodes = rootEdges.map((e) => e.node);
-  const counts = countDependencies(rootNodes);
-  const needed = inputs && nodesTowards(rootNodes, new Set(captures.keys()));
-  const captured: (Tensor | null)[] = (inputs ?? []).map(() => null);
-  const buffers = new Buffers(!create_graph);
+  const captured = targets.map((): Tensor | null => null);
+  const pass = new Pass(!create_graph);
   const queue = new ReadyQueue();
+  const keepsGraph = retain_graph ?? create_graph;
 
   const before = is_grad_enabled();
   setRecording(create_graph);
   try {
-    rootEdges.forEach((edge, i) => {
-      buffers.add(edge, rootGrads[i], false);
-    });
-    for (const node of new Set(rootNodes)) if (counts.get(node) === 0) queue.push(node);
+    pass.plan(rootEdges);
+    if (inputs !== null) {
+      targets.forEach(({ node, output }, position) => {
+        (pass.taskOf(node).captures ??= []).push({ output, position });
+      });
+      pass.narrow();
+    }
+    for (let i = 0; i < rootEdges.length; i++) {
+      const { node, output } = rootEdges[i];
+      const task = pass.taskOf(node);
+      if (task.missing === 0 && !task.hasGradient()) queue.push(task);
+      task.add(output, starts[i], starts[i] !== given[i]);
+    }
     while (queue.size > 0) {
-      const node = queue.pop();
-      const grads = buffers.take(node);
-      runPreHooks(node, grads, buffers);
-      for (const { output, position } of captures.get(node) ?? []) {
-        const grad = grads[output];
-        if (!grad) continue;
-        buffers.giveAway(grad);
-        if (accumulate && inputs) accumulateInto(inputs[position], grad, create_graph, false);
-        else captured[position] = grad;
-      }
+      const task = queue.pop();
+      const { node, grads, owned } = task;
+      if (node.hooks !== null || node instanceof AccumulateGrad) runHooks(task);
+      if (task.captures !== null)
+        for (const { output, position } of task.captures) {
+          const grad = grads[output];
+          if (!grad) continue;
+          task.giveAway(output);
+          if (accumulate) accumulateInto(inputs![position], grad, create_graph, false);
+          else captured[position] = grad;
+        }
       if (node instanceof AccumulateGrad) {
         const [grad] = grads;
-        if (grad && !inputs) {
-          const mine = buffers.isOwned(grad);
-          buffers.giveAway(grad);
-          accumulateInto(node.variable, grad, create_graph, mine);
-        } else buffers.free(grad);
+        if (grad !== null && inputs === null) accumulateInto(node.variable, grad, create_graph, owned[0]);
+        else task.free();
         continue;
       }
-      const runs = grads.some(Boolean) && (!needed || node.edges.some((e) => e && needed.has(e.node)));
-      const results = runs ? applyNode(node, grads, create_graph) : node.edges.map(() => null);
-      if (!keepGraph && runs) node.release();
-      node.edges.forEach((edge, i) => {
-        if (!edge) return;
-        const grad = results[i];
-        if (grad && (!needed || needed.has(edge.node))) {
-          // The same tensor on two edges, or passed on from above, has two owners: the finalizer frees it.
-          const shared = grads.includes(grad) || results.indexOf(grad) !== results.lastIndexOf(grad);
-          if (shared) buffers.giveAway(grad);
-          buffers.add(edge, grad, !shared);
-        }
-        const left = counts.get(edge.node)! - 1;
-        counts.set(edge.node, left);
-        if (left === 0) queue.push(edge.node);
-      });
-      for (const g of grads) if (g && !results.includes(g)) buffers.free(g);
+      const runs = task.hasGradient() && (inputs === null || leadsOn(node));
+      const results = runs ? applyNode(node, grads, create_graph) : null;
+      if (runs && !keepsGraph) node.release();
+      const { edges } = node;
+      for (let i = 0; i < edges.length; i++) {
+        const edge = edges[i];
+        if (edge === null) continue;
+        const next = edge.node.task!;
+        const grad = results === null ? null : results[i];
+        if (grad && next.isNeeded) next.add(edge.output, grad, isOwn(task, results!, i));
+        if (--next.missing === 0) queue.push(next);
+      }
+      task.free();
     }
   } finally {
     setRecording(before);
+    pass.end();
   }
   return captured;
 }
 
-function runPreHooks(node: Node, grads: (Tensor | null)[], buffers: Buffers): void {
-  for (const { output, hook } of node.preHooks) {
-    const grad = grads[output];
-    if (!grad) continue;
-    buffers.giveAway(grad); // the hook may keep it
-    grads[output] = hook(grad) || grad;
-  }
-  if (node instanceof AccumulateGrad && grads[0]) {
-    for (const hook of node.variable.meta?.hooks ?? []) {
-      buffers.giveAway(grads[0]);
+const leadsOn = ({ edges }: Node): boolean => edges.some((e) => e !== null && e.node.task!.isNeeded);
+
+/**
+ * Whether result `i` is the engine's alone: it is on one edge only, and was made by the node or, passed on from above, was
+ * the engine's there (and now is the next task's). One with several owners is the garbage collector's.
+ */
+function isOwn(task: Task, results: readonly (Tensor | null)[], i: number): boolean {
+  const grad = results[i]!;
+  let isShared = false;
+  for (let k = 0; k < results.length; k++) if (k !== i && results[k] === grad) isShared = true;
+  const from = task.grads.indexOf(grad);
+  if (from < 0) return !isShared;
+  const wasOwned = task.owned[from];
+  task.giveAway(from);
+  return wasOwned && !isShared;
+}
+
+function runHooks(task: Task): void {
+  const { node, grads } = task;
+  const { hooks } = node;
+  if (hooks !== null)
+    for (const { output, hook } of hooks.before) {
+      const grad = grads[output];
+      if (!grad) continue;
+      task.giveAway(output); // the hook may keep it
+      grads[output] = hook(grad) || grad;
+    }
+  const ofLeaf = node instanceof AccumulateGrad ? node.variable.meta!.hooks : null;
+  if (ofLeaf !== null && grads[0] !== null)
+    for (const hook of ofLeaf) {
+      task.giveAway(0);
       grads[0] = hook(grads[0]) || grads[0];
     }
-  }
-  for (const { output, tensor } of node.retained) {
-    const grad = grads[output];
-    if (!grad) continue;
-    buffers.giveAway(grad);
-    const meta = AutogradMeta.of(tensor);
-    meta.grad = keep(meta.grad ? (meta.grad.add(grad) as Tensor) : grad);
-  }
+  if (hooks !== null)
+    for (const { output, tensor } of hooks.retained) {
+      const grad = grads[output];
+      if (!grad) continue;
+      task.giveAway(output);
+      const meta = AutogradMeta.of(tensor);
+      meta.grad = keep(meta.grad ? (meta.grad.add(grad) as Tensor) : grad);
+    }
 }
 
 function applyNode(
@@ -270,7 +184,7 @@ function applyNode(
 
 function gradientsOf(node: Node, grads: readonly (Tensor | null)[]): readonly (Tensor | null)[] {
   let results = node.apply(grads);
-  for (const hook of node.hooks) results = hook(results, grads) || results;
+  if (node.hooks !== null) for (const hook of node.hooks.after) results = hook(results, grads) || results;
   return results;
 }
 

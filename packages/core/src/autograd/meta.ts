@@ -15,7 +15,8 @@ export class AutogradMeta {
   /** On leaves, the node that adds to `grad`. */
   accumulator: Node | null = null;
   retainsGrad = false;
-  hooks: TensorHook[] = [];
+  /** On leaves; null where there are none. */
+  hooks: TensorHook[] | null = null;
   /** An in-place change of the base asks its views to find their node anew; installed by autograd/views. */
   static refreshView: (view: Tensor) => void = () => {};
 

@@ -1,5 +1,6 @@
 /** The autograd graph: nodes that turn gradients of outputs into gradients of inputs, and the edges between them. */
 import type { Tensor } from '../tensor/tensor.ts';
+import type { Task } from './task.ts';
 
 export type Gradients = readonly (Tensor | null)[];
 
@@ -16,19 +17,29 @@ export interface GradientMeta {
   readonly dtype: Tensor['dtype'];
 }
 
+/** What users hang on a node. */
+export class Hooks {
+  /** Called with the node's results: `(grad_inputs, grad_outputs)`. */
+  readonly after: ((inputs: Gradients, outputs: Gradients) => Gradients | undefined | void)[] = [];
+  /** Called with the gradients that arrive, before the node runs; installed by hooks on the tensors it made. */
+  readonly before: { readonly output: number; readonly hook: (grad: Tensor) => Tensor | undefined | void }[] =
+    [];
+  /** Tensors (not leaves) that asked to keep their gradient. */
+  readonly retained: { readonly output: number; readonly tensor: Tensor }[] = [];
+}
+
 let nextSequence = 0;
 
 export abstract class Node {
   /** Later nodes run first. */
   readonly sequence: number = nextSequence++;
   /** One per output of the forward operation. */
-  outputs: GradientMeta[] = [];
-  /** Called with the node's results: `(grad_inputs, grad_outputs)`. */
-  hooks: ((inputs: Gradients, outputs: Gradients) => Gradients | undefined | void)[] = [];
-  /** Called with the gradients that arrive, before the node runs; installed by hooks on the tensors it made. */
-  preHooks: { readonly output: number; readonly hook: (grad: Tensor) => Tensor | undefined | void }[] = [];
-  /** Tensors (not leaves) that asked to keep their gradient. */
-  retained: { readonly output: number; readonly tensor: Tensor }[] = [];
+  outputs: readonly GradientMeta[] = [];
+  /** Null where there are none, as on nearly all nodes. */
+  hooks: Hooks | null = null;
+  /** Its part in the backward pass that runs. */
+  task: Task | null = null;
+  private toFirst: Edge | null = null;
 
   constructor(
     readonly name: string,
@@ -42,6 +53,11 @@ export abstract class Node {
   /** Gives up what was saved for `apply`. */
   release(): void {}
 
+  /** The edge that leads to this node's output. */
+  edge(output: number): Edge {
+    return output === 0 ? (this.toFirst ??= { node: this, output }) : { node: this, output };
+  }
+
   get next_functions(): readonly (readonly [Node | null, number])[] {
     return this.edges.map((e) => [e?.node ?? null, e?.output ?? 0] as const);
   }
@@ -50,3 +66,6 @@ export abstract class Node {
     return `<${this.name}>`;
   }
 }
+
+/** Where hooks on a node go. */
+export const hooksOf = (node: Node): Hooks => (node.hooks ??= new Hooks());

@@ -1,9 +1,10 @@
 /** The graph node of an operator that has derivative formulas. */
-import type { GradientFormula, Operator } from '../dispatch/operator.ts';
+import { type GradientFormula, type Operator, tensorsIn } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
+import { sameShape } from '../tensor/layout.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { type Edge, type Gradients, Node } from './node.ts';
-import { edgeOf, SavedTensor, usedTwice } from './record.ts';
+import { type Edge, type GradientMeta, type Gradients, Node } from './node.ts';
+import { edgesOf, looksAlong, SavedTensor, usedTwice } from './record.ts';
 
 /** A differentiable argument: which edges it has. */
 interface Slot {
@@ -50,138 +51,198 @@ export function namesUsedBy(formula: GradientFormula): readonly string[] | null 
 
 const provided = new Set(['grad', 'grads', 'result', 'results', 'needs']);
 
-export class OperatorNode extends Node {
-  private saved: Map<string, unknown> | null = new Map();
-  private savedResults: (SavedTensor | null)[] | null = null;
-  private readonly slots: readonly Slot[];
-  private readonly inputs: readonly { shape: readonly number[]; dtype: Tensor['dtype'] }[];
+/** What the nodes of an operator do, given which of its arguments want a gradient. */
+export interface Recipe {
+  readonly slots: readonly Slot[];
+  /** The formulas that are needed; null for one that gives the gradients of all slots. */
+  readonly steps: readonly { readonly slot: Slot | null; readonly formula: GradientFormula }[];
+  /** The arguments to save: their positions, and the names under which formulas ask for them. */
+  readonly positions: readonly number[];
+  readonly names: readonly string[];
+  readonly savesResults: boolean;
+  /** Whether gradients of all outputs are looked at; a formula of `grad` alone says that only the first has one. */
+  readonly takesAllGradients: boolean;
+  readonly needs: Readonly<Record<string, boolean>>;
+}
 
+function recipe(operator: Operator, args: readonly unknown[], edges: readonly (Edge | null)[]): Recipe {
+  const { argNames, gradients, gradientOfAll } = operator;
+  const slots: Slot[] = [];
+  let first = 0;
+  const add = (i: number, count: number, isList: boolean): void => {
+    slots.push({ name: argNames[i], first, count, isList });
+    first += count;
+  };
+  for (const i of operator.tensorArgs) if (args[i] instanceof Tensor) add(i, 1, false);
+  for (const i of operator.listArgs) add(i, ((args[i] ?? []) as unknown[]).length, true);
+
+  const needs: Record<string, boolean> = {};
+  for (const s of slots) needs[s.name] = edges.slice(s.first, s.first + s.count).some(Boolean);
+  const steps = gradientOfAll
+    ? [{ slot: null, formula: gradientOfAll }]
+    : slots.flatMap((slot) => {
+        const formula = needs[slot.name] ? gradients?.[slot.name] : undefined;
+        return formula ? [{ slot, formula }] : [];
+      });
+  const used = steps.map(({ formula }) => namesUsedBy(formula));
+  const needed = new Set(used.flatMap((names) => names ?? [...argNames, 'result', 'results']));
+  const names = [...needed].filter((name) => !provided.has(name));
+  return {
+    slots,
+    steps,
+    positions: names.map((name) => argNames.indexOf(name)),
+    names,
+    savesResults: needed.has('result') || needed.has('results'),
+    takesAllGradients: used.some((own) => own?.includes('grads') ?? true),
+    needs,
+  };
+}
+
+/** The same recipe for all calls with a gradient for the same arguments; those with lists are each their own. */
+function recipeOf(operator: Operator, args: readonly unknown[], edges: readonly (Edge | null)[]): Recipe {
+  const { tensorArgs, listArgs, recipes } = operator;
+  if (listArgs.length > 0) return recipe(operator, args, edges);
+  let key = 0;
+  let next = 0;
+  for (let k = 0; k < tensorArgs.length; k++)
+    key = key * 3 + (args[tensorArgs[k]] instanceof Tensor ? (edges[next++] === null ? 1 : 2) : 0);
+  let known = recipes.get(key);
+  if (known === undefined) recipes.set(key, (known = recipe(operator, args, edges)));
+  return known;
+}
+
+/** The tensors that get an edge: single ones that are there, then lists, with their gaps. */
+function differentiable(operator: Operator, args: readonly unknown[]): readonly (Tensor | null)[] {
+  if (operator.listArgs.length === 0) return tensorsIn(operator, args);
+  const tensors: (Tensor | null)[] = [];
+  for (const i of operator.tensorArgs) if (args[i] instanceof Tensor) tensors.push(args[i]);
+  for (const i of operator.listArgs) tensors.push(...((args[i] ?? []) as (Tensor | null)[]));
+  return tensors;
+}
+
+/** What a formula gets, and destructures. Arguments are put on it by their names. */
+class Context {
+  readonly grad: Tensor | null;
   constructor(
-    private readonly operator: Operator,
-    args: readonly unknown[],
+    readonly grads: Gradients,
+    readonly needs: Readonly<Record<string, boolean>>,
   ) {
-    const slots: Slot[] = [];
-    const tensors: (Tensor | null)[] = [];
-    for (const i of operator.tensorArgs) {
-      if (!(args[i] instanceof Tensor)) continue;
-      slots.push({ name: operator.argNames[i], first: tensors.length, count: 1, isList: false });
-      tensors.push(args[i]);
-    }
-    for (const i of operator.listArgs) {
-      const list = (args[i] ?? []) as (Tensor | null)[];
-      slots.push({ name: operator.argNames[i], first: tensors.length, count: list.length, isList: true });
-      tensors.push(...list);
-    }
-    const edges: (Edge | null)[] = tensors.map((t) => (t === null ? null : edgeOf(t)));
+    this.grad = grads[0];
+  }
+}
+
+/** Results are looked up when a formula does: one that none needs may have been changed in place (batch norm's, by relu_). */
+class ContextOfResults extends Context {
+  #results: readonly (SavedTensor | null)[];
+  constructor(
+    grads: Gradients,
+    needs: Readonly<Record<string, boolean>>,
+    results: readonly (SavedTensor | null)[],
+  ) {
+    super(grads, needs);
+    this.#results = results;
+  }
+  get result(): Tensor | null {
+    return this.#results[0]?.get() ?? null;
+  }
+  get results(): readonly (Tensor | null)[] {
+    const results: (Tensor | null)[] = [];
+    for (const [i, saved] of this.#results.entries())
+      Object.defineProperty(results, i, { get: () => saved?.get() ?? null });
+    return results;
+  }
+}
+
+const nothing: readonly unknown[] = [];
+
+export class OperatorNode extends Node {
+  private saved: readonly unknown[] | null;
+  private savedResults: readonly (SavedTensor | null)[] | null = null;
+  private readonly recipe: Recipe;
+  private readonly inputs: readonly (GradientMeta | null)[];
+
+  constructor(operator: Operator, args: readonly unknown[]) {
+    const tensors = differentiable(operator, args);
+    const edges = edgesOf(tensors);
     super(operator.gradName, edges);
-    this.slots = slots;
-    this.inputs = tensors.map((t) => ({ shape: t?.shape ?? [], dtype: t?.dtype ?? 'float32' }));
-    this.save(args);
-  }
-
-  /** The formulas that this graph needs: those of arguments with an edge. */
-  private *formulas(): Generator<[Slot | null, GradientFormula]> {
-    const { gradients, gradientOfAll } = this.operator;
-    if (gradientOfAll) yield [null, gradientOfAll];
-    else
-      for (const slot of this.slots) {
-        const wanted = this.edges.slice(slot.first, slot.first + slot.count).some(Boolean);
-        if (wanted && gradients?.[slot.name]) yield [slot, gradients[slot.name]];
-      }
-  }
-
-  private save(args: readonly unknown[]): void {
-    const { argNames } = this.operator;
-    const needed = new Set<string>();
-    for (const [, formula] of this.formulas()) {
-      for (const name of namesUsedBy(formula) ?? [...argNames, 'result', 'results']) needed.add(name);
-    }
-    for (const name of needed) {
-      if (provided.has(name)) {
-        if (name === 'result' || name === 'results') this.savedResults = [];
-        continue;
-      }
-      const value = args[argNames.indexOf(name)];
-      this.saved!.set(name, pack(value, this.name));
+    this.inputs = looksAlong(edges, tensors);
+    this.recipe = recipeOf(operator, args, edges);
+    const { positions } = this.recipe;
+    if (positions.length === 0) this.saved = nothing;
+    else {
+      const saved = new Array<unknown>(positions.length);
+      for (let i = 0; i < saved.length; i++) saved[i] = pack(args[positions[i]], this.name);
+      this.saved = saved;
     }
   }
 
   /** Keeps the outputs, if a formula asks for them. */
   saveResults(results: readonly Tensor[]): void {
-    if (this.savedResults) this.savedResults = results.map((r) => new SavedTensor(r, this.name, true));
+    if (this.recipe.savesResults) this.savedResults = results.map((r) => new SavedTensor(r, this.name, true));
   }
 
-  /** Whether gradients of all outputs are looked at; a formula of `grad` alone says that only the first has one. */
   get takesAllGradients(): boolean {
-    for (const [, formula] of this.formulas())
-      if (namesUsedBy(formula)?.includes('grads') ?? true) return true;
-    return false;
+    return this.recipe.takesAllGradients;
   }
 
   /** The operator wrote its first argument in place: formulas get a copy of what it was. */
   replaceSaved(name: string, value: Tensor): void {
-    const old = this.saved!.get(name);
-    if (old instanceof SavedTensor) {
-      old.release();
-      this.saved!.set(name, new SavedTensor(value, this.name, false));
-    }
+    const at = this.recipe.names.indexOf(name);
+    const old = this.saved![at];
+    if (!(old instanceof SavedTensor)) return;
+    old.release();
+    this.saved = this.saved!.with(at, new SavedTensor(value, this.name, false));
   }
 
   saves(name: string): boolean {
-    return this.saved!.has(name);
+    return this.recipe.names.includes(name);
   }
 
   override release(): void {
-    if (!this.saved) return;
-    for (const value of this.saved.values()) releasePacked(value);
-    for (const value of this.savedResults ?? []) value?.release();
+    if (this.saved === null) return;
+    for (let i = 0; i < this.saved.length; i++) releasePacked(this.saved[i]);
+    if (this.savedResults !== null) for (const value of this.savedResults) value?.release();
     this.saved = null;
     this.savedResults = null;
   }
 
   apply(grads: Gradients): Gradients {
-    if (!this.saved) throw new TorchError(usedTwice);
-    const context: Record<string, unknown> = { grads, grad: grads[0] };
-    for (const [name, value] of this.saved) context[name] = unpack(value);
-    if (this.savedResults) {
-      // Looked up when a formula does: an output that none needs may have been changed in place (batch norm's, by relu_).
-      const results: (Tensor | null)[] = [];
-      for (const [i, saved] of this.savedResults.entries())
-        Object.defineProperty(results, i, { get: () => saved?.get() ?? null });
-      context.results = results;
-      Object.defineProperty(context, 'result', { get: () => results[0] });
-    }
-    const needs: Record<string, boolean> = {};
-    for (const { name, first, count } of this.slots)
-      needs[name] = this.edges.slice(first, first + count).some(Boolean);
-    context.needs = needs;
+    const { saved, recipe, savedResults } = this;
+    if (saved === null) throw new TorchError(usedTwice);
+    const { names, needs, steps, slots } = recipe;
+    const context =
+      savedResults === null ? new Context(grads, needs) : new ContextOfResults(grads, needs, savedResults);
+    const named = context as unknown as Record<string, unknown>;
+    for (let i = 0; i < names.length; i++) named[names[i]] = unpack(saved[i]);
 
     const out = new Array<Tensor | null>(this.edges.length).fill(null);
-    for (const [slot, formula] of this.formulas()) {
-      const value = formula(context);
+    for (let k = 0; k < steps.length; k++) {
+      const { slot, formula } = steps[k];
+      const value = formula(named);
       if (slot) this.place(out, slot, value);
-      else
-        for (const s of this.slots)
-          if (needs[s.name]) this.place(out, s, (value as Record<string, unknown>)[s.name]);
+      else for (const s of slots) if (needs[s.name]) this.place(out, s, (value as typeof named)[s.name]);
     }
     return out;
   }
 
-  private place(out: (Tensor | null)[], slot: Slot, value: unknown): void {
-    const list = slot.isList ? ((value ?? []) as (Tensor | null)[]) : [value as Tensor | null];
-    for (let i = 0; i < slot.count; i++) {
-      const k = slot.first + i;
-      const grad = list[i] ?? null;
-      out[k] = grad && this.edges[k] ? fit(grad, this.inputs[k]) : null;
+  private place(out: (Tensor | null)[], { first, count, isList }: Slot, value: unknown): void {
+    if (!isList) {
+      out[first] = this.fitted(value as Tensor | null, first);
+      return;
     }
+    const list = (value ?? []) as (Tensor | null)[];
+    for (let i = 0; i < count; i++) out[first + i] = this.fitted(list[i], first + i);
+  }
+
+  private fitted(grad: Tensor | null | undefined, i: number): Tensor | null {
+    const like = this.inputs[i];
+    return grad && like !== null ? fit(grad, like) : null;
   }
 }
 
 /** Undoes broadcasting and promotion: the gradient in its input's shape and dtype. */
-export function fit(grad: Tensor, like: { shape: readonly number[]; dtype: Tensor['dtype'] }): Tensor {
-  let out = grad;
-  if (out.shape.length !== like.shape.length || out.shape.some((n, i) => n !== like.shape[i]))
-    out = out.sum_to_size(like.shape);
+export function fit(grad: Tensor, like: GradientMeta): Tensor {
+  const out = sameShape(grad.shape, like.shape) ? grad : grad.sum_to_size(like.shape);
   return out.dtype === like.dtype ? out : out.to(like.dtype);
 }
 

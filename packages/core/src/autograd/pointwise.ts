@@ -4,15 +4,42 @@ import { TorchError } from '../errors.ts';
 import { X } from '../expr/build.ts';
 import { differentiate } from '../expr/differentiate.ts';
 import { Elementwise } from '../kernel/elementwise.ts';
-import { isFloat } from '../tensor/dtype.ts';
+import { type DType, isFloat } from '../tensor/dtype.ts';
 import type { Scalar } from '../tensor/promotion.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { is_grad_enabled } from './mode.ts';
-import { type Gradients, Node } from './node.ts';
+import { type GradientMeta, type Gradients, Node } from './node.ts';
 import { fit } from './operator_node.ts';
-import { edgeOf, SavedTensor, setHistory, usedTwice } from './record.ts';
+import { edgesOf, looksAlong, SavedTensor, setHistory, usedTwice } from './record.ts';
 
-const derivatives = new WeakMap<Elementwise, Map<string, Elementwise | null>>();
+/** The derivatives of a formula for operands of certain dtypes, by operand; those that were asked for. */
+interface Derivatives {
+  readonly dtypes: readonly DType[];
+  readonly isZeroDim: readonly boolean[];
+  readonly scalars: number;
+  readonly of: (Elementwise | null | undefined)[];
+}
+
+const derivatives = new WeakMap<Elementwise, Derivatives[]>();
+
+function derivativesOf(e: Elementwise, tensors: readonly Tensor[], scalars: readonly Scalar[]): Derivatives {
+  let known = derivatives.get(e);
+  if (!known) derivatives.set(e, (known = []));
+  for (const d of known)
+    if (
+      d.scalars === scalars.length &&
+      tensors.every((t, i) => t.dtype === d.dtypes[i] && (t.shape.length === 0) === d.isZeroDim[i])
+    )
+      return d;
+  const made = {
+    dtypes: tensors.map((t) => t.dtype),
+    isZeroDim: tensors.map((t) => t.shape.length === 0),
+    scalars: scalars.length,
+    of: [],
+  };
+  known.push(made);
+  return made;
+}
 
 /**
  * The gradient of tensor operand `index`, as a pointwise kernel over the operands and then the output's gradient;
@@ -24,10 +51,8 @@ function derivativeOf(
   tensors: readonly Tensor[],
   scalars: readonly Scalar[],
 ): Elementwise | null {
-  let known = derivatives.get(e);
-  if (!known) derivatives.set(e, (known = new Map()));
-  const key = `${index}|${tensors.map((t) => `${t.dtype}${t.shape.length === 0}`)}|${scalars.length}`;
-  const found = known.get(key);
+  const known = derivativesOf(e, tensors, scalars).of;
+  const found = known[index];
   if (found !== undefined) return found;
 
   const n = tensors.length;
@@ -67,13 +92,13 @@ function derivativeOf(
           promotes: promotes && [...promotes.map((p) => (p >= n ? p + 1 : p)), n],
         },
       );
-  known.set(key, derivative);
+  known[index] = derivative;
   return derivative;
 }
 
 class PointwiseNode extends Node {
-  private saved: SavedTensor[] | null;
-  private readonly inputs: readonly { shape: readonly number[]; dtype: Tensor['dtype'] }[];
+  private saved: readonly SavedTensor[] | null;
+  private readonly inputs: readonly (GradientMeta | null)[];
 
   constructor(
     name: string,
@@ -81,24 +106,32 @@ class PointwiseNode extends Node {
     tensors: readonly Tensor[],
     private readonly scalars: readonly Scalar[],
   ) {
-    super(name, tensors.map(edgeOf));
-    this.inputs = tensors;
-    this.saved = tensors.map((t) => new SavedTensor(t, name, false));
+    const edges = edgesOf(tensors);
+    super(name, edges);
+    this.inputs = looksAlong(edges, tensors);
+    const saved = new Array<SavedTensor>(tensors.length);
+    for (let i = 0; i < saved.length; i++) saved[i] = new SavedTensor(tensors[i], name, false);
+    this.saved = saved;
   }
 
   apply([grad]: Gradients): Gradients {
-    if (!this.saved) throw new TorchError(usedTwice);
-    const tensors = this.saved.map((s) => s.get());
-    return this.edges.map((edge, i) => {
-      if (!edge || !grad) return null;
-      const derivative = derivativeOf(this.elementwise, i, tensors, this.scalars);
-      if (!derivative) return null;
-      return fit(applyElementwise(this.name, derivative, [...tensors, grad], this.scalars), this.inputs[i]);
-    });
+    const { saved, inputs, scalars } = this;
+    if (saved === null) throw new TorchError(usedTwice);
+    const out = new Array<Tensor | null>(inputs.length).fill(null);
+    if (!grad) return out;
+    const tensors = saved.map((s) => s.get());
+    const operands = [...tensors, grad];
+    for (let i = 0; i < out.length; i++) {
+      const like = inputs[i];
+      if (like === null) continue;
+      const derivative = derivativeOf(this.elementwise, i, tensors, scalars);
+      if (derivative) out[i] = fit(applyElementwise(this.name, derivative, operands, scalars), like);
+    }
+    return out;
   }
 
   override release(): void {
-    for (const s of this.saved ?? []) s.release();
+    if (this.saved !== null) for (const s of this.saved) s.release();
     this.saved = null;
   }
 }

@@ -3,7 +3,7 @@ import { TorchError } from '../errors.ts';
 import { isFloat } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { AutogradMeta } from './meta.ts';
-import { type Edge, type Gradients, Node } from './node.ts';
+import { type Edge, type GradientMeta, type Gradients, Node } from './node.ts';
 
 /** Adds what arrives to a leaf's `grad`. */
 export class AccumulateGrad extends Node {
@@ -17,26 +17,49 @@ export class AccumulateGrad extends Node {
   }
 }
 
+/** Where the gradients of `tensors` go. */
+export function edgesOf(tensors: readonly (Tensor | null)[]): readonly (Edge | null)[] {
+  const edges = new Array<Edge | null>(tensors.length);
+  for (let i = 0; i < edges.length; i++) {
+    const t = tensors[i];
+    edges[i] = t === null ? null : edgeOf(t);
+  }
+  return edges;
+}
+
+const looksOf = ({ shape, dtype }: Tensor): GradientMeta => ({ shape, dtype });
+
+/** What the gradients that go along these edges must look like. */
+export function looksAlong(
+  edges: readonly (Edge | null)[],
+  tensors: readonly (Tensor | null)[],
+): readonly (GradientMeta | null)[] {
+  const looks = new Array<GradientMeta | null>(edges.length);
+  for (let i = 0; i < edges.length; i++) looks[i] = edges[i] === null ? null : looksOf(tensors[i]!);
+  return looks;
+}
+
 /** Where the gradient of `tensor` goes: the node that made it, its accumulator if it is a leaf, or nowhere. */
 export function edgeOf(tensor: Tensor): Edge | null {
   const node = tensor.grad_fn;
   const meta = tensor.meta;
-  if (node !== null) return { node, output: meta!.output };
+  if (node !== null) return node.edge(meta!.output);
   if (meta === null || !meta.requires_grad) return null;
   meta.accumulator ??= new AccumulateGrad(tensor);
-  return { node: meta.accumulator, output: 0 };
+  return meta.accumulator.edge(0);
 }
 
 /** Makes `node` the origin of `outputs` (of the first alone unless `all`); those that are not floating point stay without one. */
 export function setHistory(node: Node, outputs: readonly Tensor[], all = true): void {
-  node.outputs = outputs.map(({ shape, dtype }) => ({ shape, dtype }));
-  outputs.forEach((tensor, i) => {
-    if (!isFloat(tensor.dtype) || (i > 0 && !all)) return;
+  node.outputs = outputs.length === 1 ? [looksOf(outputs[0])] : outputs.map(looksOf);
+  for (let i = 0; i < outputs.length; i++) {
+    const tensor = outputs[i];
+    if (!isFloat(tensor.dtype) || (i > 0 && !all)) continue;
     const meta = AutogradMeta.of(tensor);
     meta.node = node;
     meta.output = i;
     tensor.viewVersion = tensor.storage.version;
-  });
+  }
 }
 
 /** A tensor kept for backward: its memory stays, and a change in place is noticed. */

@@ -1,4 +1,5 @@
 /** An operator: one schema, its meaning, its derivative. Everything else about it follows from the schema. */
+import type { Recipe } from '../autograd/operator_node.ts';
 import type { Backend, OpKernel } from '../backend/backend.ts';
 import { TorchError } from '../errors.ts';
 import type { X } from '../expr/build.ts';
@@ -111,6 +112,8 @@ export class Operator {
   readonly gradientOfAll: GradientFormula | null;
   readonly isDifferentiable: boolean;
   readonly gradName: string;
+  /** How its graph nodes work, by which arguments want a gradient; see `autograd/operator_node.ts`. */
+  readonly recipes: Map<number, Recipe> = new Map();
   private asked: Backend | undefined;
   private override: OpKernel | undefined;
   private bound: Signature | undefined;

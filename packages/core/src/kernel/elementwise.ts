@@ -18,6 +18,7 @@ import {
   sameShape,
 } from '../tensor/layout.ts';
 import {
+  type Category,
   can_cast,
   get_default_dtype,
   resultType,
@@ -58,6 +59,13 @@ export interface ElementwiseOptions {
 export type Formula = (...operands: X[]) => X | readonly X[];
 
 interface Plan {
+  /** What it was made for: the operands' dtypes and which of them have no dims, the numbers' categories, the output's dtype. */
+  readonly operands: readonly DType[];
+  readonly isZeroDim: readonly boolean[];
+  readonly categories: readonly Category[];
+  readonly out: DType | undefined;
+  readonly floats: DType;
+
   readonly exprs: readonly Expr[];
   readonly form: Form;
   readonly dtypes: readonly DType[];
@@ -69,11 +77,32 @@ interface Plan {
   executables: (Executable | undefined)[];
 }
 
+/** Whether a plan is for operands of these dtypes. */
+function serves(
+  plan: Plan,
+  tensors: readonly Tensor[],
+  scalars: readonly Scalar[],
+  out: DType | undefined,
+): boolean {
+  if (plan.out !== out || plan.floats !== get_default_dtype()) return false;
+  const { operands, isZeroDim, categories } = plan;
+  if (operands.length !== tensors.length || categories.length !== scalars.length) return false;
+  for (let i = 0; i < tensors.length; i++) {
+    const t = tensors[i];
+    if (t.dtype !== operands[i] || (t.shape.length === 0) !== isZeroDim[i]) return false;
+  }
+  for (let i = 0; i < scalars.length; i++) if (scalarCategory(scalars[i]) !== categories[i]) return false;
+  return true;
+}
+
 const dtypeIndex = Object.fromEntries(Object.keys(dtypes).map((d, i) => [d, i])) as Record<DType, number>;
 const categoryIndex = { bool: 0, int: 1, float: 2 } as const;
 
 export class Elementwise {
   private readonly plans = new Map<number, Plan>();
+  /** The last plans, for new outputs and for given ones: programs repeat themselves. */
+  private lastNew: Plan | null = null;
+  private lastInto: Plan | null = null;
 
   constructor(
     readonly formula: Formula,
@@ -82,6 +111,8 @@ export class Elementwise {
 
   /** The typed expressions for operands of these dtypes. */
   plan(tensors: readonly Tensor[], scalars: readonly Scalar[], out: DType | undefined): Plan {
+    const last = out === undefined ? this.lastNew : this.lastInto;
+    if (last !== null && serves(last, tensors, scalars, out)) return last;
     let key = get_default_dtype() === 'float64' ? 2 : 1;
     for (let i = 0; i < tensors.length; i++)
       key = key * 32 + dtypeIndex[tensors[i].dtype] * 2 + (tensors[i].shape.length === 0 ? 1 : 0);
@@ -89,6 +120,8 @@ export class Elementwise {
     key = key * 16 + (out === undefined ? 15 : dtypeIndex[out]);
     let plan = this.plans.get(key);
     if (plan === undefined) this.plans.set(key, (plan = this.makePlan(tensors, scalars, out)));
+    if (out === undefined) this.lastNew = plan;
+    else this.lastInto = plan;
     return plan;
   }
 
@@ -137,6 +170,11 @@ export class Elementwise {
     const natural = result ?? (results[0].isBool ? 'bool' : common);
     const form = new Form(exprs, tensors.length, scalars.length === 0 ? [] : [scalars.length]);
     return {
+      operands: tensors.map((t) => t.dtype),
+      isZeroDim: tensors.map((t) => t.shape.length === 0),
+      categories: scalars.map(scalarCategory),
+      out,
+      floats: get_default_dtype(),
       exprs: form.exprs,
       form,
       dtypes: outDTypes,
@@ -174,9 +212,9 @@ export class Elementwise {
       throw new TorchError(
         `result type ${typeName(common)} can't be cast to the desired output type ${typeName(out.dtype)}`,
       );
-    oneBackend(name, [out, ...tensors]);
+    oneBackend(name, tensors, out);
     let shape: Shape = out.shape;
-    for (const t of tensors) shape = broadcastShapes(shape, t.shape);
+    for (let i = 0; i < tensors.length; i++) shape = broadcastShapes(shape, tensors[i].shape);
     if (!sameShape(shape, out.shape))
       throw new TorchError(
         `output with shape [${out.shape.join(', ')}] doesn't match the broadcast shape [${shape.join(', ')}]`,
@@ -249,11 +287,22 @@ export function runPlan(
   executable(outputs, inputs, scalars.length === 0 ? undefined : scalarArguments(scalars, plan.kinds));
 }
 
+/** Whether they can travel as they are: numbers, for formulas of floats. */
+function areArguments(
+  scalars: readonly Scalar[],
+  kinds: readonly ComputeType[],
+): scalars is readonly number[] {
+  for (let i = 0; i < scalars.length; i++)
+    if (typeof scalars[i] !== 'number' || (kinds[i] !== 'float32' && kinds[i] !== 'float64')) return false;
+  return true;
+}
+
 /** The numbers that travel with a call, each of the kind that the expression computes in. */
 export const scalarArguments = (
   scalars: readonly Scalar[],
   kinds: readonly ComputeType[],
-): (number | bigint)[] => {
+): readonly (number | bigint)[] => {
+  if (areArguments(scalars, kinds)) return scalars;
   const out = new Array<number | bigint>(scalars.length);
   for (let i = 0; i < scalars.length; i++) {
     const s = scalars[i];
@@ -294,8 +343,8 @@ export function refuseOverlap(out: Tensor, inputs: readonly Tensor[]): void {
     throw new TorchError(
       'unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor before performing the operation.',
     );
-  for (const t of inputs)
-    if (overlapsInPart(out, t))
+  for (let i = 0; i < inputs.length; i++)
+    if (overlapsInPart(out, inputs[i]))
       throw new TorchError(
         'unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. Please clone() the tensor before performing the operation.',
       );
@@ -353,7 +402,7 @@ export function copyInto(out: Tensor, source: Tensor): void {
     throw new TorchError(
       `output with shape [${out.shape.join(', ')}] doesn't match the broadcast shape [${apart.shape.join(', ')}]`,
     );
-  oneBackend('copy_', [out, apart]);
+  oneBackend('copy_', [apart], out);
   overwrite(plan, out, [apart], []);
   out.storage.version++;
   if (apart !== source) apart.dispose();

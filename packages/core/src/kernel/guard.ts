@@ -1,5 +1,6 @@
 /** Refuses to run a kernel where a gradient would be lost without a word. */
 import { is_grad_enabled } from '../autograd/mode.ts';
+import type { Backend } from '../backend/backend.ts';
 import { NotSupportedError, TorchError } from '../errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
@@ -13,10 +14,10 @@ export function refuseUnrecorded(what: string, inputs: readonly Tensor[]): void 
       );
 }
 
-/** All tensors of one call live on one backend. */
-export function oneBackend(what: string, tensors: readonly Tensor[]): Tensor['backend'] {
-  const backend = tensors[0].storage.backend;
-  for (let i = 1; i < tensors.length; i++)
+/** All tensors of one call, and what it writes into, live on one backend. */
+export function oneBackend(what: string, tensors: readonly Tensor[], out: Tensor = tensors[0]): Backend {
+  const { backend } = out.storage;
+  for (let i = 0; i < tensors.length; i++)
     if (tensors[i].storage.backend !== backend)
       throw new TorchError(
         `Expected all tensors to be on the same device, but found at least two devices, ${backend.name} and ${tensors[i].storage.backend.name}! (in ${what}; move one with 'await x.to(device)')`,

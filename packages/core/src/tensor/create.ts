@@ -22,9 +22,11 @@ function makeStorage(backend: Backend, dtype: DType, length: number): Storage {
 }
 
 function checkShape(shape: Shape): void {
-  for (const n of shape)
-    if (!(n >= 0 && Number.isSafeInteger(n)))
-      throw new TorchError(`Trying to create tensor with negative dimension ${n}: [${shape.join(', ')}]`);
+  for (let d = 0; d < shape.length; d++)
+    if (!(shape[d] >= 0 && Number.isSafeInteger(shape[d])))
+      throw new TorchError(
+        `Trying to create tensor with negative dimension ${shape[d]}: [${shape.join(', ')}]`,
+      );
 }
 
 /** Uninitialised memory, contiguous. */
@@ -33,8 +35,15 @@ export function empty(shape: Shape, dtype: DType, backend: Backend): Tensor {
   return new Tensor(makeStorage(backend, dtype, numelOf(shape)), dtype, shape, contiguousStrides(shape), 0);
 }
 
-const lengthOf = (shape: Shape, strides: Shape): number =>
-  numelOf(shape) === 0 ? 0 : extent({ shape, strides, offset: 0 }).last + 1;
+/** Elements up to the last one that these strides reach. */
+function lengthOf(shape: Shape, strides: Shape): number {
+  let last = 0;
+  for (let d = 0; d < shape.length; d++) {
+    if (shape[d] === 0) return 0;
+    last += (shape[d] - 1) * strides[d];
+  }
+  return last + 1;
+}
 
 /** Uninitialised memory with these strides. */
 export function emptyStrided(shape: Shape, strides: Shape, dtype: DType, backend: Backend): Tensor {

@@ -47,6 +47,16 @@ export function isContiguous(shape: Shape, strides: Shape): boolean {
   return true;
 }
 
+/** Whether these are just the strides that `contiguousStrides` gives, also where a dim has size 1. */
+export function hasContiguousStrides(shape: Shape, strides: Shape): boolean {
+  let step = 1;
+  for (let d = shape.length - 1; d >= 0; d--) {
+    if (strides[d] !== step) return false;
+    if (shape[d] > 1) step *= shape[d];
+  }
+  return true;
+}
+
 /** The memory order of `channels_last` (rank 4) and `channels_last_3d` (rank 5). */
 export const channelsLastOrder = (rank: number): number[] =>
   rank === 4 ? [0, 2, 3, 1] : rank === 5 ? [0, 2, 3, 4, 1] : [...Array(rank).keys()];
@@ -79,7 +89,7 @@ export function isNonOverlappingAndDense(shape: Shape, strides: Shape): boolean 
 
 /** Whether two elements of the view may share a place (`expand`, or a hand-made `as_strided`). */
 export function mayOverlapItself(shape: Shape, strides: Shape): boolean {
-  if (numelOf(shape) < 2) return false;
+  if (numelOf(shape) < 2 || hasContiguousStrides(shape, strides)) return false;
   const dims = [...shape.keys()]
     .filter((d) => shape[d] > 1)
     .sort((a, b) => Math.abs(strides[a]) - Math.abs(strides[b]));
@@ -201,8 +211,9 @@ export function viewStrides(oldShape: Shape, oldStrides: Shape, shape: Shape): n
  * Strides of a new output, as PyTorch's TensorIterator gives them: contiguous when the operands are, the operands'
  * own permutation otherwise. `operands` are already expanded to `shape`.
  */
-export function outputStrides(shape: Shape, operands: readonly Layout[]): number[] {
+export function outputStrides(shape: Shape, operands: readonly Layout[]): Shape {
   const rank = shape.length;
+  if (areContiguousAs(shape, operands)) return operands[0].strides;
   if (rank < 2 || operands.length === 0) return contiguousStrides(shape);
   const full = operands.filter((o) => sameShape(o.shape, shape));
   if (full.length === operands.length) {
@@ -239,6 +250,15 @@ export function outputStrides(shape: Shape, operands: readonly Layout[]): number
     }
   }
   return stridesInOrder(shape, inner.reverse());
+}
+
+/** Nearly all calls: every operand has this very shape, and its contiguous strides. */
+function areContiguousAs(shape: Shape, operands: readonly Layout[]): boolean {
+  for (let i = 0; i < operands.length; i++) {
+    const o = operands[i];
+    if (!sameShape(o.shape, shape) || !hasContiguousStrides(shape, o.strides)) return false;
+  }
+  return operands.length > 0;
 }
 
 /** First and last element that a view can touch, relative to its memory. */
