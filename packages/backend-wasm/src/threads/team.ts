@@ -55,8 +55,8 @@ const PIECES_PER_THREAD = 4;
 const SPIN = 0.05;
 /** Naps of 10 ms without any progress, after which a worker that holds a call counts as dead. */
 const MOST_NAPS = 500;
-/** From this much work on, threads that are off are worth a hint. */
-const HINT_FROM = 2_000_000;
+/** After this much work that threads could have shared, it is worth a hint that they are off. */
+const HINT_FROM = 5_000_000;
 
 interface Source {
   readonly code: Uint8Array<ArrayBuffer>;
@@ -92,7 +92,7 @@ export class Team {
   private readonly modules = new Map<Uint8Array, number>();
   private shares: Block | undefined;
   private shareBytes = 0;
-  /** Work done alone because everybody slept, in nanoseconds. */
+  /** Work done alone because everybody slept or there is nobody, in nanoseconds. */
   private missed = 0;
   private maySleep = true;
   private isBroken = false;
@@ -140,12 +140,12 @@ export class Team {
    * threads do not pay. What comes next is `table` and `run`.
    */
   pieces(ns: number, most: number): number {
-    if (this.wanted === 1) {
-      if (ns > HINT_FROM && this.asked > 1) this.explain();
-      return 1;
-    }
     const { costs = COSTS } = this.options;
     if (most < 2 || ns < costs.awake || this.isBroken) return 1;
+    if (this.wanted === 1) {
+      if (this.asked > 1 && (this.missed += ns) > HINT_FROM) this.explain();
+      return 1;
+    }
     if (this.workers.length < this.wanted - 1) this.start();
     const { i32 } = this.heap;
     let awake = 0;
@@ -343,6 +343,7 @@ export class Team {
   }
 
   private explain(): void {
+    this.asked = 1;
     if (whyNotShared() === 'isolation')
       hint(
         'the wasm backend computes on one thread, because this page is not cross-origin isolated. Serve it with the headers' +

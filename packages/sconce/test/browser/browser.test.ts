@@ -10,7 +10,7 @@ import * as torch from 'sconce';
 import { build as vite } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundle } from '../../../../scripts/bundle.mjs';
-import { type Result, run } from './program.ts';
+import { type Result, run, type Threaded } from './program.ts';
 
 const CHROMIUM = process.env.SCONCE_CHROMIUM ?? '/usr/bin/chromium';
 const archive = join(import.meta.dirname, '../../../../examples/digits/digits.pt');
@@ -36,7 +36,7 @@ let browser: Browser;
 let want: Result;
 const asked: string[] = [];
 
-/** Serves the folder under `/plain/`, and with other headers under `/isolated/` and `/strict/`. */
+/** Serves the folder under `/plain/`, and with other headers under `/isolated/`, `/strict/` and, with both, `/locked/`. */
 async function serve(): Promise<void> {
   server = createServer(async (request, response) => {
     const { pathname, search } = new URL(request.url!, 'http://here');
@@ -55,7 +55,10 @@ async function serve(): Promise<void> {
       setTimeout(() => response.destroy(), 100);
       return;
     }
-    const headers = policy === 'isolated' ? isolated : policy === 'strict' ? strict : {};
+    const headers = {
+      ...((policy === 'isolated' || policy === 'locked') && isolated),
+      ...((policy === 'strict' || policy === 'locked') && strict),
+    };
     try {
       const body = name === 'digits.pt' ? await readFile(archive) : await readFile(join(folder, name));
       const type = types[name.split('.').pop()!] ?? 'application/octet-stream';
@@ -71,17 +74,19 @@ async function serve(): Promise<void> {
 async function visit(
   path: string,
   inside = browser,
-): Promise<{ result: unknown; complaints: string[]; isIsolated: boolean }> {
+): Promise<{ result: unknown; complaints: string[]; warnings: string[]; isIsolated: boolean }> {
   const context = await inside.newContext();
   const page = await context.newPage();
   const complaints: string[] = [];
+  const warnings: string[] = [];
   page.on('console', (m) => m.type() === 'error' && complaints.push(m.text()));
+  page.on('console', (m) => m.type() === 'warning' && warnings.push(m.text()));
   page.on('pageerror', (error) => complaints.push(error.message));
   try {
     await page.goto(`http://localhost:${(server.address() as AddressInfo).port}${path}`);
     await page.waitForFunction(() => 'result' in window);
     const result = await page.evaluate(() => window.result);
-    return { result, complaints, isIsolated: await page.evaluate(() => crossOriginIsolated) };
+    return { result, complaints, warnings, isIsolated: await page.evaluate(() => crossOriginIsolated) };
   } finally {
     await context.close();
   }
@@ -132,13 +137,38 @@ describe.runIf(hasChromium || process.env.CI)('in a page', () => {
     }
   });
 
+  it('computes on threads where the page is isolated, under a strict policy too, and in a worker of the page', async () => {
+    for (const path of ['isolated/index.html?', 'locked/index.html?', 'locked/index.html?task=inWorker&']) {
+      const query = path.includes('inWorker') ? 'then=threads&threads=3' : 'task=threads&threads=3';
+      const { result, complaints, warnings } = await visit(`/${path}${query}`);
+      expect(complaints).toEqual([]);
+      expect(warnings).toEqual([]);
+      expect(result).toMatchObject({ threads: 3, isShared: true, sum: 384 ** 3 });
+      expect((result as Threaded).busy).toBeGreaterThan(1);
+    }
+  });
+
+  it('says once why there is but one thread where the page is not isolated, unless one was asked for', async () => {
+    const { result, complaints, warnings } = await visit('/strict/index.html?task=threads&threads=2');
+    expect(result).toEqual({ threads: 1, isShared: false, busy: 0, sum: 384 ** 3 });
+    expect(complaints).toEqual([]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/not cross-origin isolated.*Cross-Origin-Opener-Policy: same-origin/),
+    ]);
+    for (const path of ['strict/index.html', 'locked/index.html']) {
+      const quiet = await visit(`/${path}?task=threads&threads=1`);
+      expect(quiet.result).toEqual({ threads: 1, isShared: false, busy: 0, sum: 384 ** 3 });
+      expect(quiet.warnings).toEqual([]);
+    }
+  });
+
   it('loads the worker’s script only where a worker is wanted, and no other backend', async () => {
     asked.length = 0;
     await visit('/plain/index.html');
     expect(asked.some((path) => path.includes('torch.mjs'))).toBe(true);
-    expect(asked.filter((path) => /torch\.(worker|webgpu|reference)/.test(path))).toEqual([]);
+    expect(asked.filter((path) => /torch\.(worker|thread|webgpu|reference)/.test(path))).toEqual([]);
     await visit('/plain/index.html?worker');
-    expect(asked.filter((path) => /torch\.(worker|webgpu|reference)/.test(path))).toEqual([
+    expect(asked.filter((path) => /torch\.(worker|thread|webgpu|reference)/.test(path))).toEqual([
       '/plain/torch.worker.mjs',
     ]);
   });
@@ -183,7 +213,7 @@ describe.runIf(hasChromium || process.env.CI)('in a page', () => {
     });
   });
 
-  it('computes the same bundled by Vite, on its own thread and in a worker', async () => {
+  it('computes the same bundled by Vite, on its own thread and in a worker, and on threads', async () => {
     await vite({
       configFile: false,
       root: import.meta.dirname,
@@ -207,5 +237,8 @@ describe.runIf(hasChromium || process.env.CI)('in a page', () => {
       expect(complaints).toEqual([]);
       expect(result).toEqual(want);
     }
+    const { result, complaints } = await visit('/locked/vite/index.html?task=threads&threads=2');
+    expect(complaints).toEqual([]);
+    expect(result).toMatchObject({ threads: 2, isShared: true, busy: 2, sum: 384 ** 3 });
   }, 120_000);
 });

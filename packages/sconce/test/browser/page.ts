@@ -1,6 +1,6 @@
 /** The page's own script; the query says what to try. `torch.mjs` lies beside it. */
 
-import { run } from './program.ts';
+import { onThreads, run } from './program.ts';
 import * as torch from './torch.mjs';
 
 const query = new URLSearchParams(location.search);
@@ -23,10 +23,13 @@ async function cut(): Promise<unknown> {
   return { error, kept: (await (await caches.open('cut')).keys()).length };
 }
 
-/** This very script in a worker, with the same query. */
+/** This very script in a worker, with the same query; there `then` is the task. */
 const inWorker = (): Promise<unknown> =>
   new Promise((resolve, reject) => {
-    const script = new URL(`./page.js${location.search.replace('task=inWorker', 'task=run')}`, location.href);
+    const script = new URL(
+      `./page.js${location.search.replace('task=inWorker', `task=${query.get('then') ?? 'run'}`)}`,
+      location.href,
+    );
     const worker = new Worker(script, { type: 'module' });
     worker.onmessage = ({ data }) => resolve(data);
     worker.onerror = ({ message }) => reject(new Error(message));
@@ -34,6 +37,7 @@ const inWorker = (): Promise<unknown> =>
 
 const tasks: Record<string, () => Promise<unknown>> = {
   run: () => run(torch, './digits.pt', query.has('worker') ? { worker: true } : undefined),
+  threads: () => onThreads(torch, query),
   cached,
   cut,
   inWorker,

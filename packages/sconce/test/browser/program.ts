@@ -56,3 +56,34 @@ export async function run(
     printed: String(net),
   };
 }
+
+export interface Threaded {
+  /** What `get_num_threads` says. */
+  readonly threads: number;
+  /** The memory is shared with workers. */
+  readonly isShared: boolean;
+  /** Threads that made calls of a kernel. */
+  readonly busy: number;
+  readonly sum: number;
+}
+
+/** A product of matrices, again and again until workers have had a part in it; where there may be none, a few times. */
+export async function onThreads(torch: typeof Torch, query: URLSearchParams): Promise<Threaded> {
+  const threads = query.has('threads') ? Number(query.get('threads')) : undefined;
+  await torch.use('wasm', threads === undefined ? {} : { threads });
+  const x = torch.ones(384, 384);
+  const { heap } = (x as unknown as { storage: { backend: Heaped } }).storage.backend;
+  const isShared = !(heap.memory.buffer instanceof ArrayBuffer);
+  const busy = (): number => heap.team.calls().filter((n) => n > 0).length;
+  let sum = 0;
+  for (let i = 0; i < (isShared ? 500 : 5) && busy() < 2; i++) {
+    sum = (await (x.matmul(x).sum() as Torch.Tensor).item()) as number;
+    // Workers come up while the page has nothing to do.
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return { threads: torch.get_num_threads(), isShared, busy: busy(), sum };
+}
+
+interface Heaped {
+  readonly heap: { readonly memory: WebAssembly.Memory; readonly team: { calls(): number[] } };
+}
