@@ -37,7 +37,7 @@ export { X } from './expr/build.ts';
 export { differentiate } from './expr/differentiate.ts';
 export { type ComputeType, computeType, type Expr, type ScalarOp, scalarOps } from './expr/expr.ts';
 export { set_fusion_enabled } from './kernel/chain.ts';
-export { kernel_launches } from './kernel/compile.ts';
+export { kernel_launches, type LaunchObserver, observe_launches } from './kernel/compile.ts';
 export {
   type ConvolutionPrecision,
   convolutionPrecision,

@@ -12,11 +12,30 @@ let launches = 0;
 /** How many kernels have been run so far, on all backends. What a backend's own operators do is not seen. */
 export const kernel_launches = (): number => launches;
 
+/** Sees a kernel being run: `proceed` runs it. Operators that a backend runs itself are not seen, see `intercept`. */
+export type LaunchObserver = (
+  backend: Backend,
+  kernel: Kernel,
+  outputs: readonly View[],
+  inputs: readonly View[],
+  proceed: () => void,
+) => void;
+
+let observer: LaunchObserver | null = null;
+
+/** Lets `next` see every launch, on all backends, or nobody (null); returns who did until now. */
+export function observe_launches(next: LaunchObserver | null): LaunchObserver | null {
+  const before = observer;
+  observer = next;
+  return before;
+}
+
 /**
  * A backend may be in the middle of a kernel when it asks a view for its memory: what is deferred is run before. A
  * tensor among the outputs may be one that pending expressions read.
  */
-function launching(executable: Executable): Executable {
+function launching(backend: Backend, kernel: Kernel): Executable {
+  const executable = backend.compile(kernel);
   return (outputs, inputs, scalars) => {
     for (let i = 0; i < inputs.length; i++) settled(inputs[i]);
     for (let i = 0; i < outputs.length; i++) {
@@ -25,7 +44,8 @@ function launching(executable: Executable): Executable {
         writable(out.storage);
     }
     launches++;
-    executable(outputs, inputs, scalars);
+    if (observer === null) executable(outputs, inputs, scalars);
+    else observer(backend, kernel, outputs, inputs, () => executable(outputs, inputs, scalars));
   };
 }
 
@@ -47,7 +67,7 @@ function cached(backend: Backend, key: string, kernel: () => Kernel): Executable
   if (!cache) caches.set(backend, (cache = new Map()));
   let executable = cache.get(key);
   if (!executable)
-    cache.set(key, (executable = launching(backend.compile(inOperationsOf(backend, kernel())))));
+    cache.set(key, (executable = launching(backend, inOperationsOf(backend, kernel()))));
   return executable;
 }
 
