@@ -78,6 +78,23 @@ function coordOf(fn: Fn, spec: Spec, outs: number, dim: number): Val {
     : wide(counterAddress(INNER_LOOP, spec.inputs.length, reduced - 2 - d));
 }
 
+/**
+ * Whether positions are all that is looked for, or extremes that change only where a position does: then vectors in which
+ * nothing is better than what was found are passed over.
+ */
+function onlyPositions(folds: readonly Fold[]): boolean {
+  const positions = folds.filter((f) => isArg(f.combine));
+  return (
+    positions.length > 0 &&
+    folds.every((f) =>
+      positions.some(
+        (p) =>
+          p === f || (p.combine === `arg${f.combine}` && JSON.stringify(p.map) === JSON.stringify(f.map)),
+      ),
+    )
+  );
+}
+
 /** fold(n, a pointer per input, a stride per strided input): folds a run into the accumulators. */
 function foldFunction(m: Module, spec: Spec, unroll: number, width: Width): Fn {
   const { folds, rank, reduced } = spec.kernel;
@@ -149,7 +166,55 @@ function foldFunction(m: Module, spec: Spec, unroll: number, width: Width): Fn {
     };
     const elements = unroll * width;
     let rest = n;
-    if (width !== 1) {
+    const one = (): void => {
+      lower(fn, maps, 1, leaves(1, 0)).forEach((v, i) => {
+        const f = folds[i]!;
+        if (!isArg(f.combine)) {
+          add(i, v);
+          return;
+        }
+        const acc = accumulators[i]!;
+        const at = positions[i]!;
+        const better = f.combine === 'argmax' ? v.gt(acc) : v.lt(acc);
+        const isNew = dtypes[f.map.dtype].isFloat ? better.or(v.ne(v).and(acc.eq(acc))) : better;
+        fn.if(isNew.or(at.lt(at.k(0))), () => {
+          acc.set(v);
+          at.set(position);
+        });
+      });
+      position.inc(position.k(1));
+      if (spec.coords) coords[rank + reduced - 1]?.inc(coords[0]!.k(1));
+      advance(1);
+    };
+    if (width !== 1 && folds.some((f) => isArg(f.combine))) {
+      const runs = n.divU(elements).keep();
+      rest = n.remU(elements).keep();
+      const few = fn.local('i32');
+      counted(runs, () => {
+        const first = positions.findIndex((p) => p !== undefined);
+        let better: Val | undefined;
+        for (let u = 0; u < unroll; u++)
+          lower(fn, maps, width, leaves(width, u * width)).forEach((v, i) => {
+            const { combine, map } = folds[i]!;
+            if (!isArg(combine)) return;
+            const best = accumulators[i]!.splat();
+            const more = combine === 'argmax' ? v.gt(best) : v.lt(best);
+            const mask = dtypes[map.dtype].isFloat ? more.or(v.ne(v)) : more;
+            better = better ? better.or(mask) : mask;
+          });
+        fn.if(
+          better!.anyTrue().or(positions[first]!.lt(position.k(0))),
+          () => {
+            few.set(elements);
+            counted(few, one);
+          },
+          () => {
+            position.inc(position.k(elements));
+            advance(elements);
+          },
+        );
+      });
+    } else if (width !== 1) {
       const partial = Array.from({ length: unroll }, () =>
         folds.map((f) => identityVal(fn, f.combine, f.map.dtype, width).snapshot()),
       );
@@ -184,26 +249,7 @@ function foldFunction(m: Module, spec: Spec, unroll: number, width: Width): Fn {
         fn.if(runsDone(n, elements), () => add(i, lanes[0]!));
       });
     }
-    counted(rest, () => {
-      lower(fn, maps, 1, leaves(1, 0)).forEach((v, i) => {
-        const f = folds[i]!;
-        if (!isArg(f.combine)) {
-          add(i, v);
-          return;
-        }
-        const acc = accumulators[i]!;
-        const at = positions[i]!;
-        const better = f.combine === 'argmax' ? v.gt(acc) : v.lt(acc);
-        const isNew = dtypes[f.map.dtype].isFloat ? better.or(v.ne(v).and(acc.eq(acc))) : better;
-        fn.if(isNew.or(at.lt(at.k(0))), () => {
-          acc.set(v);
-          at.set(position);
-        });
-      });
-      position.inc(position.k(1));
-      if (spec.coords) coords[rank + reduced - 1]?.inc(coords[0]!.k(1));
-      advance(1);
-    });
+    counted(rest, one);
     folds.forEach((f, i) => {
       store(fn, accumulatorOf(f), fn.i32(ACCUMULATORS + 16 * i), accumulators[i]!);
       if (positions[i]) fn.store(0x37, fn.i32(ACCUMULATORS + 16 * i + 8), positions[i]!);
@@ -219,17 +265,20 @@ function build(heap: Heap, spec: Spec): () => void {
   const { folds, finish } = spec.kernel;
   const m = new Module();
   const maps = folds.map((f) => f.map);
+  const positions = folds.some((f) => isArg(f.combine));
   const vectors =
-    spec.steps.every((s) => s !== 'strided') && !spec.coords && folds.every((f) => !isArg(f.combine));
+    spec.steps.every((s) => s !== 'strided') && !spec.coords && (!positions || onlyPositions(folds));
   let width: Width = vectors ? widthOf(maps) : 1;
   for (const f of folds) {
-    if (isArg(f.combine)) width = 1;
-    else if (!isVectorOp(combineOps[f.combine as 'sum'], f.map.dtype as never, width)) width = 1;
+    if (isArg(f.combine)) {
+      // A pair holds float32 as doubles; a vector of bools has no order.
+      if (f.map.dtype === 'bool' || (width === 2 && f.map.dtype === 'float32')) width = 1;
+    } else if (!isVectorOp(combineOps[f.combine as 'sum'], f.map.dtype as never, width)) width = 1;
   }
   if (width === 2 && folds.some((f) => f.map.dtype === 'float32')) width = 1;
   const unroll = width === 1 ? 1 : sizeOf(maps) <= 4 ? 4 : sizeOf(maps) <= 12 ? 2 : 1;
   const fold = foldFunction(m, spec, unroll, width);
-  const chunk = width === 1 ? 4096 : 32 * unroll * width;
+  const chunk = width === 1 || positions ? 4096 : 32 * unroll * width;
   const inputs = spec.inputs.length;
 
   const reduceOne = m.fn(undefined, [], [], (fn) => {
