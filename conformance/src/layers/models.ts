@@ -1,4 +1,6 @@
-/** The `models` layer: torchvision's classifiers, an LSTM and a transformer encoder, weights from a seed, outputs from PyTorch. */
+/** The `models` layer: torchvision's classifiers, an LSTM and a transformer encoder, weights from a seed, outputs from PyTorch; as saved, and optimised. */
+
+import { optimize_for_inference } from '@sconce/jit';
 import { type Case, fail, type Layer, type LayerContext, pass } from '../case.ts';
 import { models as readModels } from '../models/index.ts';
 import { formatId, hashOf } from '../query.ts';
@@ -15,19 +17,26 @@ async function* cases({ backend, files, wantsName }: LayerContext): AsyncGenerat
       const [name, from] = model.name.replace(`${writer}/`, '').split('.');
       // The largest need gigabytes: only for a query that names them.
       if (!wantsName(name) || (model.large && wantsName('every other model'))) continue;
-      const id = { layer: 'models', name, params: { from, saved: writer } };
-      yield {
-        id,
-        fullOnly: (model.bytes > QUICK_BYTES && !model.large) || hashOf(formatId(id)) % 2 === 1,
-        async run() {
-          const module = await loadOn(backend, await model.archive());
-          for (const [i, call] of (await model.calls()).entries()) {
-            const problem = await checkCall(module, call, backend, id, model.tolerance);
-            if (problem) return fail(`input ${'ab'[i]}: ${problem}`);
-          }
-          return pass;
-        },
-      };
+      for (const graph of ['saved', 'optimized']) {
+        const id = {
+          layer: 'models',
+          name,
+          params: { from, saved: writer, ...(graph === 'optimized' && { graph }) },
+        };
+        yield {
+          id,
+          fullOnly: (model.bytes > QUICK_BYTES && !model.large) || hashOf(formatId(id)) % 2 === 1,
+          async run() {
+            const loaded = await loadOn(backend, await model.archive());
+            const module = graph === 'optimized' ? optimize_for_inference(loaded) : loaded;
+            for (const [i, call] of (await model.calls()).entries()) {
+              const problem = await checkCall(module, call, backend, id, model.tolerance);
+              if (problem) return fail(`input ${'ab'[i]}: ${problem}`);
+            }
+            return pass;
+          },
+        };
+      }
     }
 }
 

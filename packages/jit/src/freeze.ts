@@ -10,7 +10,7 @@ import type { ScriptObject } from './ops/value.ts';
 import { AliasAnalysis } from './passes/alias.ts';
 import { freezeAttributes, objectsIn, placeNamed } from './passes/attributes.ts';
 import { eliminateCommonSubexpressions } from './passes/common.ts';
-import { propagateConstants } from './passes/constants.ts';
+import { propagateConstants, takeDecidedBranches } from './passes/constants.ts';
 import { eliminateDeadCode } from './passes/dead-code.ts';
 import { removeDropout } from './passes/dropout.ts';
 import { foldBatchNorm } from './passes/fold-batch-norm.ts';
@@ -61,7 +61,12 @@ export function freeze(
       return place;
     });
   const graphs = methods.map((name) => inlined(object, name));
-  const own = freezeAttributes(object, graphs, preserved);
+  const own = freezeAttributes(object, graphs, preserved, (graph) => {
+    takeDecidedBranches(graph);
+    peephole(graph);
+    takeDecidedBranches(graph);
+    eliminateDeadCode(graph.block);
+  });
   methods.forEach((name, i) => {
     const { params, returns } = object.type.methods.get(name)!.signature;
     const [self, ...rest] = params;

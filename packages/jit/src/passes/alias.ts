@@ -1,4 +1,5 @@
 /** Alias analysis: which values of a graph may share memory, and who writes it. Every pass that moves or merges asks. */
+import type { Type as SchemaType } from '@sconce/core';
 import { allNodes, type Block, type Graph, type Node, type Value } from '../ir/graph.ts';
 import type { JitType } from '../ir/types.ts';
 import { Tensor } from '../ops/core.ts';
@@ -10,6 +11,8 @@ type Location = number;
 
 /** All that came from outside of the graph or went there; what is there may share memory with anything else there. */
 const OUTSIDE: Location = 0;
+
+const NOWHERE: ReadonlySet<Location> = new Set();
 
 const isMutable = (type: JitType): boolean => {
   switch (type.kind) {
@@ -106,12 +109,15 @@ export class AliasAnalysis {
   /** Whether what the node writes may be seen: from outside, in the results, or by another node. */
   isSeen(node: Node, block: Block): boolean {
     const mine = this.writtenBy(node);
-    for (const location of mine) if (this.outside.has(location)) return true;
+    if (this.touchesOutside(mine)) return true;
     for (const output of this.graph.outputs) if (this.overlap(mine, this.reach(output))) return true;
     for (const other of allNodes(block)) {
       if (other === node || other.kind === 'prim::Constant') continue;
-      const reads = [...other.inputs, ...other.blocks.flatMap((inner) => inner.outputs)];
-      if (reads.some((value) => value.node !== node && this.overlap(mine, this.reach(value)))) return true;
+      for (const value of other.inputs)
+        if (value.node !== node && this.overlap(mine, this.reach(value))) return true;
+      for (const inner of other.blocks)
+        for (const value of inner.outputs)
+          if (value.node !== node && this.overlap(mine, this.reach(value))) return true;
     }
     return false;
   }
@@ -126,37 +132,37 @@ export class AliasAnalysis {
     return false;
   }
 
-  private reach(value: Value): Set<Location> {
-    const all = new Set<Location>();
-    const visit = (location: Location): void => {
-      if (all.has(location)) return;
-      all.add(location);
-      this.contents[location].forEach(visit);
-    };
-    this.points.get(value)?.forEach(visit);
+  private reach(value: Value): ReadonlySet<Location> {
+    const points = this.points.get(value);
+    if (!points) return NOWHERE;
+    const all = new Set(points);
+    // What is added while going through is gone through as well.
+    for (const location of all) for (const inner of this.contents[location]) all.add(inner);
     return all;
   }
 
   /** What the node may write, those inside it included. */
-  private writtenBy(node: Node): Set<Location> {
+  private writtenBy(node: Node): ReadonlySet<Location> {
+    if (node.blocks.length === 0 && !isUnknownCall(node) && !writesArguments(node)) return NOWHERE;
     const out = new Set<Location>();
-    const add = (value: Value, deep: boolean): void => {
-      for (const location of deep ? this.reach(value) : (this.points.get(value) ?? [])) out.add(location);
-    };
-    const visit = (inner: Node): void => {
-      const { operator } = inner;
-      if (inner.kind === 'prim::SetAttr') add(inner.inputs[0], false);
-      else if (isUnknownCall(inner)) {
-        out.add(OUTSIDE);
-        for (const input of inner.inputs) add(input, true);
-      } else if (operator && writesArguments(inner))
-        operator.schema.args.forEach((arg, i) => {
-          if (arg.alias?.write && inner.inputs[i]) add(inner.inputs[i], arg.type.kind === 'List');
-        });
-      for (const block of inner.blocks) block.nodes.forEach(visit);
-    };
-    visit(node);
+    this.addWritten(node, out);
     return out;
+  }
+
+  private addWritten(node: Node, out: Set<Location>): void {
+    if (isUnknownCall(node)) {
+      out.add(OUTSIDE);
+      for (const input of node.inputs) for (const location of this.reach(input)) out.add(location);
+    } else if (writesArguments(node)) {
+      const { args } = node.operator!.schema;
+      for (let i = 0; i < args.length; i++) {
+        const input = node.inputs[i];
+        if (!args[i].alias?.write || !input) continue;
+        const touched = isListOfTensors(args[i].type) ? this.reach(input) : this.points.get(input);
+        for (const location of touched ?? []) out.add(location);
+      }
+    }
+    for (const block of node.blocks) for (const inner of block.nodes) this.addWritten(inner, out);
   }
 
   private location(): Location {
@@ -168,7 +174,7 @@ export class AliasAnalysis {
     let set = this.points.get(value);
     if (!set) this.points.set(value, (set = new Set()));
     const { size } = set;
-    for (const location of locations) set.add(location);
+    for (const location of locations) set.add(this.outside.has(location) ? OUTSIDE : location);
     if (set.size !== size) this.changed = true;
   }
 
@@ -178,12 +184,18 @@ export class AliasAnalysis {
 
   private put(container: Value, item: Value): void {
     for (const location of this.points.get(container) ?? [])
-      for (const inner of this.points.get(item) ?? []) {
-        if (!this.contents[location].has(inner)) {
-          this.contents[location].add(inner);
-          this.changed = true;
-        }
-        if (this.outside.has(location)) this.escape(inner);
+      this.contain(location, this.points.get(item) ?? []);
+  }
+
+  /** What is put outside is outside. */
+  private contain(location: Location, items: Iterable<Location>): void {
+    const isOutside = this.outside.has(location);
+    const contents = this.contents[location];
+    for (const item of items)
+      if (isOutside) this.escape(item);
+      else if (!contents.has(item)) {
+        contents.add(item);
+        this.changed = true;
       }
   }
 
@@ -198,9 +210,9 @@ export class AliasAnalysis {
     if (this.outside.has(location)) return;
     this.outside.add(location);
     this.changed = true;
-    this.contents[location].forEach((inner) => {
-      this.escape(inner);
-    });
+    const contents = this.contents[location];
+    this.contents[location] = new Set();
+    for (const inner of contents) this.escape(inner);
   }
 
   private escapes(value: Value): void {
@@ -217,9 +229,7 @@ export class AliasAnalysis {
         ? held
         : held instanceof Map
           ? [...held.keys(), ...held.values()]
-          : held instanceof ScriptObject
-            ? held.slots
-            : [];
+          : [];
       for (const item of items)
         if (typeof item === 'object' && item !== null) this.contents[location].add(this.of(item));
     }
@@ -243,8 +253,11 @@ export class AliasAnalysis {
       case 'prim::GetAttr': {
         const held = node.kind === 'prim::Constant' ? node.constant?.value : this.attribute(node);
         if (!isMutable(node.output.type)) return;
-        if (typeof held === 'object' && held !== null) this.point(node.output, [this.of(held)]);
-        else if (node.kind === 'prim::GetAttr') this.point(node.output, [OUTSIDE]);
+        // What an object holds is asked for by GetAttr, which no pass moves.
+        if (typeof held === 'object' && held !== null && !(held instanceof ScriptObject))
+          this.point(node.output, [this.of(held)]);
+        else if (node.kind === 'prim::GetAttr' || held instanceof ScriptObject)
+          this.point(node.output, [OUTSIDE]);
         return;
       }
       case 'prim::SetAttr':
@@ -309,44 +322,38 @@ export class AliasAnalysis {
       }
       return;
     }
-    const { schema } = operator!;
-    // What is put into a container: `append(t[](a!) self, t(c -> *) el)`.
-    const target = schema.args.findIndex((arg) => arg.alias?.write);
-    const isContainer = target >= 0 && inputs[target] && inputs[target].type.kind !== 'Tensor';
-    if (isContainer)
+    // What is put into a container: `append(t[](a!) self, t(c -> *) el)`, `extend(t[](a!) self, t[] other)`.
+    const target = operator?.schema.args.findIndex((arg) => arg.alias?.write) ?? -1;
+    if (target >= 0 && inputs[target] && inputs[target].type.kind !== 'Tensor')
       inputs.forEach((input, i) => {
-        if (i === target) return;
-        this.put(inputs[target], input);
-        if (input.type.kind === 'List' || input.type.kind === 'Dict') {
-          for (const location of this.points.get(input) ?? [])
-            for (const to of this.points.get(inputs[target]) ?? [])
-              for (const item of this.contents[location])
-                if (!this.contents[to].has(item)) {
-                  this.contents[to].add(item);
-                  this.changed = true;
-                }
+        if (i === target || !isMutable(input.type)) return;
+        for (const location of this.points.get(inputs[target]) ?? []) {
+          this.contain(location, this.points.get(input) ?? []);
+          for (const inner of this.points.get(input) ?? []) this.contain(location, this.contents[inner]);
         }
       });
+    const mutable = inputs.filter((input) => isMutable(input.type));
     for (const output of outputs) {
       if (!isMutable(output.type)) continue;
+      const own = this.own(node);
+      this.point(output, [own]);
+      // Sizes and the like: a list of numbers that no container gave.
+      const { type } = output;
+      const isPlain = type.kind === 'List' && !isMutable(type.element);
+      if (isPlain && mutable.every((input) => input.type.kind === 'Tensor')) continue;
       // Anything that an operand is or contains, or new memory that holds it.
-      this.point(output, [this.own(node)]);
-      for (const input of inputs) {
-        if (!isMutable(input.type)) continue;
+      for (const input of mutable) {
         this.same(output, input);
         this.take(output, input);
-        if (output.type.kind !== 'Tensor') this.put(output, input);
-        if (output.type.kind !== 'Tensor')
-          for (const location of this.points.get(input) ?? [])
-            for (const item of this.contents[location])
-              if (!this.contents[this.own(node)].has(item)) {
-                this.contents[this.own(node)].add(item);
-                this.changed = true;
-              }
+        if (type.kind === 'Tensor') continue;
+        this.contain(own, this.points.get(input) ?? []);
+        for (const inner of this.points.get(input) ?? []) this.contain(own, this.contents[inner]);
       }
     }
   }
 }
+
+const isListOfTensors = (type: SchemaType): boolean => type.kind === 'List' && type.element.kind === 'Tensor';
 
 /** A call whose body is not looked into, or one that runs it at another time. */
 const isUnknownCall = (node: Node): boolean =>

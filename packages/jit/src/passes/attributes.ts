@@ -62,33 +62,41 @@ class Kept {
   }
 }
 
-/** Finds what may not become a constant: what is assigned, changed in place, or goes where it cannot be followed. */
-function findKept(graph: Graph, objects: ReadonlyMap<Value, ScriptObject>, kept: Kept): void {
+/** Finds what may not become a constant: what is assigned, or goes where it cannot be followed. */
+function findAssigned(graph: Graph, objects: ReadonlyMap<Value, ScriptObject>, kept: Kept): void {
+  const escapes = (value: Value): void => {
+    const object = objects.get(value);
+    if (object) kept.keepWhole(object);
+  };
+  for (const node of allNodes(graph.block)) {
+    const isAccess = node.kind === 'prim::GetAttr' || node.kind === 'prim::SetAttr';
+    const place = node.kind === 'prim::SetAttr' ? placeOf(node, objects) : undefined;
+    if (place) kept.add(place.object, place.slot);
+    node.inputs.forEach((input, i) => {
+      if (!isAccess || i > 0) escapes(input);
+    });
+    for (const block of node.blocks) block.outputs.forEach(escapes);
+  }
+  graph.outputs.forEach(escapes);
+}
+
+/** The same for what is changed in place: a buffer that counts, a list that grows. */
+function findChanged(graph: Graph, objects: ReadonlyMap<Value, ScriptObject>, kept: Kept): void {
   const aliases = new AliasAnalysis(graph, (node) => heldBy(node, objects));
   for (const node of allNodes(graph.block)) {
-    const place =
-      node.kind === 'prim::GetAttr' || node.kind === 'prim::SetAttr' ? placeOf(node, objects) : undefined;
-    if (node.kind === 'prim::SetAttr' && place) kept.add(place.object, place.slot);
-    if (
-      node.kind === 'prim::GetAttr' &&
-      place &&
-      !isModule(heldBy(node, objects)) &&
-      aliases.isWritten(node.output)
-    )
-      kept.add(place.object, place.slot);
-    node.inputs.forEach((input, i) => {
-      const object = objects.get(input);
-      const isAccess = i === 0 && (node.kind === 'prim::GetAttr' || node.kind === 'prim::SetAttr');
-      if (object && !isAccess) kept.keepWhole(object);
-    });
-    for (const block of node.blocks)
-      for (const output of block.outputs) if (objects.has(output)) kept.keepWhole(objects.get(output)!);
+    if (node.kind !== 'prim::GetAttr' || isModule(heldBy(node, objects))) continue;
+    const place = placeOf(node, objects);
+    if (place && aliases.isWritten(node.output)) kept.add(place.object, place.slot);
   }
-  for (const output of graph.outputs) if (objects.has(output)) kept.keepWhole(objects.get(output)!);
 }
 
 /** Puts the constants in; a name is the path to the attribute, as in PyTorch: `%self.conv.weight`. */
-function replaceReads(graph: Graph, objects: ReadonlyMap<Value, ScriptObject>, kept: Kept): void {
+function replaceReads(
+  graph: Graph,
+  objects: ReadonlyMap<Value, ScriptObject>,
+  kept: Kept,
+  wants: (held: unknown) => boolean,
+): void {
   const paths = new Map<Value, string>([[graph.inputs[0], 'self']]);
   for (const node of [...allNodes(graph.block)]) {
     if (node.kind !== 'prim::GetAttr') continue;
@@ -97,6 +105,7 @@ function replaceReads(graph: Graph, objects: ReadonlyMap<Value, ScriptObject>, k
     if (objects.has(node.output)) paths.set(node.output, path);
     if (!place || kept.has(place) || objects.has(node.output)) continue;
     const held = place.object.slots[place.slot];
+    if (!wants(held)) continue;
     const value = held instanceof Tensor ? detached(held) : held;
     node.output.setDebugName('');
     node.output.replaceAllUsesWith(insertConstant(node, value, node.output.type, path));
@@ -159,16 +168,27 @@ export function freezeAttributes(
   root: ScriptObject,
   graphs: readonly Graph[],
   preserved: readonly Place[],
+  /** Takes the branches that are decided by now. */
+  simplify: (graph: Graph) => void,
 ): ScriptObject {
+  // Flags and numbers first: they decide branches, and what stands in the others neither writes nor is kept.
+  const early = new Kept();
+  for (const { object, slot } of preserved) early.add(object, slot);
+  for (const graph of graphs) findAssigned(graph, objectsIn(graph, root), early);
+  for (const graph of graphs) {
+    replaceReads(graph, objectsIn(graph, root), early, (held) => typeof held !== 'object' || held === null);
+    simplify(graph);
+  }
   const kept = new Kept();
   for (const { object, slot } of preserved) kept.add(object, slot);
   const objects = graphs.map((graph) => objectsIn(graph, root));
   graphs.forEach((graph, i) => {
-    findKept(graph, objects[i], kept);
+    findAssigned(graph, objects[i], kept);
+    findChanged(graph, objects[i], kept);
   });
-  // One that a graph keeps whole is so for all of them.
+  // What one graph keeps, stays for all of them.
   graphs.forEach((graph, i) => {
-    replaceReads(graph, objects[i], kept);
+    replaceReads(graph, objects[i], kept, () => true);
   });
   const { root: own, of } = rebuild(root, kept);
   objects.forEach((known) => {

@@ -84,12 +84,22 @@ function mayBecomeConstant(value: unknown, operands: readonly unknown[]): boolea
 export function propagateConstants(graph: Graph, device: Device | null = null): void {
   for (let changed = true; changed; ) {
     changed = false;
+    takeDecidedBranches(graph);
     const aliases = new AliasAnalysis(graph);
+    for (const node of [...allNodes(graph.block)])
+      if (node.owner && compute(node, graph, aliases, device)) changed = true;
+  }
+}
+
+/** Takes branches whose condition is known and removes loops that never run, with the arithmetic that decides them. */
+export function takeDecidedBranches(graph: Graph): void {
+  for (let changed = true; changed; ) {
+    changed = false;
+    propagateImmutableConstants(graph.block);
     for (const node of [...allNodes(graph.block)]) {
       if (!node.owner) continue;
       if (node.kind === 'prim::If' && takeBranch(node)) changed = true;
       else if (node.kind === 'prim::Loop' && skipLoop(node)) changed = true;
-      else if (compute(node, graph, aliases, device)) changed = true;
     }
   }
 }

@@ -25,7 +25,7 @@ const random = new Set(
 );
 
 /** The same as in torch::jit, whose front end does not look whether a dropout drops anything. */
-const dropouts = /^aten::(feature_)?(alpha_)?dropout$/;
+const dropouts = /^aten::(feature_)?(alpha_)?dropout_?$/;
 
 /** Whether the node's result may differ from call to call: it draws, or would if it were told to. */
 export function isRandom(node: Node): boolean {
@@ -33,8 +33,10 @@ export function isRandom(node: Node): boolean {
   return random.has(node.kind) || node.kind === 'aten::rrelu';
 }
 
+/** Whether the node writes in place; a dropout that does not drop only looks as if it did. */
 export const writesArguments = (node: Node): boolean =>
-  node.operator?.schema.args.some((arg) => arg.alias?.write) ?? false;
+  (node.operator?.schema.args.some((arg) => arg.alias?.write) ?? false) &&
+  !(node.kind.endsWith('dropout_') && !isRandom(node));
 
 /** Whether the node must be run even where nothing reads its outputs; what it writes aside. */
 export function hasOwnEffect(node: Node): boolean {
