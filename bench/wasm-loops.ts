@@ -5,7 +5,7 @@
  */
 import * as torch from '../packages/sconce/src/index.ts';
 
-await torch.use('wasm');
+await torch.use('wasm', { threads: Number(process.env.THREADS ?? 1) });
 torch.manual_seed(0);
 const { nn } = torch;
 const F = nn.functional;
@@ -71,7 +71,7 @@ bench('chain, each call at once', () => () => {
   try {
     return chain();
   } finally {
-    torch.set_fusion_enabled(before as never);
+    torch.set_fusion_enabled(before);
   }
 });
 bench('add row', () => () => square.add(row), 8);

@@ -7,7 +7,8 @@ import { Module } from '../asm/module.ts';
 import type { Heap } from '../memory/heap.ts';
 import type { Loop } from '../memory/layout.ts';
 import { combineOps, identity } from './combine.ts';
-import { type Exports, instantiate } from './engine.ts';
+import { type Exports, instantiate, zero } from './engine.ts';
+import { fillFloats } from './fill.ts';
 import { LOOP, odometer, writeLoop } from './odometer.ts';
 import type { Run } from './reduce.ts';
 import { rowFunction, type Step } from './row.ts';
@@ -197,7 +198,7 @@ export function columns(
       const p = space!.single[i]!;
       switch (f.map.dtype) {
         case 'float32':
-          heap.f32.fill(Number(start), p >> 2, (p >> 2) + n);
+          fillFloats(heap, p, n, Number(start));
           break;
         case 'float64':
           heap.f64.fill(Number(start), p >> 3, (p >> 3) + n);
@@ -212,8 +213,7 @@ export function columns(
           heap.i32.fill(Number(start), p >> 2, (p >> 2) + n);
       }
       if (isSingleSum(kernel, i)) {
-        const q = space!.double[i]! >> 3;
-        heap.f64.fill(0, q, q + n);
+        zero(heap, space!.double[i]!, 8 * n);
       }
     });
   }

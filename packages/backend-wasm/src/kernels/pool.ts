@@ -9,6 +9,7 @@ import { type Heap, PARAMS } from '../memory/heap.ts';
 import { contiguousStrides, loopOf, merged, numel, ordered, pointerOf } from '../memory/layout.ts';
 import { identity } from './combine.ts';
 import { instantiate } from './engine.ts';
+import { fillFloats } from './fill.ts';
 import type { Scratch } from './gemm.ts';
 import { copier, scratchView } from './matmul.ts';
 import { LOOP, odometer, writeLoop } from './odometer.ts';
@@ -180,7 +181,7 @@ function byRows(
         if (!isInside || strides[4] !== 1) {
           from = scratch.get('input', count * whole * 4);
           steps = contiguousStrides([count, ...padded]);
-          heap.f32.fill(reduce === 'max' ? -Infinity : 0, from >> 2, (from >> 2) + count * whole);
+          fillFloats(heap, from, count * whole, reduce === 'max' ? Number.NEGATIVE_INFINITY : 0);
           const start = padding[1]! * steps[2]! + padding[2]!;
           copy(
             [scratchView(from + 4 * start, 'float32', [1, count, ...size], [0, ...steps])],

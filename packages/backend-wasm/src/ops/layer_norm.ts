@@ -2,7 +2,7 @@
 import type { OpKernel, View } from '@sconce/core/backend';
 import { Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
-import { type Exports, instantiate } from '../kernels/engine.ts';
+import { type Exports, instantiate, zero } from '../kernels/engine.ts';
 import type { Heap } from '../memory/heap.ts';
 import { numel, pointerOf } from '../memory/layout.ts';
 import { dense, eachRows, isRows } from './rows.ts';
@@ -223,7 +223,7 @@ export function layerNormBackward(heap: Heap): OpKernel {
     const count = numel(x.shape.slice(0, lead));
     const blocks = Math.ceil(count / BLOCK);
     const sums = heap.allocate('float32', 2 * blocks * n);
-    heap.f32.fill(0, sums.pointer >> 2, (sums.pointer >> 2) + 2 * blocks * n);
+    zero(heap, sums.pointer, 8 * blocks * n);
     const out = dense(heap, 'float32', x.shape);
     const w = weight ? pointerOf(weight) : 0;
     let row = 0;

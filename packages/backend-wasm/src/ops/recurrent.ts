@@ -5,7 +5,7 @@
 import type { Executable, Expr, OpKernel, View } from '@sconce/core/backend';
 import { Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
-import { type Exports, instantiate } from '../kernels/engine.ts';
+import { type Exports, instantiate, zero } from '../kernels/engine.ts';
 import { compileMatmul, copier, type Products, scratchView } from '../kernels/matmul.ts';
 import { exp, tanh32 } from '../math/exponential.ts';
 import { contiguousStrides, isContiguous, numel, pointerOf } from '../memory/layout.ts';
@@ -199,7 +199,7 @@ function network(
     const share = heap.allocate('float32', steps * batch * count * units);
     const packed = heap.allocate('float32', count * units * units + count * units);
     const noBias = packed.pointer + 4 * count * units * units;
-    heap.f32.fill(0, noBias >> 2, (noBias >> 2) + count * units);
+    zero(heap, noBias, 4 * count * units);
     let from = x;
     let copied: View | undefined;
     if (!isContiguous(x)) {
