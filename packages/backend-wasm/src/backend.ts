@@ -13,7 +13,7 @@ import {
 import { capabilities } from './capabilities.ts';
 import { compileConv } from './kernels/conv.ts';
 import { compileGather, compileScatter } from './kernels/gather.ts';
-import { Scratch } from './kernels/gemm.ts';
+
 import { compileMatmul, Products } from './kernels/matmul.ts';
 import { compilePointwise } from './kernels/pointwise.ts';
 import { compilePool } from './kernels/pool.ts';
@@ -21,6 +21,7 @@ import { compileReduce } from './kernels/reduce.ts';
 import { compileScan } from './kernels/scan.ts';
 import { compileSort } from './kernels/sort.ts';
 import { type Block, Heap } from './memory/heap.ts';
+import { Scratch } from './memory/scratch.ts';
 import { takeover } from './ops/index.ts';
 import { defaultThreads, whyNotShared } from './threads/platform.ts';
 import type { TeamOptions } from './threads/team.ts';

@@ -9,16 +9,25 @@ import { Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { contiguousStrides, isContiguous, numel, pointerOf } from '../memory/layout.ts';
 import { canEnd, endingOf } from './ending.ts';
-import { type Exports, instantiate } from './engine.ts';
-import { type Accumulate, type Gemm, isAccumulate, NC } from './gemm.ts';
+import { type Exports, instantiate, zero } from './engine.ts';
+import {
+  type Accumulate,
+  finishing,
+  type Gemm,
+  isAccumulate,
+  type Left,
+  type Matrix,
+  NC,
+  type PackRight,
+} from './gemm.ts';
 import { castTo, copier, type Products, scratchView } from './matmul.ts';
 import { pointwise } from './pointwise.ts';
 import { fitsRows, WindowRows } from './windows.ts';
 import { type Layer, tileSizeFor } from './winograd.ts';
 import type { TileSize } from './winograd_transform.ts';
 
-/** Taps at a time: with fewer, the long rows of weights come in pieces too short for the processor to fetch ahead. */
-const DEPTH = 256;
+/** Below so many positions of all images, packed weights are kept. */
+const KEPT_BELOW = 512;
 
 /** Bytes of padded input, and columns of many small images, taken at a time. */
 const INPUT_BYTES = 1 << 23;
@@ -80,17 +89,18 @@ const stridesOf = (v: View): readonly number[] => [
   ...toThree(v.strides.slice(2), 0),
 ];
 
-/** (bases, taps, k, target, panels, x): gathers x[base + tap] for a panel's columns and k taps. */
+/** (bases, taps, k, target, panels, x): gathers x[base + tap] for a panel's columns and k taps, half a panel at a time. */
 function buildGather(products: Products, columns: number, bytes: number): Exports[string] {
   const m = new Module();
+  const half = columns / 2;
   m.fn('gather', Array(6).fill('i32'), [], (fn) => {
     const [bases, taps, k, target, panels, x] = Array.from({ length: 6 }, (_, i) => fn.param(i)) as [
       Val, Val, Val, Val, Val, Val,
     ]; // biome-ignore format: six parameters
-    const at = Array.from({ length: columns }, () => fn.local('i32'));
-    const tap = fn.local('i32');
-    const left = fn.local('i32');
-    const offset = fn.local('i32');
+    const at = Array.from({ length: half }, () => fn.local('i32'));
+    const [tap, left, offset, to, side] = Array.from({ length: 5 }, () => fn.local('i32')) as [
+      Val, Val, Val, Val, Val,
+    ]; // biome-ignore format: five locals
     const [lane, loadOp, storeOp] =
       bytes === 4 ? (['f32', 0x2a, 0x38] as const) : (['f64', 0x2b, 0x39] as const);
     const run = (body: () => void): void => {
@@ -101,7 +111,7 @@ function buildGather(products: Products, columns: number, bytes: number): Export
           offset.set(fn.loadI32(tap));
           body();
           tap.inc(4);
-          target.inc(columns * bytes);
+          to.inc(columns * bytes);
           left.inc(-1);
         },
         () => left.ne(0),
@@ -110,44 +120,42 @@ function buildGather(products: Products, columns: number, bytes: number): Export
     const byOne = (): void =>
       run(() =>
         at.forEach((p, j) => {
-          fn.store(storeOp, target, fn.load(lane, loadOp, p.add(offset)), j * bytes);
+          fn.store(storeOp, to, fn.load(lane, loadOp, p.add(offset)), j * bytes);
         }),
       );
-    const vector = (j: number): void =>
-      fn.store(0x10b, target, fn.load('f32x4', 0x100, at[j]!.add(offset)), j * bytes);
+    const vector = (more = 0): Val => fn.load('f32x4', 0x100, at[0]!.add(offset), more);
+    // Positions in one row of a dense input are neighbours, or every second with steps of 2.
+    const apart = (distance: number): Val => {
+      let all = at[1]!.sub(at[0]!).eq(distance);
+      for (let j = 2; j < half; j++) all = all.and(at[j]!.sub(at[j - 1]!).eq(distance));
+      return all;
+    };
     fn.doWhile(
       () => {
-        at.forEach((p, j) => {
-          p.set(fn.loadI32(bases, 4 * j).add(x));
-        });
-        if (bytes !== 4) byOne();
-        else {
-          // Positions in one row of a dense input are neighbours.
-          const dense = (from: number): Val => {
-            let all = at[from + 1]!.sub(at[from]!).eq(4);
-            for (let j = from + 2; j < from + 4; j++) all = all.and(at[j]!.sub(at[j - 1]!).eq(4));
-            return all;
-          };
-          fn.if(
-            dense(0).and(dense(4)),
-            () =>
-              run(() => {
-                vector(0);
-                vector(4);
-              }),
-            () =>
+        side.set(0);
+        fn.doWhile(
+          () => {
+            at.forEach((p, j) => {
+              p.set(fn.loadI32(bases.add(side.mul(4 * half)), 4 * j).add(x));
+            });
+            to.set(target.add(side.mul(half * bytes)));
+            if (bytes !== 4) byOne();
+            else
               fn.if(
-                dense(0),
+                apart(4),
+                () => run(() => fn.store(0x10b, to, vector())),
                 () =>
-                  run(() => {
-                    vector(0);
-                    for (let j = 4; j < 8; j++)
-                      fn.store(storeOp, target, fn.load(lane, loadOp, at[j]!.add(offset)), j * bytes);
-                  }),
-                byOne,
-              ),
-          );
-        }
+                  fn.if(
+                    apart(8),
+                    () => run(() => fn.store(0x10b, to, vector().shuffle32(vector(12), [0, 2, 5, 7]))),
+                    byOne,
+                  ),
+              );
+            side.inc(1);
+          },
+          () => side.ltU(2),
+        );
+        target.inc(k.mul(columns * bytes));
         bases.inc(4 * columns);
         panels.inc(-1);
       },
@@ -237,7 +245,7 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
     const shape = [images, count, ...padded];
     const strides = contiguousStrides(shape);
     const target = scratch.get('input', numel(shape) * bytes);
-    heap.u8.fill(0, target, target + numel(shape) * bytes);
+    zero(heap, target, numel(shape) * bytes);
     const first = map3((d) => (before[d] < 0 ? Math.ceil(-before[d] / holes[d]) : 0));
     const size = map3(
       (d) => Math.min(input[d] - 1, Math.floor((padded[d] - 1 - before[d]) / holes[d])) - first[d] + 1,
@@ -287,9 +295,9 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
       g.holes.some((n) => n !== 1) ||
       g.padded.some((n, d) => n > g.input[d]!);
     if (direct && tileSizes.length > 0 && winograd(g, x, w, out, inputs.slice(2), scalars)) return;
-    const rows = weights(w, g);
 
     if (direct && depthwise && channels === 1 && filters === 1 && taps > 0 && fitsRows(g)) {
+      const rows = weights(w, g);
       const planeBytes = numel(needsCopy ? g.padded : g.input) * bytes;
       const some = Math.max(1, Math.min(groups, Math.floor((1 << 19) / planeBytes)));
       for (let n = 0; n < batch; n++)
@@ -308,15 +316,17 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
     }
 
     const gemm: Gemm = products.gemm(accumulate as Accumulate);
+    const others = inputs.slice(2);
     const imageBytes = groups * channels * numel(g.padded) * bytes;
     let images = needsCopy ? Math.max(1, Math.min(batch, Math.floor(INPUT_BYTES / imageBytes))) : batch;
     // Images of few positions share their panels; else one after the other, written where they belong.
     if (positions >= FEW_POSITIONS && direct) images = 1;
-    else images = Math.max(1, Math.min(images, Math.ceil((4 * NC) / positions)));
-    const panelBytes = gemm.columns * bytes;
-    const panels = scratch.get('b', (NC / gemm.columns) * panelBytes * DEPTH);
-    const tableAt = scratch.get('tables', 4 * (taps + images * positions + 16));
+    else images = Math.max(1, Math.min(images, Math.ceil((8 * NC) / positions)));
     const merges = images > 1 || !direct;
+    const ending = endsInTiles && !merges ? endingOf(finish!, out, others, 1) : undefined;
+    const tableAt = scratch.get('tables', 4 * (taps + images * positions + 16));
+    const groupBytes = filters * taps * bytes;
+    const lefts = taps > 0 ? leftOperand(w, g, gemm) : undefined;
     for (let n = 0; n < batch; n += images) {
       const some = Math.min(images, batch - n);
       const total = some * positions;
@@ -335,68 +345,42 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
       }
       for (let group = 0; group < groups; group++) {
         const source = from + group * channels * strides[1]! * bytes;
-        const a = {
-          pointer: rows + group * filters * taps * bytes,
-          row: taps * bytes,
-          column: bytes,
-        };
+        const to = part(out, n, some, group * filters, filters);
+        const those = others.map((v) => part(v, n, some, group * filters, filters));
         const c = merges
           ? { pointer: scratch.get('c', filters * total * bytes), row: total * bytes, column: bytes }
-          : {
-              pointer: pointerOf(part(out, n, 1, group * filters, 1)),
-              row: out.strides[1]! * bytes,
-              column: bytes,
-            };
-        if (taps === 0) zero(c.pointer, c.row, filters, total * bytes);
-        for (let j = 0; j < total && taps > 0; j += NC) {
-          const columns = Math.min(NC, total - j);
-          for (let l = 0; l < taps; l += DEPTH) {
-            const depth = Math.min(DEPTH, taps - l);
-            if (rowsOfInput)
-              gemm.pack(
-                {
-                  pointer: source + (l * strides[1]! + j) * bytes,
-                  row: strides[1]! * bytes,
-                  column: bytes,
-                },
-                depth,
-                columns,
-                panels,
-              );
-            else
-              gather!(
-                tableAt + 4 * (taps + j),
-                tableAt + 4 * l,
-                depth,
-                panels,
-                Math.ceil(columns / gemm.columns),
-                source,
-              );
-            gemm.packed(
-              filters,
-              columns,
-              depth,
-              { ...a, pointer: a.pointer + l * bytes },
-              panels,
-              depth * panelBytes,
-              { ...c, pointer: c.pointer + j * bytes },
-              l > 0,
-            );
-          }
-        }
+          : { pointer: pointerOf(to), row: out.strides[1]! * bytes, column: bytes };
+        const pack: PackRight = rowsOfInput
+          ? (row, depth, column, width, target) => {
+              const pointer = source + (row * strides[1]! + column) * bytes;
+              gemm.packRight({ pointer, row: strides[1]! * bytes, column: bytes }, depth, width, target);
+            }
+          : (row, depth, column, width, target) =>
+              gatherPanels(tableAt + 4 * (taps + column), tableAt + 4 * row, depth, width, target, source);
+        if (lefts)
+          gemm.multiply(
+            filters,
+            total,
+            taps,
+            lefts.packed === undefined
+              ? { matrix: { ...lefts.matrix!, pointer: lefts.matrix!.pointer + group * groupBytes } }
+              : { packed: lefts.packed + group * groupBytes },
+            pack,
+            c,
+            finishing(ending, to, those),
+          );
+        else for (let i = 0; i < filters; i++) zero(heap, c.pointer + i * c.row, total * bytes);
         if (!merges) continue;
-        const to = part(out, n, some, group * filters, filters);
         const sums = scratchView(c.pointer, accumulate, to.shape, [
           positions,
           total,
           ...contiguousStrides(out.shape.slice(2)),
         ]);
-        const others = inputs.slice(2).map((v) => part(v, n, some, group * filters, filters));
-        if (epilogue) epilogue([to], [sums, ...others], scalars);
+        if (epilogue) epilogue([to], [sums, ...those], scalars);
         else plain([to], [sums]);
       }
     }
-    if (!merges) epilogue?.([out], [out, ...inputs.slice(2)], scalars);
+    if (!merges && (!ending || !lefts)) epilogue?.([out], [out, ...others], scalars);
     for (const role of ['input', 'c', 'weights']) scratch.trim(role);
   };
 
@@ -455,8 +439,42 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
     return copy;
   }
 
-  function zero(pointer: number, row: number, count: number, length: number): void {
-    for (let i = 0; i < count; i++) heap.u8.fill(0, pointer + i * row, pointer + i * row + length);
+  /** The weights of all groups: rows, or packed, which is kept where products are too short to pay for packing. */
+  function leftOperand(w: View, g: Geometry, gemm: Gemm): Left {
+    const taps = g.channels * numel(g.window);
+    const matrix = (): Matrix => ({ pointer: weights(w, g), row: taps * bytes, column: bytes });
+    if (g.batch * numel(g.output) >= KEPT_BELOW) return { matrix: matrix() };
+    const size = g.filters * taps * bytes;
+    return {
+      packed: products.forms.of(
+        w,
+        `rows ${transposed} ${g.groups}`,
+        g.groups * size,
+        () => scratch.get('rows', g.groups * size),
+        (pointer) => {
+          const rows = matrix();
+          for (let group = 0; group < g.groups; group++)
+            gemm.packLeft(
+              { ...rows, pointer: rows.pointer + group * size },
+              g.filters,
+              taps,
+              pointer + group * size,
+            );
+        },
+      ),
+    };
+  }
+
+  function gatherPanels(
+    bases: number,
+    taps: number,
+    depth: number,
+    width: number,
+    target: number,
+    source: number,
+  ): void {
+    const panels = Math.ceil(width / products.gemm(accumulate as Accumulate).columns);
+    gather!(bases, taps, depth, target, panels, source);
   }
 }
 

@@ -12,9 +12,19 @@ import { cast } from '../lower/cast.ts';
 import { load, store } from '../lower/element.ts';
 import { Forms } from '../memory/forms.ts';
 import { Block, type Heap } from '../memory/heap.ts';
-import { pointerOf } from '../memory/layout.ts';
-import { type Exports, instantiate } from './engine.ts';
-import { type Accumulate, Gemm, isAccumulate, KC, type Matrix, NC, type Scratch } from './gemm.ts';
+import { numel, pointerOf } from '../memory/layout.ts';
+import type { Scratch } from '../memory/scratch.ts';
+import { canEnd, endingOf } from './ending.ts';
+import { type Exports, instantiate, zero } from './engine.ts';
+import {
+  type Accumulate,
+  type Finishing,
+  finishing,
+  Gemm,
+  isAccumulate,
+  type Matrix,
+  type PackRight,
+} from './gemm.ts';
 import { pointwise } from './pointwise.ts';
 import { Winograd } from './winograd.ts';
 
@@ -121,48 +131,49 @@ export function compileMatmul(products: Products, kernel: MatmulKernel): Executa
   const outDtype = finish ? finish.dtype : dtype;
   const last = finish ?? (outDtype === accumulate ? undefined : castTo(accumulate, outDtype));
   const epilogue = last ? pointwise(heap, [last], 3) : undefined;
+  const endsInTiles = accumulate === 'float32' && finish !== undefined && canEnd(finish);
   const inBytes = dtypes[dtype].bytes;
   const bytes = dtypes[accumulate].bytes;
   let loops: Exports[string] | undefined;
-  let packA: Executable | undefined;
+  let convert: Executable | undefined;
+  let packB: Executable | undefined;
   let plain: Executable | undefined;
 
-  /** One product into dense rows of the accumulator's type. */
-  const product = (m: number, n: number, k: number, a: Matrix, b: Matrix, c: Matrix): void => {
-    if (m * n * k <= SMALL || k === 0) {
+  const isSmall = (m: number, n: number, k: number): boolean => m * n * k <= SMALL || k === 0;
+
+  /** One product into dense rows of the accumulator's type. False when what finishes it is still to be done. */
+  const product = (
+    m: number,
+    n: number,
+    k: number,
+    a: Matrix,
+    b: Matrix,
+    c: Matrix,
+    finish: Finishing | undefined,
+  ): boolean => {
+    if (isSmall(m, n, k)) {
       loops ??= naive(heap, dtype, accumulate);
       loops(m, n, k, a.pointer, a.row, a.column, b.pointer, b.row, b.column, c.pointer, c.row, c.column);
-      return;
+      return false;
     }
     const g = products.gemm(accumulate);
     let left = a;
-    if (dtype !== accumulate || a.column !== bytes) {
-      const pointer = scratch.get('a', m * k * bytes);
-      packA ??= copier(heap, dtype, accumulate, 2);
+    if (dtype !== accumulate) {
+      const pointer = scratch.get('left', m * k * bytes);
+      convert ??= copier(heap, dtype, accumulate, 2);
       const from = scratchView(a.pointer, dtype, [m, k], [a.row / inBytes, a.column / inBytes]);
-      packA([scratchView(pointer, accumulate, [m, k], [k, 1])], [from]);
+      convert([scratchView(pointer, accumulate, [m, k], [k, 1])], [from]);
       left = { pointer, row: k * bytes, column: bytes };
-    }
-    if (m <= FEW_ROWS && dtype === accumulate && g.few(m, n, k, left, b, c)) return;
-    const line = g.columns * bytes;
-    const width = Math.min(n, NC);
-    const target = scratch.get('b', Math.ceil(width / g.columns) * line * Math.min(k, KC));
-    for (let j = 0; j < n; j += NC) {
-      const columns = Math.min(NC, n - j);
-      for (let l = 0; l < k; l += KC) {
-        const depth = Math.min(KC, k - l);
-        const part: Matrix = { ...b, pointer: b.pointer + l * b.row + j * b.column };
-        if (dtype !== accumulate || !g.pack(part, depth, columns, target)) {
-          packGeneral(part, depth, columns, target, g.columns);
-        }
-        const ca = { ...left, pointer: left.pointer + l * bytes };
-        const cc = { ...c, pointer: c.pointer + j * bytes };
-        g.packed(m, columns, depth, ca, target, depth * line, cc, l > 0);
-      }
-    }
+    } else if (m <= FEW_ROWS && a.column === bytes && g.few(m, n, k, left, b, c)) return false;
+    const pack: PackRight = (row, depth, column, width, target) => {
+      const part = { ...b, pointer: b.pointer + row * b.row + column * b.column };
+      if (dtype !== accumulate || !g.packRight(part, depth, width, target))
+        packGeneral(part, depth, width, target, g.columns);
+    };
+    g.multiply(m, n, k, { matrix: left }, pack, c, finish);
+    return true;
   };
 
-  let packB: Executable | undefined;
   const packGeneral = (b: Matrix, k: number, n: number, target: number, columns: number): void => {
     packB ??= copier(heap, dtype, accumulate, 3);
     const whole = Math.floor(n / columns);
@@ -175,7 +186,7 @@ export function compileMatmul(products: Products, kernel: MatmulKernel): Executa
       );
     if (rest) {
       const to = target + whole * k * columns * bytes;
-      heap.u8.fill(0, to, to + k * columns * bytes);
+      zero(heap, to, k * columns * bytes);
       packB(
         [scratchView(to, accumulate, [1, k, rest], [0, columns, 1])],
         [scratchView(b.pointer + whole * columns * b.column, dtype, [1, k, rest], [0, row, column])],
@@ -183,70 +194,90 @@ export function compileMatmul(products: Products, kernel: MatmulKernel): Executa
     }
   };
 
+  /** A small product of its own needs none of what large ones do: loops over the views as they are. */
+  const multiplySmall: Executable = (outputs, inputs, scalars) => {
+    const [a, b, c] = [inputs[0]!, inputs[1]!, outputs[0]!];
+    const [as, bs, cs] = [a.strides, b.strides, c.strides];
+    loops ??= naive(heap, dtype, accumulate);
+    loops(
+      c.shape[1], c.shape[2], a.shape[2],
+      pointerOf(a), as[1]! * bytes, as[2]! * bytes,
+      pointerOf(b), bs[1]! * bytes, bs[2]! * bytes,
+      pointerOf(c), cs[1]! * bytes, cs[2]! * bytes,
+    ); // biome-ignore format: an operand a line
+    if (epilogue) epilogue(outputs, [c, ...inputs.slice(2)], scalars);
+  };
+  const isPlain = dtype === accumulate && outDtype === accumulate;
+
   return (outputs, inputs, scalars) => {
-    const out = outputs[0]!;
-    const [va, vb] = inputs as [View, View];
-    let [batch, m, n] = out.shape as [number, number, number];
+    const { shape, memory } = outputs[0]!;
+    if (isPlain && shape[0] === 1) {
+      const products = shape[1]! * shape[2]! * inputs[0]!.shape[2]!;
+      if (products > 0 && products <= SMALL && !inputs.some((v) => v.memory === memory)) {
+        multiplySmall(outputs, inputs, scalars);
+        return;
+      }
+    }
+    const [va, vb, ...others] = inputs as [View, View, ...View[]];
     const k = va.shape[2]!;
-    if (batch * m * n === 0) return;
+    if (numel(outputs[0]!.shape) === 0) return;
+    // One b for all: the batch is more rows.
+    const merges = vb.strides[0] === 0 || vb.shape[0] === 1;
+    const whole = merges ? asRows([outputs[0]!, va, ...others]) : undefined;
+    const [out, x, ...rest] = whole ?? [outputs[0]!, va, ...others];
+    const [batch, m, n] = out!.shape as [number, number, number];
     // The sums may stand in the output until the epilogue, unless what is there is still read.
     const direct =
       outDtype === accumulate &&
-      (out.strides[2] === 1 || n === 1) &&
-      !inputs.some((v) => v.memory === out.memory);
-    const a: Matrix = {
-      pointer: pointerOf(va),
-      row: va.strides[1]! * inBytes,
-      column: va.strides[2]! * inBytes,
-    };
-    const b: Matrix = {
-      pointer: pointerOf(vb),
-      row: vb.strides[1]! * inBytes,
-      column: vb.strides[2]! * inBytes,
-    };
-    let stepA = va.strides[0]! * inBytes;
-    const stepB = vb.strides[0]! * inBytes;
-    let c: Matrix;
-    let stepC: number;
-    if (direct) {
-      c = { pointer: pointerOf(out), row: out.strides[1]! * bytes, column: bytes };
-      stepC = out.strides[0]! * bytes;
-    } else {
-      c = { pointer: scratch.get('c', batch * m * n * bytes), row: n * bytes, column: bytes };
-      stepC = m * n * bytes;
-    }
-    const whole = { batch, m };
-    // One B for all: the batch is more rows.
-    if (batch > 1 && stepB === 0 && stepA === m * a.row && stepC === m * c.row) {
-      m *= batch;
-      batch = 1;
-      stepA = 0;
-    }
-    // Vectors as columns, where the rows have no stride of their own.
-    const left = m === 1 ? { ...a, row: k * inBytes } : a;
+      (out!.strides[2] === 1 || n === 1) &&
+      !inputs.some((v) => v.memory === out!.memory);
+    const sums = direct
+      ? out!
+      : scratchView(scratch.get('c', batch * m * n * bytes), accumulate, [batch, m, n], [m * n, n, 1]);
+    const ending = endsInTiles && direct && n > 1 ? endingOf(finish!, out!, rest, 1) : undefined;
+    let isFinished = ending !== undefined;
     for (let i = 0; i < batch; i++) {
-      product(
-        m,
-        n,
-        k,
-        { ...left, pointer: left.pointer + i * stepA },
-        { ...b, pointer: b.pointer + i * stepB },
-        { ...c, pointer: c.pointer + i * stepC },
-      );
+      const at = (v: View): View => ({ ...viewOf(v), offset: v.offset + i * v.strides[0]! });
+      const [a, b, c] = [matrixOf(at(x!)), matrixOf(at(vb)), matrixOf(at(sums))];
+      // Vectors as columns, where the rows have no stride of their own.
+      const left = m === 1 ? { ...a, row: k * inBytes } : a;
+      const ends = ending && finishing(ending, at(out!), rest.map(at));
+      const done = product(m, n, k, left, b, { ...c, column: bytes }, ends);
+      isFinished &&= done;
     }
-    if (epilogue) {
-      const sums = direct
-        ? out
-        : scratchView(c.pointer, accumulate, [whole.batch, whole.m, n], [whole.m * n, n, 1]);
-      epilogue([out], [sums, ...inputs.slice(2)], scalars);
-    } else if (!direct) {
-      plain ??= copier(heap, accumulate, outDtype, 3);
-      const sums = scratchView(c.pointer, accumulate, [whole.batch, whole.m, n], [whole.m * n, n, 1]);
-      plain([out], [sums]);
+    if (!isFinished) {
+      if (epilogue) epilogue([out!], [sums, ...rest], scalars);
+      else if (!direct) {
+        plain ??= copier(heap, accumulate, outDtype, 3);
+        plain([out!], [sums]);
+      }
     }
-    scratch.trim('a');
-    scratch.trim('c');
+    for (const role of ['a', 'c', 'left']) scratch.trim(role);
   };
+}
+
+const viewOf = ({ memory, dtype, shape, strides, offset }: View): View => ({
+  memory,
+  dtype,
+  shape,
+  strides,
+  offset,
+});
+
+const matrixOf = (v: View): Matrix => {
+  const { bytes } = dtypes[v.dtype];
+  return { pointer: pointerOf(v), row: v.strides[1]! * bytes, column: v.strides[2]! * bytes };
+};
+
+/** Batches of rows as rows of one matrix each; undefined where the rows do not follow each other. */
+function asRows(views: readonly View[]): readonly View[] | undefined {
+  const follow = views.every((v) => v.shape[0] === 1 || v.strides[0] === v.shape[1]! * v.strides[1]!);
+  if (!follow) return undefined;
+  return views.map((v) => ({
+    ...viewOf(v),
+    shape: [1, v.shape[0]! * v.shape[1]!, v.shape[2]!],
+    strides: [0, v.strides[1]!, v.strides[2]!],
+  }));
 }
 
 export const castTo = (from: DType, to: DType): Expr => ({ op: 'cast', args: [input(0, from)], dtype: to });

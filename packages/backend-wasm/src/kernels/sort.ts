@@ -8,9 +8,9 @@ import type { Val } from '../asm/val.ts';
 import { load } from '../lower/element.ts';
 import type { Heap } from '../memory/heap.ts';
 import { loopOf, merged, numel, ordered, pointerOf } from '../memory/layout.ts';
+import type { Scratch } from '../memory/scratch.ts';
 import { instantiate } from './engine.ts';
 import { copyElement } from './gather.ts';
-import type { Scratch } from './gemm.ts';
 import { LOOP, odometer, SCALARS, writeLoop } from './odometer.ts';
 
 const I64_LOAD = 0x29;

@@ -22,7 +22,7 @@ export const FINISH = 2;
 /** Where a thread puts a tile's row whose columns do not fill their vectors; bytes from its frame. */
 const EDGE = 62 * 1024;
 
-/** Vectors of a panel, and of one that has half the columns. */
+/** Vectors of a panel. */
 export const VECTORS = 2;
 
 let fused: boolean | undefined;
@@ -46,23 +46,31 @@ export interface TileForm {
 }
 
 /** Rows of the tallest tile. */
-export const rowsOf = ({ lane }: TileForm, vectors = VECTORS): number =>
-  vectors === 1 ? 8 : lane === 'f32x4' && hasFused() ? 6 : 5;
+export const rowsOf = ({ lane }: TileForm): number => (lane === 'f32x4' && hasFused() ? 6 : 5);
+
+/** What a tile covers of b, and how it reads a. */
+export interface Shape {
+  readonly vectors: number;
+  /** Stores only some of its columns, though it reads whole vectors of b. */
+  readonly edge: boolean;
+  /** a as `packLeft` puts it: the rows of a column side by side. Else its rows are dense. */
+  readonly packed: boolean;
+}
 
 const HEAD = ['a', 'lda', 'b', 'ldb', 'k', 'c', 'ldc', 'flags'] as const;
 type Head = Record<(typeof HEAD)[number], Val>;
 
 const endingParams = (form: TileForm): number => ENDING_WORDS * (form.ending?.meetings.length ?? 0);
 
-function headOf(fn: Fn): Head {
+export function headOf(fn: Fn): Head {
   return Object.fromEntries(HEAD.map((name, i) => [name, fn.param(i)])) as Head;
 }
 
 /**
- * A tile: (a, lda, b, ldb, k, c, ldc, flags, the ending's words; for an edge the columns). Strides in bytes; the columns
- * of a are dense, and so are those of b and c in the panel. An edge stores only its columns, though it reads whole vectors of b.
+ * A tile: (a, lda, b, ldb, k, c, ldc, flags, the ending's words; for an edge the columns). Strides in bytes, `lda`
+ * also where a is packed; the columns of b and c are dense in the panel.
  */
-function tile(m: Module, form: TileForm, rows: number, vectors: number, edge: boolean): Fn {
+function tile(m: Module, form: TileForm, rows: number, { vectors, edge, packed }: Shape): Fn {
   const { lane, ending } = form;
   const words = endingParams(form);
   const bytes = 16 / laneCount[lane];
@@ -73,9 +81,9 @@ function tile(m: Module, form: TileForm, rows: number, vectors: number, edge: bo
     const acc = Array.from({ length: rows }, () => Array.from({ length: vectors }, () => fn.local(lane)));
     const right = Array.from({ length: vectors }, () => fn.local(lane));
     const left = fn.local(lane);
-    const row = Array.from({ length: rows }, (_, i) => (i === 0 ? a : fn.local('i32')));
+    const row = packed ? [a] : Array.from({ length: rows }, (_, i) => (i === 0 ? a : fn.local('i32')));
     const isFused = lane === 'f32x4' && hasFused();
-    for (let i = 1; i < rows; i++) row[i]!.set(row[i - 1]!.add(lda));
+    for (let i = 1; i < row.length; i++) row[i]!.set(row[i - 1]!.add(lda));
     for (const r of acc) for (const v of r) fn.zero(v);
     // One step of k per turn: unrolled, V8 before 12 keeps too many vectors alive and spills. The test before the
     // loop is not for an empty k: without that branch V8's allocation is worse, by a third of the speed.
@@ -89,13 +97,14 @@ function tile(m: Module, form: TileForm, rows: number, vectors: number, edge: bo
             r.set(fn.load(lane, LOAD, b, 16 * j));
           });
           for (let i = 0; i < rows; i++) {
-            left.set(fn.load(lane, bytes === 4 ? SPLAT32 : SPLAT64, row[i]!));
+            const at = packed ? i * bytes : 0;
+            left.set(fn.load(lane, bytes === 4 ? SPLAT32 : SPLAT64, packed ? a : row[i]!, at));
             for (let j = 0; j < vectors; j++) {
               const sum = acc[i]![j]!;
               sum.set(isFused ? left.mulAdd(right[j]!, sum) : sum.add(left.mul(right[j]!)));
             }
           }
-          for (const r of row) r.inc(bytes);
+          for (const r of row) r.inc(packed ? rows * bytes : bytes);
           b.inc(ldb);
           k.inc(-1);
         },
@@ -230,65 +239,58 @@ function storeEdge(
 }
 
 /**
- * All row tiles under each panel of b: (a, lda, b, ldb, k, c, ldc, flags, the ending's words, rows, panels, bytes from
- * panel to panel); the edge takes its columns instead of the last two. The last rows go in two tiles of like height:
- * one of a row or two waits for its own sums.
+ * Runs `body` for the row tiles of so many rows, with the height of each: whole tiles, and at the end two of like height
+ * where one alone would have a row or two and wait for its own sums.
  */
-export function block(
-  m: Module,
-  form: TileForm,
-  name: string | undefined,
-  vectors = VECTORS,
-  edge = false,
-): Fn {
-  const most = rowsOf(form, vectors);
-  const tiles = Array.from({ length: most }, (_, r) => tile(m, form, r + 1, vectors, edge));
+export function overRowTiles(fn: Fn, form: TileForm, rows: Val, body: (height: number) => void): void {
+  const most = rowsOf(form);
+  const left = rows.snapshot();
+  fn.while(
+    () => left.geU(most + 3),
+    () => {
+      body(most);
+      left.inc(-most);
+    },
+  );
+  for (let r = most + 1; r <= most + 2; r++)
+    fn.if(left.eq(r), () => {
+      body(r >> 1);
+      left.inc(-(r >> 1));
+    });
+  for (let r = 1; r <= most; r++) fn.if(left.eq(r), () => body(r));
+}
+
+/**
+ * All row tiles under each panel of b: (a, lda, b, ldb, k, c, ldc, flags, the ending's words, rows, panels, bytes from
+ * panel to panel); an edge takes its columns instead of the last two.
+ */
+export function block(m: Module, form: TileForm, shape: Shape): Fn {
+  const tiles = Array.from({ length: rowsOf(form) }, (_, r) => tile(m, form, r + 1, shape));
   const words = endingParams(form);
   const first = HEAD.length + words;
-  return m.fn(name, Array(first + (edge ? 2 : 3)).fill('i32'), [], (fn) => {
+  const { vectors, edge } = shape;
+  return m.fn(undefined, Array(first + (edge ? 2 : 3)).fill('i32'), [], (fn) => {
     const { a, lda, b, ldb, k, c, ldc, flags } = headOf(fn);
     const operands = Array.from({ length: words }, (_, i) => fn.param(HEAD.length + i));
-    const rows = fn.param(first);
-    const [panels, step] = [fn.param(first + 1), edge ? fn.i32(0) : fn.param(first + 2)];
+    const [rows, panels] = [fn.param(first), fn.param(first + 1)];
     const pa = fn.local('i32');
     const pc = fn.local('i32');
-    const left = fn.local('i32');
     const moving = operands.map(() => fn.local('i32'));
-    const call = (r: number): void => {
-      const args = [pa, lda, b, ldb, k, pc, ldc, flags, ...moving];
-      fn.call(tiles[r - 1]!, edge ? [...args, panels] : args).put();
-    };
-    const advance = (r: number): void => {
-      pa.inc(lda.mul(r));
-      pc.inc(ldc.mul(r));
-      form.ending?.meetings.forEach((meeting, i) => {
-        if (meeting === 'row') moving[ENDING_WORDS * i]!.inc(operands[ENDING_WORDS * i + 1]!.mul(r));
-      });
-      left.inc(-r);
-    };
     const panel = (): void => {
       pa.set(a);
       pc.set(c);
-      left.set(rows);
       moving.forEach((v, i) => {
         v.set(operands[i]!);
       });
-      // Until what is left is a whole tile or fills two less than whole.
-      fn.while(
-        () => left.geU(most + 3),
-        () => {
-          call(most);
-          advance(most);
-        },
-      );
-      fn.if(left.gtU(most), () => {
-        for (let r = most + 1; r <= most + 2; r++)
-          fn.if(left.eq(r), () => {
-            call(r >> 1);
-            advance(r >> 1);
-          });
+      overRowTiles(fn, form, rows, (height) => {
+        const args = [pa, lda, b, ldb, k, pc, ldc, flags, ...moving];
+        fn.call(tiles[height - 1]!, edge ? [...args, panels] : args).put();
+        pa.inc(lda.mul(height));
+        pc.inc(ldc.mul(height));
+        form.ending?.meetings.forEach((meeting, i) => {
+          if (meeting === 'row') moving[ENDING_WORDS * i]!.inc(operands[ENDING_WORDS * i + 1]!.mul(height));
+        });
       });
-      for (let r = 1; r <= most; r++) fn.if(left.eq(r), () => call(r));
     };
     if (edge) {
       panel();
@@ -297,7 +299,7 @@ export function block(
     fn.doWhile(
       () => {
         panel();
-        b.inc(step);
+        b.inc(fn.param(first + 2));
         c.inc(16 * vectors);
         form.ending?.meetings.forEach((meeting, i) => {
           if (meeting === 'column') operands[ENDING_WORDS * i]!.inc(16 * vectors);

@@ -7,10 +7,11 @@ import { dtypes, type Expr, type View } from '@sconce/core/backend';
 import type { Forms } from '../memory/forms.ts';
 import type { Heap } from '../memory/heap.ts';
 import { pointerOf } from '../memory/layout.ts';
+import type { Scratch } from '../memory/scratch.ts';
 import { type Ending, endingWords } from './ending.ts';
 import type { Exports } from './engine.ts';
-import type { Scratch } from './gemm.ts';
 import {
+  DEPTH,
   type Description,
   ENTRY,
   filterCode,
@@ -123,8 +124,7 @@ export class Winograd {
     const strips = products + points * productPlane;
     // The last group of tiles may read beyond the last strip.
     const share = Math.ceil((strips + (most + 1) * (size + 2) * strip) / 64) * 64;
-    const weightRow = Math.ceil(channels / 4) * 4 * BYTES;
-    const weightPlane = staggered(count * weightRow);
+    const weightPlane = staggered(count * channels * BYTES);
     const columns = Math.min(layer.input[1], strip / BYTES - layer.before[1]);
     const base = heap.team.scratch(share);
     const weights = this.forms.of(
@@ -132,7 +132,7 @@ export class Winograd {
       `winograd ${size} ${filters.reading}`,
       points * weightPlane,
       () => this.scratch.get('weights', points * weightPlane),
-      (pointer) => this.transform(size, layer, filters, pointer, weightPlane, weightRow),
+      (pointer) => this.transform(size, layer, filters, pointer, weightPlane),
     );
     const description: Description = {
       x: pointerOf(x),
@@ -155,7 +155,6 @@ export class Winograd {
       filters: count,
       weights,
       weightPlane,
-      weightRow,
       line,
       plane,
       productPlane,
@@ -194,12 +193,14 @@ export class Winograd {
     { pointer, strides }: Filters,
     target: number,
     plane: number,
-    row: number,
   ): void {
     let transform = this.transforms.get(size);
     if (!transform) this.transforms.set(size, (transform = filterCode(this.heap, size)));
     const [o, c, y, x] = strides.map((s) => s * BYTES);
-    transform(pointer, o, c, y, x, target, plane, row, count, channels);
+    for (let from = 0; from < channels; from += DEPTH) {
+      const to = target + from * count * BYTES;
+      transform(pointer + from * c!, o, c, y, x, to, plane, count, Math.min(DEPTH, channels - from));
+    }
   }
 
   private code(size: TileSize, ending: Ending | undefined): WinogradCode {

@@ -10,7 +10,7 @@ import type { Val } from '../asm/val.ts';
 import type { Heap } from '../memory/heap.ts';
 import { applyEnding, ENDING_WORDS, type Ending, type Meeting } from './ending.ts';
 import { type Exports, instantiate } from './engine.ts';
-import { ADD, block, VECTORS } from './tile.ts';
+import { ADD, block, overRowTiles, type TileForm, VECTORS } from './tile.ts';
 import { filterTransform, inputTransform, outputTransform, type TileSize } from './winograd_transform.ts';
 
 const LOAD = 0x100;
@@ -23,13 +23,15 @@ const STORE64_LANE = 0x15b;
 const BETWEEN = 61 * 1024;
 
 /** Channels whose products are summed at a time: their panel stays in the first cache. */
-const DEPTH = 256;
+export const DEPTH = 256;
+
+const FORM: TileForm = { lane: 'f32x4' };
 
 /** The words of a layer's description, in order; after them come the ending's. Steps and sizes of lines are bytes. */
 export const WORDS = [
   'x', 'xImage', 'xChannel', 'xRow', 'height', 'width', 'above', 'before',
   'out', 'outImage', 'outChannel', 'outRow', 'outHeight', 'outWidth',
-  'down', 'across', 'channels', 'filters', 'weights', 'weightPlane', 'weightRow',
+  'down', 'across', 'channels', 'filters', 'weights', 'weightPlane',
   'line', 'plane', 'productPlane', 'strip', 'inputs', 'products', 'strips', 'share',
 ] as const; // biome-ignore format: a table
 export type Description = Record<(typeof WORDS)[number], number>;
@@ -143,7 +145,10 @@ function outputGroup(m: Module, size: TileSize, ending: Ending | undefined): Fn 
     const whole = (): void => {
       for (let i = 0; i < size; i++) {
         const y = row(i);
-        if (size === 4) y.forEach((v, t) => fn.store(STORE, at[t]!, finished(v, [at[t]!])));
+        if (size === 4)
+          y.forEach((v, t) => {
+            fn.store(STORE, at[t]!, finished(v, [at[t]!]));
+          });
         else
           y.forEach((v, h) => {
             const pair = [at[2 * h]!, at[2 * h + 1]!];
@@ -181,7 +186,10 @@ function outputGroup(m: Module, size: TileSize, ending: Ending | undefined): Fn 
       };
       for (let i = 0; i < size; i++) {
         const y = row(i);
-        if (size === 4) y.forEach((v, t) => put(t, i, finished(v, [at[t]!]).keep(), 0));
+        if (size === 4)
+          y.forEach((v, t) => {
+            put(t, i, finished(v, [at[t]!]).keep(), 0);
+          });
         else
           y.forEach((v, h) => {
             const value = finished(v, [at[2 * h]!, at[2 * h + 1]!]).keep();
@@ -240,9 +248,8 @@ function stripLine(m: Module): Fn {
 export function winogradCode(heap: Heap, size: TileSize, ending: Ending | undefined): WinogradCode {
   const m = new Module();
   const n = size + 2;
-  const form = { lane: 'f32x4' } as const;
-  const products = block(m, form, undefined);
-  const narrow = block(m, form, undefined, 1);
+  const products = block(m, FORM, { vectors: VECTORS, edge: false, packed: true });
+  const narrow = block(m, FORM, { vectors: 1, edge: false, packed: true });
   const input = inputGroup(m, size);
   const output = outputGroup(m, size, ending);
   const line = stripLine(m);
@@ -262,9 +269,9 @@ export function winogradCode(heap: Heap, size: TileSize, ending: Ending | undefi
     const strips = scratch.add(d.strips).keep();
     const tiles = rows.mul(d.across).keep();
     const groups = tiles.add(3).shrU(2).keep();
-    const [r, row, ty, image, i, c, p, q, g, y, rest] = Array.from({ length: 11 }, () => fn.local('i32')) as [
-      Val, Val, Val, Val, Val, Val, Val, Val, Val, Val, Val,
-    ]; // biome-ignore format: eleven locals
+    const [r, row, ty, image, i, c, p, q, g, y, rest, lda] = Array.from({ length: 12 }, () => fn.local('i32')) as [
+      Val, Val, Val, Val, Val, Val, Val, Val, Val, Val, Val, Val,
+    ]; // biome-ignore format: twelve locals
     /** Runs `body` for each row of tiles, with its image and its place there. */
     const overRows = (body: () => void): void => {
       r.set(0);
@@ -365,32 +372,21 @@ export function winogradCode(heap: Heap, size: TileSize, ending: Ending | undefi
         () => {
           rest.set(d.channels.sub(c));
           rest.set(fn.select(rest.gtU(DEPTH), fn.i32(DEPTH), rest));
-          p.set(d.weights.add(g.mul(d.weightPlane)).add(c.mul(4)));
+          p.set(d.weights.add(g.mul(d.weightPlane)).add(c.mul(d.filters).mul(4)));
+          lda.set(rest.mul(4));
           q.set(inputs.add(g.mul(d.plane)).add(c.mul(d.line)));
           y.set(sums.add(g.mul(d.productPlane)));
           const flags = c.ne(0).and(ADD);
           fn.if(panels.ne(0), () =>
             fn
-              .call(products, [
-                p,
-                d.weightRow,
-                q,
-                d.line,
-                rest,
-                y,
-                d.line,
-                flags,
-                d.filters,
-                panels,
-                16 * VECTORS,
-              ])
+              .call(products, [p, lda, q, d.line, rest, y, d.line, flags, d.filters, panels, 16 * VECTORS])
               .put(),
           );
           fn.if(half, () => {
             const skip = panels.mul(16 * VECTORS).keep();
             fn.call(narrow, [
               p,
-              d.weightRow,
+              lda,
               q.add(skip),
               d.line,
               rest,
@@ -429,84 +425,83 @@ export function winogradCode(heap: Heap, size: TileSize, ending: Ending | undefi
 }
 
 /**
- * (source, bytes from filter to filter, from channel to channel, row, column, target, bytes of a target plane, of its row,
- * filters, channels): the filters' transforms, [point, filter, channel], four channels at a time.
+ * (source, bytes from channel to channel, row, column, target, bytes of a target plane, from channel to channel there,
+ * channels): the transforms of a filter's channels, four at a time; up to three channels' places after the last are overwritten.
+ */
+function filterRow(m: Module, size: TileSize): Fn {
+  const n = size + 2;
+  return m.fn(undefined, Array(8).fill('i32'), [], (fn) => {
+    const [source, channelStep, rowStep, columnStep, target, plane, step, channels] = Array.from(
+      { length: 8 },
+      (_, i) => fn.param(i),
+    ) as [Val, Val, Val, Val, Val, Val, Val, Val];
+    const between = fn.frame().add(BETWEEN).keep();
+    const [c, p, q, t] = [fn.local('i32'), fn.local('i32'), fn.local('i32'), fn.local('i32')];
+    const last = source.add(channels.sub(1).mul(channelStep)).keep();
+    const across = plane.mul(n).keep();
+    const at = [0, 1, 2, 3].map(() => fn.local('i32'));
+    c.set(0);
+    fn.doWhile(
+      () => {
+        // Beyond the last channel: that one again.
+        at.forEach((a, l) => {
+          const channel = c.add(l).keep();
+          a.set(fn.select(channel.ltU(channels), source.add(channel.mul(channelStep)), last));
+        });
+        for (let i = 0; i < 3; i++) {
+          const g: Val[] = [];
+          for (let j = 0; j < 3; j++) {
+            const v = fn.load('f32', 0x2a, at[0]!).splat().snapshot();
+            for (let l = 1; l < 4; l++) v.set(v.replace(l, fn.load('f32', 0x2a, at[l]!)));
+            g.push(v);
+            for (const a of at) a.inc(columnStep);
+          }
+          for (const a of at) a.inc(rowStep.sub(columnStep.mul(3)));
+          filterTransform(size, g).forEach((v, j) => {
+            fn.store(STORE, between, v, 16 * (i * n + j));
+          });
+        }
+        p.set(target);
+        for (let j = 0; j < n; j++) {
+          const g = [0, 1, 2].map((i) => fn.load('f32x4', LOAD, between, 16 * (i * n + j)).keep());
+          q.set(p);
+          filterTransform(size, g).forEach((v) => {
+            const value = v.keep();
+            t.set(q);
+            for (let l = 0; l < 4; l++) {
+              fn.storeLane(STORE32_LANE, t, value, l);
+              if (l < 3) t.inc(step);
+            }
+            q.inc(across);
+          });
+          p.inc(plane);
+        }
+        target.inc(step.mul(4));
+        c.inc(4);
+      },
+      () => c.ltU(channels),
+    );
+  });
+}
+
+/**
+ * (source, bytes from filter to filter, from channel to channel, row, column, target, bytes of a target plane, filters,
+ * channels): the filters' transforms, each point's in the order of `packLeft`. Target planes have room for three channels more.
  */
 export function filterCode(heap: Heap, size: TileSize): Exports[string] {
   const m = new Module();
-  const n = size + 2;
-  m.fn('filters', Array(10).fill('i32'), [], (fn) => {
-    const [
-      source,
-      filterStep,
-      channelStep,
-      rowStep,
-      columnStep,
-      target,
-      plane,
-      targetRow,
-      filters,
-      channels,
-    ] = Array.from({ length: 10 }, (_, i) => fn.param(i)) as [
-      Val,
-      Val,
-      Val,
-      Val,
-      Val,
-      Val,
-      Val,
-      Val,
-      Val,
-      Val,
-    ];
-    const between = fn.frame().add(BETWEEN).keep();
-    const [c, p, q, last] = [fn.local('i32'), fn.local('i32'), fn.local('i32'), fn.local('i32')];
-    const at = [0, 1, 2, 3].map(() => fn.local('i32'));
-    fn.doWhile(
-      () => {
-        c.set(0);
-        last.set(source.add(channels.sub(1).mul(channelStep)));
-        fn.doWhile(
-          () => {
-            // Beyond the last channel: that one again, which nobody reads.
-            at.forEach((a, l) => {
-              const channel = c.add(l).keep();
-              a.set(fn.select(channel.ltU(channels), source.add(channel.mul(channelStep)), last));
-            });
-            for (let i = 0; i < 3; i++) {
-              const g: Val[] = [];
-              for (let j = 0; j < 3; j++) {
-                const v = fn.load('f32', 0x2a, at[0]!).splat().snapshot();
-                for (let l = 1; l < 4; l++) v.set(v.replace(l, fn.load('f32', 0x2a, at[l]!)));
-                g.push(v);
-                for (const a of at) a.inc(columnStep);
-              }
-              for (const a of at) a.inc(rowStep.sub(columnStep.mul(3)));
-              filterTransform(size, g).forEach((v, j) => {
-                fn.store(STORE, between, v, 16 * (i * n + j));
-              });
-            }
-            p.set(target.add(c.mul(4)));
-            const across = plane.mul(n).keep();
-            for (let j = 0; j < n; j++) {
-              const g = [0, 1, 2].map((i) => fn.load('f32x4', LOAD, between, 16 * (i * n + j)).keep());
-              q.set(p);
-              filterTransform(size, g).forEach((v) => {
-                fn.store(STORE, q, v);
-                q.inc(across);
-              });
-              p.inc(plane);
-            }
-            c.inc(4);
-          },
-          () => c.ltU(channels),
-        );
+  const row = filterRow(m, size);
+  m.fn('filters', Array(9).fill('i32'), [], (fn) => {
+    const [source, filterStep, channelStep, rowStep, columnStep, target, plane, filters, channels] =
+      Array.from({ length: 9 }, (_, i) => fn.param(i)) as [Val, Val, Val, Val, Val, Val, Val, Val, Val];
+    overRowTiles(fn, FORM, filters, (height) => {
+      for (let i = 0; i < height; i++) {
+        fn.call(row, [source, channelStep, rowStep, columnStep, target, plane, 4 * height, channels]).put();
         source.inc(filterStep);
-        target.inc(targetRow);
-        filters.inc(-1);
-      },
-      () => filters.ne(0),
-    );
+        target.inc(4);
+      }
+      target.inc(channels.sub(1).mul(4 * height));
+    });
   });
   return instantiate(heap, m).filters!;
 }
