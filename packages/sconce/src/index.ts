@@ -43,4 +43,6 @@ export * from './backends.ts';
 export * from './checkpoint.ts';
 export * from './dtypes.ts';
 export * as jit from './jit.ts';
+export * as profiler from './profiler/index.ts';
+export * as backends from './settings.ts';
 export * from './values.ts';
