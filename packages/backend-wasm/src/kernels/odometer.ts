@@ -102,8 +102,9 @@ export function odometer(fn: Fn, at: number | Val, operands: number, body: (row:
 }
 
 /**
- * Runs `drive(at)`, an exported function that walks the record at its argument and writes nothing else of its own: on
- * threads, a part of the loop each, where `ns` nanoseconds of work pay. Records of the parts stand one after the other.
+ * Runs `drive(at)`, an exported function that walks the record at its argument and writes nothing else of its own but in its
+ * frame: on threads, a part of the loop each, where `ns` nanoseconds of work pay. Records of the parts stand one after
+ * the other, up to `end`; `shared` is called before, where there are several.
  */
 export function driveLoop(
   heap: Heap,
@@ -111,15 +112,18 @@ export function driveLoop(
   pointers: readonly number[],
   loop: Loop,
   ns: number,
+  end = PARAMS + PARAM_BYTES,
+  shared?: () => void,
 ): void {
   const bytes = loopBytes(pointers.length, loop.sizes.length);
-  const room = Math.floor((PARAMS + PARAM_BYTES - LOOP) / bytes);
+  const room = Math.floor((end - LOOP) / bytes);
   const pieces = heap.team.pieces(ns, Math.min(room, Math.max(...loop.sizes)));
   if (pieces === 1) {
     writeLoop(heap, LOOP, pointers, loop);
     drive(LOOP);
     return;
   }
+  shared?.();
   const parts = cut(loop, pieces);
   const w = heap.team.table(parts.length);
   parts.forEach((part, i) => {

@@ -31,8 +31,8 @@ const CHUNK = 8192;
 /** Elements of a part that a thread takes are a multiple of this. */
 const GRAIN = 64;
 
-/** Nanoseconds per element, about: what threads.ts decides by. */
-function costOf(exprs: readonly Expr[], bytes: readonly number[]): number {
+/** Nanoseconds per element, about: what a team decides by. */
+export function costOf(exprs: readonly Expr[], bytes: readonly number[]): number {
   let ns = bytes.reduce((a, b) => a + b, 0) * 0.012;
   walk(exprs, (e) => {
     if (e.op === 'input' || e.op === 'const' || e.op === 'scalar' || e.op === 'coord') return;

@@ -31,18 +31,24 @@ import { type Loop, loopOf, merged, numel, ordered, pointerOf } from '../memory/
 import { Plans } from '../memory/plans.ts';
 import { columns } from './columns.ts';
 import { combineOps, identityVal, isArg, step } from './combine.ts';
-import { instantiate, writeScalars } from './engine.ts';
-import { counterAddress, LOOP, odometer, writeLoop } from './odometer.ts';
-import { withoutTrace } from './pointwise.ts';
+import { type Exports, instantiate, writeScalars } from './engine.ts';
+import { counterAddress, driveLoop, LOOP, loopBytes, odometer, writeLoop } from './odometer.ts';
+import { costOf, withoutTrace } from './pointwise.ts';
 import { type Step, scalarLeaf } from './row.ts';
 
-/** The loop over the reduced dims, the accumulators (16 bytes each), and where the loops stand. */
-const INNER_LOOP = PARAMS + 24 * 1024;
-const ACCUMULATORS = PARAMS + 48 * 1024;
+/**
+ * In the frame of the thread: the loop over the reduced dims, the accumulators (16 bytes each), and where the loops stand.
+ * Other threads copy the loop from where the main one left it.
+ */
+const INNER_LOOP = 24 * 1024;
+const ACCUMULATORS = 48 * 1024;
 const POSITION = ACCUMULATORS - 8;
 const KEPT_INDEX = ACCUMULATORS - 16;
 const CHUNK_START = ACCUMULATORS - 24;
 const HEAD_POINTERS = 8;
+const SHARED_LOOP = PARAMS + 12 * 1024;
+
+const own = (fn: Fn, offset: number): Val => fn.frame().add(offset);
 
 /** float32 sums are kept as doubles between runs; inside a run no chain of float32 additions is longer than 32. */
 const accumulatorOf = ({ combine, map }: Fold): DType =>
@@ -66,16 +72,16 @@ function sizeOf(exprs: readonly Expr[]): number {
 /** Coordinates of the running element: kept dims, then reduced ones. */
 function coordOf(fn: Fn, spec: Spec, outs: number, dim: number): Val {
   const { rank, reduced } = spec.kernel;
-  const wide = (at: number): Val => fn.loadI32(fn.i32(at)).convert(0xac, 'i64');
+  const wide = (at: Val): Val => fn.loadI32(at).convert(0xac, 'i64');
   if (dim < rank) {
     return dim === rank - 1
-      ? wide(KEPT_INDEX)
-      : wide(counterAddress(LOOP, outs + spec.inputs.length, rank - 2 - dim));
+      ? wide(own(fn, KEPT_INDEX))
+      : wide(fn.i32(counterAddress(LOOP, outs + spec.inputs.length, rank - 2 - dim)));
   }
   const d = dim - rank;
   return d === reduced - 1
-    ? wide(CHUNK_START)
-    : wide(counterAddress(INNER_LOOP, spec.inputs.length, reduced - 2 - d));
+    ? wide(own(fn, CHUNK_START))
+    : wide(own(fn, counterAddress(INNER_LOOP, spec.inputs.length, reduced - 2 - d)));
 }
 
 /**
@@ -152,12 +158,12 @@ function foldFunction(m: Module, spec: Spec, unroll: number, width: Width): Fn {
         }),
       );
     const accumulators = folds.map((f, i) =>
-      load(fn, accumulatorOf(f), fn.i32(ACCUMULATORS + 16 * i)).snapshot(),
+      load(fn, accumulatorOf(f), own(fn, ACCUMULATORS + 16 * i)).snapshot(),
     );
     const positions = folds.map((f, i) =>
-      isArg(f.combine) ? fn.load('i64', 0x29, fn.i32(ACCUMULATORS + 16 * i + 8)).snapshot() : undefined,
+      isArg(f.combine) ? fn.load('i64', 0x29, own(fn, ACCUMULATORS + 16 * i + 8)).snapshot() : undefined,
     );
-    const position = fn.load('i64', 0x29, fn.i32(POSITION)).snapshot();
+    const position = fn.load('i64', 0x29, own(fn, POSITION)).snapshot();
     const add = (i: number, v: Val): void => {
       const f = folds[i]!;
       const acc = accumulators[i]!;
@@ -251,17 +257,17 @@ function foldFunction(m: Module, spec: Spec, unroll: number, width: Width): Fn {
     }
     counted(rest, one);
     folds.forEach((f, i) => {
-      store(fn, accumulatorOf(f), fn.i32(ACCUMULATORS + 16 * i), accumulators[i]!);
-      if (positions[i]) fn.store(0x37, fn.i32(ACCUMULATORS + 16 * i + 8), positions[i]!);
+      store(fn, accumulatorOf(f), own(fn, ACCUMULATORS + 16 * i), accumulators[i]!);
+      if (positions[i]) fn.store(0x37, own(fn, ACCUMULATORS + 16 * i + 8), positions[i]!);
     });
-    fn.store(0x37, fn.i32(POSITION), position);
+    fn.store(0x37, own(fn, POSITION), position);
   });
 }
 
 /** Whether the vector loop ran at all; its identities must not meet a NaN-free empty run. */
 const runsDone = (n: Val, elements: number): Val => n.geU(elements);
 
-function build(heap: Heap, spec: Spec): () => void {
+function build(heap: Heap, spec: Spec): Exports[string] {
   const { folds, finish } = spec.kernel;
   const m = new Module();
   const maps = folds.map((f) => f.map);
@@ -285,12 +291,12 @@ function build(heap: Heap, spec: Spec): () => void {
     const rest = fn.local('i32');
     const count = fn.local('i32');
     const q = spec.inputs.map(() => fn.local('i32'));
-    odometer(fn, INNER_LOOP, inputs, ({ n, pointers, strides }) => {
+    odometer(fn, own(fn, INNER_LOOP), inputs, ({ n, pointers, strides }) => {
       rest.set(n);
       q.forEach((p, i) => {
         p.set(pointers[i]!);
       });
-      if (spec.coords) fn.storeI32(fn.i32(CHUNK_START), 0);
+      if (spec.coords) fn.storeI32(own(fn, CHUNK_START), 0);
       fn.while(
         () => rest.ne(0),
         () => {
@@ -299,7 +305,7 @@ function build(heap: Heap, spec: Spec): () => void {
           q.forEach((p, i) => {
             p.inc(count.mul(strides[i]!));
           });
-          if (spec.coords) fn.storeI32(fn.i32(CHUNK_START), fn.loadI32(fn.i32(CHUNK_START)).add(count));
+          if (spec.coords) fn.storeI32(own(fn, CHUNK_START), fn.loadI32(own(fn, CHUNK_START)).add(count));
           rest.set(rest.sub(count));
         },
       );
@@ -307,35 +313,40 @@ function build(heap: Heap, spec: Spec): () => void {
   });
 
   const outs = finish.length;
-  const reduceAll = m.fn('drive', [], [], (fn) => {
+  const reduceAll = m.fn('drive', ['i32'], [], (fn) => {
     const left = fn.local('i32');
+    fn.if(fn.thread(), () => {
+      const outer = fn.loadI32(fn.i32(SHARED_LOOP));
+      const [head, dim] = [loopBytes(inputs, 1), loopBytes(inputs, 2) - loopBytes(inputs, 1)];
+      fn.copyMemory(own(fn, INNER_LOOP), fn.i32(SHARED_LOOP), outer.mul(dim).add(head));
+    });
     const scalars = new Map<string, Val>();
     walk(finish, (e) => {
       if (e.op === 'scalar') scalarLeaf(fn, scalars, e.index, e.dtype, 1);
     });
     const q = Array.from({ length: outs + inputs }, () => fn.local('i32'));
-    odometer(fn, LOOP, outs + inputs, ({ n, pointers, strides }) => {
+    odometer(fn, fn.param(0), outs + inputs, ({ n, pointers, strides }) => {
       left.set(n);
       q.forEach((p, i) => {
         p.set(pointers[i]!);
       });
-      fn.storeI32(fn.i32(KEPT_INDEX), 0);
+      fn.storeI32(own(fn, KEPT_INDEX), 0);
       fn.doWhile(
         () => {
           folds.forEach((f, i) => {
-            const at = fn.i32(ACCUMULATORS + 16 * i);
+            const at = own(fn, ACCUMULATORS + 16 * i);
             store(fn, accumulatorOf(f), at, identityVal(fn, f.combine, accumulatorOf(f), 1));
             if (isArg(f.combine)) fn.store(0x37, at, fn.const('i64', -1), 8);
           });
           for (let i = 0; i < inputs; i++)
-            fn.storeI32(fn.i32(INNER_LOOP), q[outs + i]!, HEAD_POINTERS + 4 * i);
-          fn.store(0x37, fn.i32(POSITION), fn.const('i64', 0));
+            fn.storeI32(own(fn, INNER_LOOP), q[outs + i]!, HEAD_POINTERS + 4 * i);
+          fn.store(0x37, own(fn, POSITION), fn.const('i64', 0));
           fn.call(reduceOne, []).put();
           const results = lower(fn, finish, 1, {
             input: (index, dtype) => {
               if (index >= folds.length) return load(fn, dtype, q[outs + index - folds.length]!);
               const f = folds[index]!;
-              const at = fn.i32(ACCUMULATORS + 16 * index);
+              const at = own(fn, ACCUMULATORS + 16 * index);
               if (isArg(f.combine)) return fn.load('i64', 0x29, at, 8);
               const v = load(fn, accumulatorOf(f), at);
               return accumulatorOf(f) === f.map.dtype ? v : v.convert(0xb6, 'f32');
@@ -349,14 +360,14 @@ function build(heap: Heap, spec: Spec): () => void {
           q.forEach((p, i) => {
             p.inc(strides[i]!);
           });
-          fn.storeI32(fn.i32(KEPT_INDEX), fn.loadI32(fn.i32(KEPT_INDEX)).add(1));
+          fn.storeI32(own(fn, KEPT_INDEX), fn.loadI32(own(fn, KEPT_INDEX)).add(1));
           left.inc(-1);
         },
         () => left.ne(0),
       );
     });
   });
-  return instantiate(heap, m)[reduceAll.name!] as () => void;
+  return instantiate(heap, m)[reduceAll.name!]!;
 }
 
 /** A run over the views' pointers. */
@@ -374,7 +385,11 @@ export function compileReduce(heap: Heap, kernel: ReduceKernel): Executable {
   const scalarTypes = scalarDtypes([...maps, ...finish]);
   const coords = usesCoord([...maps, ...finish]);
   const inOrder = coords || folds.some((f) => isArg(f.combine));
-  const variants = new Map<string, () => void>();
+  const variants = new Map<string, Exports[string]>();
+  const nsPerElement = costOf(
+    maps,
+    types.map((d) => (d ? dtypes[d].bytes : 0)),
+  );
   const byColumns = inOrder ? undefined : columns(heap, kernel, types);
 
   /** What a layout comes to: a run over pointers, outputs first. */
@@ -415,11 +430,15 @@ export function compileReduce(heap: Heap, kernel: ReduceKernel): Executable {
       variants.set(key, drive);
     }
     const start = drive;
+    // Coordinates are read where the loop's counters stand: there is one such place.
+    const ns = coords ? 0 : numel(shape) * nsPerElement;
     return (pointers) => {
-      writeLoop(heap, LOOP, pointers, outer);
       // Its pointers are written by the loop over the kept dims.
-      writeLoop(heap, INNER_LOOP, pointers.slice(outs), inner);
-      start();
+      const sources = pointers.slice(outs);
+      writeLoop(heap, PARAMS + INNER_LOOP, sources, inner);
+      driveLoop(heap, start, pointers, outer, ns, SHARED_LOOP, () =>
+        writeLoop(heap, SHARED_LOOP, sources, inner),
+      );
     };
   };
 
