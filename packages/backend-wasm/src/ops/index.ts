@@ -2,6 +2,7 @@
 import type { OpKernel, Schema } from '@sconce/core/backend';
 import type { Products } from '../kernels/matmul.ts';
 import { attention } from './attention.ts';
+import { groupNorm } from './group_norm.ts';
 import { layerNorm, layerNormBackward } from './layer_norm.ts';
 import { gru, lstm } from './recurrent.ts';
 import { softmax, softmaxBackward } from './softmax.ts';
@@ -13,6 +14,7 @@ const kernels: Readonly<Record<string, (products: Products) => OpKernel>> = {
   'aten::_log_softmax_backward_data': ({ heap }) => softmaxBackward(heap, true),
   'aten::native_layer_norm': ({ heap }) => layerNorm(heap),
   'aten::native_layer_norm_backward': ({ heap }) => layerNormBackward(heap),
+  'aten::native_group_norm': ({ heap }) => groupNorm(heap),
   'aten::lstm.input': lstm,
   'aten::gru.input': gru,
   'aten::scaled_dot_product_attention': attention,
