@@ -8,6 +8,7 @@ import { type ConvKernel, dtypes, type Executable, type View } from '@sconce/cor
 import { Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { contiguousStrides, isContiguous, numel, pointerOf } from '../memory/layout.ts';
+import { Depthwise, type Planes, slides, type Window } from './depthwise.ts';
 import { canEnd, endingOf } from './ending.ts';
 import { type Exports, instantiate, zero } from './engine.ts';
 import {
@@ -22,7 +23,6 @@ import {
 } from './gemm.ts';
 import { castTo, copier, type Products, scratchView } from './matmul.ts';
 import { pointwise } from './pointwise.ts';
-import { fitsRows, WindowRows } from './windows.ts';
 import { type Layer, tileSizeFor } from './winograd.ts';
 import type { TileSize } from './winograd_transform.ts';
 
@@ -216,7 +216,7 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
   const plain = copier(heap, accumulate, accumulate, dims + 2);
   const spread = copier(heap, dtype, accumulate, 5);
   const turn = copier(heap, dtype, accumulate, 6);
-  const depthwise = accumulate === 'float32' ? new WindowRows(heap, 'weights') : undefined;
+  const depthwise = accumulate === 'float32' && dims < 3 ? new Depthwise(heap, scratch) : undefined;
   const endsInTiles = finish !== undefined && canEnd(finish);
   const tileSizes = accumulate === 'float32' && dtype === 'float32' ? sizesAllowed(kernel) : [];
   let gather: Exports[string] | undefined;
@@ -296,25 +296,7 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
       g.padded.some((n, d) => n > g.input[d]!);
     if (direct && tileSizes.length > 0 && winograd(g, x, w, out, inputs.slice(2), scalars)) return;
 
-    if (direct && depthwise && channels === 1 && filters === 1 && taps > 0 && fitsRows(g)) {
-      const rows = weights(w, g);
-      const planeBytes = numel(needsCopy ? g.padded : g.input) * bytes;
-      const some = Math.max(1, Math.min(groups, Math.floor((1 << 19) / planeBytes)));
-      for (let n = 0; n < batch; n++)
-        for (let c = 0; c < groups; c += some) {
-          const count = Math.min(some, groups - c);
-          const s = needsCopy ? contiguousStrides([count, ...g.padded]) : stridesOf(x).slice(1);
-          if (s[3] !== 1) break;
-          const from = needsCopy ? pad(x, g, n, 1, c, count) : pointerOf(part(x, n, 1, c, count));
-          const to = pointerOf(part(out, n, 1, c * filters, 1));
-          depthwise.run(g, count, from, s, to, out.strides[1]! * bytes, rows + c * filters * taps * bytes);
-        }
-      if (needsCopy || stridesOf(x)[4] === 1) {
-        epilogue?.([out], [out, ...inputs.slice(2)], scalars);
-        return;
-      }
-    }
-
+    if (direct && depthwise && perPlane(g, x, w, out, inputs.slice(2), scalars)) return;
     const gemm: Gemm = products.gemm(accumulate as Accumulate);
     const others = inputs.slice(2);
     const imageBytes = groups * channels * numel(g.padded) * bytes;
@@ -431,6 +413,54 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
     return true;
   }
 
+  /** Depthwise, a plane at a time; false where it does not apply. */
+  function perPlane(
+    g: Geometry,
+    x: View,
+    w: View,
+    out: View,
+    others: readonly View[],
+    scalars: readonly (number | bigint)[] | undefined,
+  ): boolean {
+    const { groups, batch, window, stride, dilation, output, padded } = g;
+    const shape: Window = {
+      size: [window[1], window[2]],
+      stride: [stride[1], stride[2]],
+      dilation: [dilation[1], dilation[2]],
+    };
+    if (g.channels !== 1 || g.filters !== 1 || !slides(shape, output[2]) || numel(window) === 0) return false;
+    const rows = weights(w, g);
+    const inPlace =
+      dtype === accumulate &&
+      g.holes[1] === 1 &&
+      g.holes[2] === 1 &&
+      g.before[1] >= 0 &&
+      g.before[2] >= 0 &&
+      x.strides[x.strides.length - 1] === 1;
+    const ending = endsInTiles ? endingOf(finish!, out, others, 1) : undefined;
+    const [input, before] = inPlace ? [g.input, g.before] : [padded, [0, 0, 0]];
+    const planes: Planes = {
+      channels: groups,
+      input: [input[1], input[2]],
+      output: [output[1], output[2]],
+      before: [before[1]!, before[2]!],
+    };
+    for (let n = 0; n < batch; n++) {
+      const image = (v: View): View => asPlanes(part(v, n, 1, 0, groups));
+      const source = inPlace
+        ? image(x)
+        : scratchView(
+            pad(x, g, n, 1, 0, groups),
+            'float32',
+            [1, groups, padded[1], padded[2]],
+            [0, padded[1] * padded[2], padded[2], 1],
+          );
+      depthwise!.run(shape, planes, source, rows, image(out), others.map(image), ending);
+    }
+    if (!ending) epilogue?.([out], [out, ...others], scalars);
+    return true;
+  }
+
   /** The input with dense rows. */
   function dense(x: View): View {
     const strides = contiguousStrides(x.shape);
@@ -477,6 +507,18 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
     gather!(bases, taps, depth, target, panels, source);
   }
 }
+
+/** One dim as a row of two. */
+const asPlanes = (v: View): View =>
+  v.shape.length === 4
+    ? v
+    : {
+        memory: v.memory,
+        dtype: v.dtype,
+        shape: [v.shape[0]!, v.shape[1]!, 1, v.shape[2]!],
+        strides: [v.strides[0]!, v.strides[1]!, 0, v.strides[2]!],
+        offset: v.offset,
+      };
 
 /** Winograd's tiles that are as accurate as the kernel asks for. */
 const sizesAllowed = ({ precision }: ConvKernel): readonly TileSize[] =>

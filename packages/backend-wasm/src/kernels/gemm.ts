@@ -35,6 +35,8 @@ export const NC = 512;
 const MOST_LEFT = 1 << 22;
 /** Below so many panels a is read where it is. */
 const FEW_PANELS = 3;
+/** Products that threads never share. */
+const ALONE = 1 << 17;
 /** Nanoseconds per multiplication of four bytes, for threads. */
 const COST = 0.04;
 
@@ -215,6 +217,10 @@ export class Gemm {
     const rest = n % columns;
     const fn = a.column === 0 ? code.inPlace! : code.packed!;
     const tall = rowsOf({ lane: this.lane });
+    if (m <= MC && m * n * k < ALONE && !finish) {
+      fn(a.pointer, a.row, b, line, k, c.pointer, c.row, flags, m, whole, step, rest);
+      return;
+    }
     const byRows = Math.ceil(m / tall) >= whole;
     const pieces = heap.team.pieces(m * n * k * COST * (bytes / 4), byRows ? Math.ceil(m / tall) : whole);
     const rows = byRows ? Math.min(MC, Math.ceil(m / pieces / tall) * tall) : MC;

@@ -222,7 +222,7 @@ export function compileMatmul(products: Products, kernel: MatmulKernel): Executa
     const k = va.shape[2]!;
     if (numel(outputs[0]!.shape) === 0) return;
     // One b for all: the batch is more rows.
-    const merges = vb.strides[0] === 0 || vb.shape[0] === 1;
+    const merges = va.shape[0]! > 1 && vb.strides[0] === 0;
     const whole = merges ? asRows([outputs[0]!, va, ...others]) : undefined;
     const [out, x, ...rest] = whole ?? [outputs[0]!, va, ...others];
     const [batch, m, n] = out!.shape as [number, number, number];
@@ -235,15 +235,18 @@ export function compileMatmul(products: Products, kernel: MatmulKernel): Executa
       ? out!
       : scratchView(scratch.get('c', batch * m * n * bytes), accumulate, [batch, m, n], [m * n, n, 1]);
     const ending = endsInTiles && direct && n > 1 ? endingOf(finish!, out!, rest, 1) : undefined;
+    const [a, b, c] = [matrixOf(x!), matrixOf(vb), { ...matrixOf(sums), column: bytes }];
+    // Vectors as columns, where the rows have no stride of their own.
+    if (m === 1) a.row = k * inBytes;
+    const steps = [x!.strides[0]! * inBytes, vb.strides[0]! * inBytes, sums.strides[0]! * bytes] as const;
     let isFinished = ending !== undefined;
     for (let i = 0; i < batch; i++) {
       const at = (v: View): View => ({ ...viewOf(v), offset: v.offset + i * v.strides[0]! });
-      const [a, b, c] = [matrixOf(at(x!)), matrixOf(at(vb)), matrixOf(at(sums))];
-      // Vectors as columns, where the rows have no stride of their own.
-      const left = m === 1 ? { ...a, row: k * inBytes } : a;
-      const ends = ending && finishing(ending, at(out!), rest.map(at));
-      const done = product(m, n, k, left, b, { ...c, column: bytes }, ends);
+      const done = product(m, n, k, a, b, c, ending && finishing(ending, at(out!), rest.map(at)));
       isFinished &&= done;
+      a.pointer += steps[0];
+      b.pointer += steps[1];
+      c.pointer += steps[2];
     }
     if (!isFinished) {
       if (epilogue) epilogue([out!], [sums, ...rest], scalars);
@@ -264,7 +267,7 @@ const viewOf = ({ memory, dtype, shape, strides, offset }: View): View => ({
   offset,
 });
 
-const matrixOf = (v: View): Matrix => {
+const matrixOf = (v: View): { -readonly [K in keyof Matrix]: Matrix[K] } => {
   const { bytes } = dtypes[v.dtype];
   return { pointer: pointerOf(v), row: v.strides[1]! * bytes, column: v.strides[2]! * bytes };
 };

@@ -10,6 +10,7 @@ import type { Val } from '../asm/val.ts';
 import type { Heap } from '../memory/heap.ts';
 import { applyEnding, ENDING_WORDS, type Ending, type Meeting } from './ending.ts';
 import { type Exports, instantiate } from './engine.ts';
+import { stripLine } from './strip.ts';
 import { ADD, block, overRowTiles, type TileForm, VECTORS } from './tile.ts';
 import { filterTransform, inputTransform, outputTransform, type TileSize } from './winograd_transform.ts';
 
@@ -200,47 +201,6 @@ function outputGroup(m: Module, size: TileSize, ending: Ending | undefined): Fn 
       }
     };
     fn.if(fn.loadI32(entry, 16), whole, partly);
-  });
-}
-
-/** (source, target, columns, zeros before them, vectors of the line): a line of a strip, zeros around the input's columns. */
-function stripLine(m: Module): Fn {
-  return m.fn(undefined, Array(6).fill('i32'), [], (fn) => {
-    const [source, target, columns, before, vectors, inside] = [0, 1, 2, 3, 4, 5].map((i) => fn.param(i)) as [
-      Val, Val, Val, Val, Val, Val,
-    ]; // biome-ignore format: six parameters
-    const p = target.snapshot();
-    const none = fn.local('f32x4');
-    fn.zero(none);
-    fn.doWhile(
-      () => {
-        fn.store(STORE, p, none);
-        p.inc(16);
-        vectors.inc(-1);
-      },
-      () => vectors.ne(0),
-    );
-    fn.if(inside, () => {
-      p.set(target.add(before.mul(4)));
-      fn.while(
-        () => columns.geU(4),
-        () => {
-          fn.store(STORE, p, fn.load('f32x4', LOAD, source));
-          p.inc(16);
-          source.inc(16);
-          columns.inc(-4);
-        },
-      );
-      fn.while(
-        () => columns.ne(0),
-        () => {
-          fn.store(0x38, p, fn.load('f32', 0x2a, source));
-          p.inc(4);
-          source.inc(4);
-          columns.inc(-1);
-        },
-      );
-    });
   });
 }
 
