@@ -61,6 +61,12 @@ export function marshalArguments(
   });
 }
 
+/** Whether the argument is a device: which one a constant means is known when the program runs. */
+export function readsDevice(schema: Schema, i: number): boolean {
+  const { type } = schema.args[i];
+  return type.kind === 'Device' || (type.kind === 'Optional' && type.element.kind === 'Device');
+}
+
 /** How core's result becomes the interpreter's. */
 export function fromCore(type: Type): Coercion | undefined {
   switch (type.kind) {

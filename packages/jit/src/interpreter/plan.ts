@@ -2,22 +2,39 @@
 import type { Func } from '../ir/function.ts';
 import type { Block, Graph, Node, Value } from '../ir/graph.ts';
 import { bindVariables, type JitType, substitute, type TupleType } from '../ir/types.ts';
-import { callOperator } from '../ops/core.ts';
+import type { Operator } from '../ops/core.ts';
 import { jitSchemaOf } from '../ops/operator.ts';
 import { output, toList } from '../ops/tensor.ts';
 import { valueText } from '../ops/text.ts';
 import { Future, makeTuple, ScriptObject } from '../ops/value.ts';
 import { type Coercion, coercion, labelled } from './coerce.ts';
 import { isInstance } from './isinstance.ts';
-import { actualDevice, fromCore, marshalArguments } from './marshal.ts';
+import { soleOwned } from './lifetime.ts';
+import { actualDevice, fromCore, marshalArguments, readsDevice } from './marshal.ts';
 
 /** Where an operand is: a slot, or below zero `~i` of the plan's constants. */
 type Operand = number;
 
 export type Instruction = {
   readonly node?: Node;
+  /** Slots whose values end here: those that are counted, and tensors that are their slot's alone. */
   readonly drops: number[];
-} /** Calls `run` with the operands; `outs` has one slot, or one per element of a result that is an array. */ & (
+  readonly ends: number[];
+} /** Calls an operator of core: the slots' values go into a copy of the arguments that are known. */ & (
+  | {
+      readonly kind: 'op';
+      readonly operator: Operator;
+      readonly known: readonly unknown[];
+      readonly positions: readonly number[];
+      readonly from: readonly Operand[];
+      readonly convert: Coercions;
+      readonly result: Coercion | undefined;
+      readonly outs: readonly number[];
+      /** The results are their slots' alone. */
+      readonly sole: boolean;
+      readonly memory: 'fresh';
+    }
+  /** Calls `run` with the operands; `outs` has one slot, or one per element of a result that is an array. */
   | {
       readonly kind: 'run';
       readonly run: (args: unknown[]) => unknown;
@@ -38,6 +55,8 @@ export type Instruction = {
       readonly from: readonly Operand[];
       readonly to: readonly number[];
       readonly coerce: Coercions;
+      /** Which of them go on as their slot's alone. */
+      readonly sole: readonly boolean[];
     }
   | { readonly kind: 'jump'; target: number }
   | { readonly kind: 'jumpUnless'; readonly test: Operand; target: number }
@@ -119,6 +138,7 @@ class Planner {
   private readonly constantAt = new Map<Value, Operand>();
   private readonly slotOf = new Map<Value, number>();
   private readonly free: number[] = [];
+  private sole!: ReadonlySet<Value>;
   private slots = 0;
 
   constructor(
@@ -127,14 +147,20 @@ class Planner {
   ) {}
 
   plan(graph: Graph): Plan {
+    this.sole = soleOwned(graph);
     for (const input of graph.inputs) this.define(input);
-    this.block(graph.block);
+    // One that goes on into a branch or a loop is borrowed there.
+    const lent = graph.inputs.filter((input) =>
+      input.uses.some(({ user }) => user.kind === 'prim::Return' || user.kind === 'prim::Loop'),
+    );
+    this.block(graph.block, lent);
     const [result] = graph.outputs;
     this.code.push({
       kind: 'return',
       value: this.operand(result),
       coerce: coercion(result.type, this.returns),
       drops: [],
+      ends: [],
     });
     return {
       name: this.name,
@@ -198,11 +224,12 @@ class Planner {
   }
 
   private release(values: readonly Value[]): void {
-    const { drops } = this.code[this.code.length - 1];
+    const { drops, ends } = this.code[this.code.length - 1];
     for (const value of values) {
       const slot = this.slotOf.get(value);
       if (slot === undefined) continue;
-      drops.push(slot);
+      if (this.sole.has(value)) ends.push(slot);
+      else if (mayHold(value)) drops.push(slot);
       this.free.push(slot);
       this.slotOf.delete(value);
     }
@@ -216,7 +243,7 @@ class Planner {
   ): void {
     const args = inputs.map((input) => this.operand(input));
     const outs = node.outputs.map((value) => this.define(value));
-    this.code.push({ kind: 'run', run, args, outs, memory, node, drops: [] });
+    this.code.push({ kind: 'run', run, args, outs, memory, node, drops: [], ends: [] });
   }
 
   /** Emits one node; what it returns means nothing. */
@@ -357,22 +384,7 @@ class Planner {
     const operator = node.operator!;
     const { schema } = operator;
     if (!('run' in operator)) {
-      const convert = marshalArguments(
-        schema,
-        node.inputs.map((input) => input.type),
-      );
-      const results = schema.returns.map((result) => fromCore(result.type));
-      const isWhole = node.outputs.length === 1;
-      const run = (args: unknown[]) => {
-        for (let i = 0; i < convert.length; i++) {
-          const coerce = convert[i];
-          if (coerce) args[i] = coerce(args[i]);
-        }
-        const result = callOperator(operator, args);
-        if (isWhole) return results[0] ? results[0](result) : result;
-        return result;
-      };
-      this.run(node, 'fresh', run);
+      this.coreOperator(node, operator);
       return;
     }
     const formals = concreteTypes(node);
@@ -409,20 +421,56 @@ class Planner {
     );
   }
 
+  /** What is known of the arguments is converted now; a device is what it means when the program runs. */
+  private coreOperator(node: Node, operator: Operator): void {
+    const { schema } = operator;
+    const convert = marshalArguments(
+      schema,
+      node.inputs.map((input) => input.type),
+    );
+    const known = new Array<unknown>(node.inputs.length).fill(undefined);
+    const positions: number[] = [];
+    node.inputs.forEach((input, i) => {
+      const isFixed = this.slotOf.get(input) === undefined && !readsDevice(schema, i);
+      if (!isFixed) positions.push(i);
+      else {
+        const value = input.node.constant ? input.node.constant.value : null;
+        known[i] = convert[i] ? convert[i](value) : value;
+      }
+    });
+    const from = positions.map((i) => this.operand(node.inputs[i]));
+    const outs = node.outputs.map((value) => this.define(value));
+    this.code.push({
+      kind: 'op',
+      operator,
+      known,
+      positions,
+      from,
+      convert: positions.map((i) => convert[i]),
+      result: outs.length === 1 ? fromCore(schema.returns[0].type) : undefined,
+      outs,
+      sole: node.outputs.length > 0 && node.outputs.every((value) => this.sole.has(value)),
+      memory: 'fresh',
+      node,
+      drops: [],
+      ends: [],
+    });
+  }
+
   private branch(node: Node): void {
     const test = this.operand(node.inputs[0]);
     const outs = node.outputs.map((value) => this.define(value));
     const [whenTrue, whenFalse] = node.blocks;
-    const skip: Instruction = { kind: 'jumpUnless', test, target: 0, drops: [], node };
+    const skip: Instruction = { kind: 'jumpUnless', test, target: 0, drops: [], ends: [], node };
     this.code.push(skip);
     this.branchBody(whenTrue, node, outs);
-    const leave: Instruction = { kind: 'jump', target: 0, drops: [] };
+    const leave: Instruction = { kind: 'jump', target: 0, drops: [], ends: [] };
     this.code.push(leave);
     skip.target = this.code.length;
     this.branchBody(whenFalse, node, outs);
     leave.target = this.code.length;
     // A landing place that both ways reach, so that what ends here is dropped on both.
-    this.code.push({ kind: 'move', from: [], to: [], coerce: [], drops: [] });
+    this.code.push({ kind: 'move', from: [], to: [], coerce: [], sole: [], drops: [], ends: [] });
   }
 
   private branchBody(block: Block, node: Node, outs: readonly number[]): void {
@@ -433,7 +481,9 @@ class Planner {
       from: block.outputs.map((value) => this.operand(value)),
       to: outs,
       coerce: block.outputs.map((value, i) => coercion(value.type, node.outputs[i].type)),
+      sole: node.outputs.map((value) => this.sole.has(value)),
       drops: [],
+      ends: [],
     });
     this.release(own);
   }
@@ -460,7 +510,9 @@ class Planner {
       from: carried.map((value) => this.operand(value)),
       to: paramSlots,
       coerce: coerceIn,
+      sole: params.map((param) => this.sole.has(param)),
       drops: [],
+      ends: [],
     });
     const begin: Instruction = {
       kind: 'loop',
@@ -469,20 +521,37 @@ class Planner {
       test: this.operand(initial),
       end: 0,
       drops: [],
+      ends: [],
       node,
     };
     this.code.push(begin);
     const start = this.code.length;
     this.block(body, body.inputs);
     const own = this.ownOutputs(body).filter((value) => !body.inputs.includes(value));
+    // A loop that only counts needs no condition of its own.
+    const isCounted = again.node.constant?.value === true;
+    const tests = isCounted ? [] : [test];
     this.code.push({
       kind: 'move',
-      from: [this.operand(again), ...results.map((value) => this.operand(value))],
-      to: [test, ...paramSlots],
-      coerce: [undefined, ...results.map((value, i) => coercion(value.type, params[i].type))],
+      from: [...tests.map(() => this.operand(again)), ...results.map((value) => this.operand(value))],
+      to: [...tests, ...paramSlots],
+      coerce: [
+        ...tests.map(() => undefined),
+        ...results.map((value, i) => coercion(value.type, params[i].type)),
+      ],
+      sole: [...tests.map(() => false), ...params.map((param) => this.sole.has(param))],
       drops: [],
+      ends: [],
     });
-    this.code.push({ kind: 'next', limit: this.operand(limit), counter, test, start, drops: [] });
+    this.code.push({
+      kind: 'next',
+      limit: this.operand(limit),
+      counter,
+      test: isCounted ? this.operand(again) : test,
+      start,
+      drops: [],
+      ends: [],
+    });
     this.release(own);
     begin.end = this.code.length;
     const outs = node.outputs.map((value) => this.define(value));
@@ -491,7 +560,9 @@ class Planner {
       from: paramSlots,
       to: outs,
       coerce: params.map((param, i) => coercion(param.type, node.outputs[i].type)),
+      sole: node.outputs.map((value) => this.sole.has(value)),
       drops: [],
+      ends: [],
     });
     this.release([trip, ...params]);
     this.free.push(test);
@@ -510,6 +581,7 @@ class Planner {
       memory: 'escapes',
       node,
       drops: [],
+      ends: [],
     });
     this.release(own);
   }
@@ -529,6 +601,7 @@ class Planner {
       out: this.define(node.output),
       node,
       drops: [],
+      ends: [],
     });
   }
 
@@ -549,9 +622,14 @@ class Planner {
       out: this.define(node.output),
       node,
       drops: [],
+      ends: [],
     });
   }
 }
+
+/** Whether the value is, or contains, something that is counted. Numbers are not, nor what an attribute holds. */
+const mayHold = ({ type, node }: Value): boolean =>
+  node.kind !== 'prim::GetAttr' && !['int', 'float', 'bool', 'str', 'None', 'Device'].includes(type.kind);
 
 const slotOf = (node: Node): number => {
   const { type } = node.inputs[0];

@@ -3,105 +3,35 @@ import { TorchError } from '@sconce/core';
 import { JitError } from '../errors.ts';
 import { location } from '../frontend/source.ts';
 import type { Func } from '../ir/function.ts';
-import { type Device, is_grad_enabled, set_grad_enabled, Tensor } from '../ops/core.ts';
+import { callOperator, type Device, is_grad_enabled, set_grad_enabled, type Tensor } from '../ops/core.ts';
 import type { ScriptObject } from '../ops/value.ts';
 import { ambient } from './marshal.ts';
+import { Ownership } from './ownership.ts';
 import { type Instruction, type Memory, type Plan, planOf } from './plan.ts';
 
 interface Frame {
   readonly plan: Plan;
   readonly slots: unknown[];
+  /** How each slot has its value. */
+  readonly hold: Hold[];
   at: number;
   /** Where the result goes in the frame below. */
   readonly out: number;
 }
 
+/** Those that call something. */
+type Calling = Extract<Instruction, { kind: 'op' | 'run' }>;
+
+/** A slot's value is counted, or a tensor that is the slot's alone to free, or lent by someone who outlives it. */
+type Hold = 0 | 1 | 2;
+const COUNTED = 0;
+const ALONE = 1;
+const LENT = 2;
+
 const EMPTY = undefined;
 
-/** Tensors that the run made, by how many slots and containers hold them; one that nothing holds is freed at once. */
-class Ownership {
-  private readonly counts = new Map<object, number>();
-  private readonly contents = new Map<object, unknown[]>();
-
-  hold(value: unknown): void {
-    if (typeof value !== 'object' || value === null) return;
-    const count = this.counts.get(value);
-    if (count !== undefined) this.counts.set(value, count + 1);
-  }
-
-  drop(value: unknown): void {
-    if (typeof value !== 'object' || value === null) return;
-    const count = this.counts.get(value);
-    if (count === undefined) return;
-    if (count > 1) {
-      this.counts.set(value, count - 1);
-      return;
-    }
-    this.counts.delete(value);
-    if (value instanceof Tensor) value.dispose();
-    else {
-      const held = this.contents.get(value);
-      this.contents.delete(value);
-      if (held) for (const item of held) this.drop(item);
-    }
-  }
-
-  /** Takes note of what an operator gave; `args` tells what it merely handed on. */
-  made(result: unknown, args: readonly unknown[]): void {
-    if (result instanceof Tensor) {
-      if (!this.counts.has(result) && !mentions(args, result)) this.counts.set(result, 0);
-    } else if (Array.isArray(result)) {
-      for (const item of result) if (item instanceof Tensor) this.made(item, args);
-      this.keep(result, result);
-    }
-  }
-
-  /** A container of these items lives as long as its slot, and they at least as long. */
-  keep(container: object, items: readonly unknown[]): void {
-    const held = [...items];
-    for (const item of held) this.hold(item);
-    this.counts.set(container, 0);
-    this.contents.set(container, held);
-  }
-
-  /** More items go into a container; one that the run did not make may outlive it. */
-  store(container: unknown, items: readonly unknown[]): void {
-    const held = this.contents.get(container as object);
-    for (const item of items) {
-      const all = Array.isArray(item)
-        ? [item, ...item]
-        : item instanceof Map
-          ? [item, ...item.keys(), ...item.values()]
-          : [item];
-      if (!held) for (const one of all) this.escape(one);
-      else
-        for (const one of all) {
-          this.hold(one);
-          held.push(one);
-        }
-    }
-  }
-
-  /** From here on the value belongs to someone else. */
-  escape(value: unknown): void {
-    if (typeof value !== 'object' || value === null) return;
-    this.counts.delete(value);
-    const held = this.contents.get(value);
-    this.contents.delete(value);
-    if (held) for (const item of held) this.escape(item);
-    if (Array.isArray(value)) for (const item of value) this.escape(item);
-    else if (value instanceof Map)
-      for (const [key, item] of value) {
-        this.escape(key);
-        this.escape(item);
-      }
-  }
-}
-
-function mentions(args: readonly unknown[], tensor: Tensor): boolean {
-  for (const arg of args) if (arg === tensor || (Array.isArray(arg) && arg.includes(tensor))) return true;
-  return false;
-}
+const read = (slots: readonly unknown[], constants: readonly unknown[], operand: number): unknown =>
+  operand >= 0 ? slots[operand] : constants[~operand];
 
 class Run {
   private readonly frames: Frame[] = [];
@@ -122,11 +52,31 @@ class Run {
 
   private push(plan: Plan, args: readonly unknown[], out: number): void {
     const slots = new Array<unknown>(plan.slots).fill(EMPTY);
+    const hold = new Array<Hold>(plan.slots).fill(COUNTED);
     for (let i = 0; i < args.length; i++) {
       slots[i] = args[i];
       this.owned?.hold(args[i]);
     }
-    this.frames.push({ plan, slots, at: 0, out });
+    this.frames.push({ plan, slots, hold, at: 0, out });
+  }
+
+  private wait(
+    result: Promise<unknown>,
+    frame: Frame,
+    instruction: Calling,
+    args: readonly unknown[],
+  ): Promise<unknown> {
+    return result.then(
+      (value) => {
+        this.finish(frame, instruction, args, value);
+        return this.resume();
+      },
+      (error) => {
+        const explained = this.explain(error, instruction);
+        this.abandon();
+        throw explained;
+      },
+    );
   }
 
   /** Goes on until the end or the next wait. */
@@ -148,8 +98,16 @@ class Run {
   }
 
   private abandon(): void {
-    for (const frame of this.frames) for (const value of frame.slots) this.owned?.drop(value);
+    for (const frame of this.frames) this.leave(frame);
     this.frames.length = 0;
+  }
+
+  /** Frees what the frame still has. */
+  private leave({ slots, hold }: Frame): void {
+    if (!this.owned) return;
+    for (let i = 0; i < slots.length; i++)
+      if (hold[i] === ALONE) (slots[i] as Tensor).dispose();
+      else if (hold[i] === COUNTED) this.owned.drop(slots[i]);
   }
 
   private set(frame: Frame, slot: number, value: unknown): void {
@@ -163,31 +121,50 @@ class Run {
       const { slots, plan } = frame;
       const { constants } = plan;
       const instruction = plan.code[frame.at++];
-      const get = (operand: number): unknown => (operand >= 0 ? slots[operand] : constants[~operand]);
       switch (instruction.kind) {
+        case 'op': {
+          const { positions, from, convert, operator } = instruction;
+          const args = instruction.known.slice();
+          for (let i = 0; i < positions.length; i++) {
+            const operand = from[i];
+            const value = operand >= 0 ? slots[operand] : constants[~operand];
+            const coerce = convert[i];
+            args[positions[i]] = coerce === undefined ? value : coerce(value);
+          }
+          let result: unknown;
+          try {
+            result = callOperator(operator, args);
+          } catch (error) {
+            throw this.explain(error, instruction);
+          }
+          if (instruction.sole) {
+            const { outs, ends } = instruction;
+            if (outs.length === 1) {
+              slots[outs[0]] = result;
+              frame.hold[outs[0]] = ALONE;
+            } else
+              for (let i = 0; i < outs.length; i++) {
+                slots[outs[i]] = (result as unknown[])[i];
+                frame.hold[outs[i]] = ALONE;
+              }
+            const { drops } = instruction;
+            if (ends.length > 0 || drops.length > 0) this.dropAfter(frame, drops, ends);
+            continue;
+          }
+          if (result instanceof Promise) return this.wait(result, frame, instruction, args);
+          this.finish(frame, instruction, args, result);
+          continue;
+        }
         case 'run': {
           const args = new Array<unknown>(instruction.args.length);
-          for (let i = 0; i < args.length; i++) args[i] = get(instruction.args[i]);
+          for (let i = 0; i < args.length; i++) args[i] = read(slots, constants, instruction.args[i]);
           let result: unknown;
           try {
             result = instruction.run(args);
           } catch (error) {
             throw this.explain(error, instruction);
           }
-          if (result instanceof Promise) {
-            const waiting = frame;
-            return result.then(
-              (value) => {
-                this.finish(waiting, instruction, args, value);
-                return this.resume();
-              },
-              (error) => {
-                const explained = this.explain(error, instruction);
-                this.abandon();
-                throw explained;
-              },
-            );
-          }
+          if (result instanceof Promise) return this.wait(result, frame, instruction, args);
           this.finish(frame, instruction, args, result);
           continue;
         }
@@ -195,7 +172,7 @@ class Run {
           this.spend();
           const args = instruction.args.map((operand, i) => {
             const coerce = instruction.coerce[i];
-            return coerce ? coerce(get(operand)) : get(operand);
+            return coerce ? coerce(read(slots, constants, operand)) : read(slots, constants, operand);
           });
           const func = instruction.func ?? (args[0] as ScriptObject).type.methods.get(instruction.method)!;
           if (this.frames.length > 1000)
@@ -204,59 +181,54 @@ class Run {
           frame = this.frames[this.frames.length - 1];
           continue;
         }
-        case 'move': {
-          const { from, to, coerce } = instruction;
-          if (from.length === 1) this.move(frame, to[0], coerce[0] ? coerce[0](get(from[0])) : get(from[0]));
-          else if (from.length > 1) {
-            const values = from.map((operand, i) => (coerce[i] ? coerce[i](get(operand)) : get(operand)));
-            // All are held before any is dropped: two carried tensors may change places.
-            if (this.owned) for (const value of values) this.owned.hold(value);
-            for (let i = 0; i < to.length; i++) {
-              this.owned?.drop(slots[to[i]]);
-              slots[to[i]] = values[i];
-            }
-          }
+        case 'move':
+          this.move(frame, instruction);
           break;
-        }
         case 'jump':
           frame.at = instruction.target;
           continue;
         case 'jumpUnless':
-          if (!get(instruction.test)) frame.at = instruction.target;
+          if (!read(slots, constants, instruction.test)) frame.at = instruction.target;
           continue;
         case 'loop':
           slots[instruction.counter] = 0;
-          if (!get(instruction.test) || (get(instruction.limit) as number) <= 0) frame.at = instruction.end;
+          if (
+            !read(slots, constants, instruction.test) ||
+            (read(slots, constants, instruction.limit) as number) <= 0
+          )
+            frame.at = instruction.end;
           continue;
         case 'next': {
-          const goOn = get(instruction.test);
+          const goOn = read(slots, constants, instruction.test);
           const count = (slots[instruction.counter] as number) + 1;
           slots[instruction.counter] = count;
-          const { drops } = instruction;
-          const isLast = !goOn || count >= (get(instruction.limit) as number);
-          for (let i = 0; i < drops.length; i++) {
-            this.owned?.drop(slots[drops[i]]);
-            slots[drops[i]] = EMPTY;
-          }
+          const isLast = !goOn || count >= (read(slots, constants, instruction.limit) as number);
+          this.dropAfter(frame, instruction.drops, instruction.ends);
           if (!isLast) frame.at = instruction.start;
           this.spend();
           continue;
         }
         case 'return': {
-          const raw = get(instruction.value);
+          const raw = read(slots, constants, instruction.value);
           const value = instruction.coerce ? instruction.coerce(raw) : raw;
           this.frames.pop();
           const below = this.frames[this.frames.length - 1];
+          const { value: from } = instruction;
+          if (from >= 0 && frame.hold[from] === ALONE) {
+            frame.hold[from] = LENT;
+            if (below) this.owned?.made(value, []);
+          }
           if (!below) this.owned?.escape(value);
           else this.set(below, frame.out, value);
-          if (this.owned) for (let i = 0; i < slots.length; i++) this.owned.drop(slots[i]);
+          this.leave(frame);
           if (!below) return value;
           frame = below;
-          this.dropAfter(frame, frame.plan.code[frame.at - 1]);
+          const { drops, ends } = frame.plan.code[frame.at - 1];
+          this.dropAfter(frame, drops, ends);
           continue;
         }
       }
-      this.dropAfter(frame, instruction);
+      this.dropAfter(frame, instruction.drops, instruction.ends);
     }
   }
 
@@ -264,32 +236,69 @@ class Run {
     if (--this.budget < 0) throw new JitError('RuntimeError', 'the program runs too long');
   }
 
-  private move(frame: Frame, to: number, value: unknown): void {
-    this.owned?.hold(value);
-    this.owned?.drop(frame.slots[to]);
-    frame.slots[to] = value;
-  }
-
-  private dropAfter(frame: Frame, instruction: Instruction): void {
-    const { drops } = instruction;
-    for (let i = 0; i < drops.length; i++) {
-      this.owned?.drop(frame.slots[drops[i]]);
-      frame.slots[drops[i]] = EMPTY;
+  private move(frame: Frame, instruction: Extract<Instruction, { kind: 'move' }>): void {
+    const { from, to, coerce, sole } = instruction;
+    const { slots, hold, plan } = frame;
+    const n = from.length;
+    if (n === 0) return;
+    if (n === 1 && sole[0] && coerce[0] === undefined) {
+      this.hand(frame, from[0], to[0]);
+      return;
+    }
+    const values = new Array<unknown>(n);
+    const taken = new Array<boolean>(n);
+    for (let i = 0; i < n; i++) {
+      const operand = from[i];
+      const raw = operand >= 0 ? slots[operand] : plan.constants[~operand];
+      const change = coerce[i];
+      values[i] = change === undefined ? raw : change(raw);
+      if (sole[i]) {
+        // Taken out of all before any is put in: two carried tensors may change places.
+        taken[i] = operand >= 0 && hold[operand] === ALONE;
+        if (taken[i]) hold[operand] = LENT;
+      } else this.owned?.hold(values[i]);
+    }
+    for (let i = 0; i < n; i++) {
+      const slot = to[i];
+      if (hold[slot] === ALONE) {
+        if (this.owned) (slots[slot] as Tensor).dispose();
+      } else if (hold[slot] === COUNTED) this.owned?.drop(slots[slot]);
+      slots[slot] = values[i];
+      hold[slot] = !sole[i] ? COUNTED : taken[i] ? ALONE : LENT;
     }
   }
 
-  private finish(
-    frame: Frame,
-    instruction: Extract<Instruction, { kind: 'run' }>,
-    args: readonly unknown[],
-    result: unknown,
-  ): void {
+  /** A move of one tensor from slot to slot, or of one that is lent. */
+  private hand({ slots, hold, plan }: Frame, from: number, to: number): void {
+    if (hold[to] === ALONE && from !== to && this.owned) (slots[to] as Tensor).dispose();
+    slots[to] = read(slots, plan.constants, from);
+    const isAlone = from >= 0 && hold[from] === ALONE;
+    if (isAlone) hold[from] = LENT;
+    hold[to] = isAlone ? ALONE : LENT;
+  }
+
+  private dropAfter({ slots, hold }: Frame, drops: readonly number[], ends: readonly number[]): void {
+    const { owned } = this;
+    for (let i = 0; i < ends.length; i++) {
+      const slot = ends[i];
+      if (hold[slot] === ALONE && owned) (slots[slot] as Tensor).dispose();
+      hold[slot] = COUNTED;
+      slots[slot] = EMPTY;
+    }
+    for (let i = 0; i < drops.length; i++) {
+      owned?.drop(slots[drops[i]]);
+      slots[drops[i]] = EMPTY;
+    }
+  }
+
+  private finish(frame: Frame, instruction: Calling, args: readonly unknown[], raw: unknown): void {
+    const result = instruction.kind === 'op' && instruction.result ? instruction.result(raw) : raw;
     if (this.owned) this.account(instruction, args, result);
     const { outs } = instruction;
     if (outs.length === 1) this.set(frame, outs[0], result === undefined ? null : result);
     else if (outs.length > 1)
       for (let i = 0; i < outs.length; i++) this.set(frame, outs[i], (result as unknown[])[i]);
-    this.dropAfter(frame, instruction);
+    this.dropAfter(frame, instruction.drops, instruction.ends);
     if (this.owned && is_grad_enabled()) this.owned = null;
   }
 

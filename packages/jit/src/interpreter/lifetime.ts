@@ -1,0 +1,114 @@
+/** Lifetimes: which values of a graph are tensors that one slot alone owns, so that they are freed without being counted. */
+import type { Block, Graph, Node, Value } from '../ir/graph.ts';
+import type { JitType } from '../ir/types.ts';
+import { makesFresh } from '../passes/alias.ts';
+import { coercion } from './coerce.ts';
+
+const isPlain = (type: JitType): boolean =>
+  ['int', 'float', 'bool', 'str', 'None', 'Device', 'number', 'Enum', 'Function'].includes(type.kind) ||
+  (type.kind === 'List' && isPlain(type.element));
+
+/** Whether the node's results are tensors of their own, never an operand itself handed on. */
+function makesOwn(node: Node): boolean {
+  const { operator } = node;
+  if (!operator || 'run' in operator || !node.outputs.every((output) => output.type.kind === 'Tensor'))
+    return false;
+  return makesFresh(node) || (operator.meaning.kind === 'view' && node.outputs.length === 1);
+}
+
+/** Whether nobody has the operands any more once the node has run. */
+function keepsNothing(node: Node): boolean {
+  const { operator } = node;
+  if (!operator) return false;
+  if ('run' in operator) return node.outputs.every((output) => isPlain(output.type));
+  return makesOwn(node);
+}
+
+/** Where a value goes on under another name: into a loop, round it, out of it, or out of a branch. */
+interface Passing {
+  readonly from: Value;
+  readonly to: Value;
+}
+
+/** All the ways on that values take through branches and loops. */
+function passings(block: Block, all: Passing[] = []): Passing[] {
+  for (const node of block.nodes) {
+    for (const inner of node.blocks) passings(inner, all);
+    if (node.kind === 'prim::If')
+      for (const inner of node.blocks)
+        inner.outputs.forEach((from, i) => {
+          all.push({ from, to: node.outputs[i] });
+        });
+    if (node.kind !== 'prim::Loop') continue;
+    const [body] = node.blocks;
+    node.outputs.forEach((output, i) => {
+      const param = body.inputs[i + 1];
+      all.push({ from: node.inputs[i + 2], to: param }, { from: body.outputs[i + 1], to: param });
+      all.push({ from: param, to: output });
+    });
+  }
+  return all;
+}
+
+/** Never the run's to free: arguments, constants and attributes belong to someone else. */
+export const isBorrowed = ({ node }: Value, graph: Graph): boolean =>
+  node === graph.block.paramNode || node.kind === 'prim::Constant' || node.kind === 'prim::GetAttr';
+
+/**
+ * Tensors that are made by an operator, read by operators that keep nothing, and go on at most once, as the last thing that
+ * is done with them: the slot that has one frees it, or hands it to the next.
+ */
+export function soleOwned(graph: Graph): Set<Value> {
+  const ways = passings(graph.block);
+  const into = new Map<Value, Value[]>();
+  const onward = new Map<Value, Value[]>();
+  for (const { from, to } of ways) {
+    into.set(to, [...(into.get(to) ?? []), from]);
+    onward.set(from, [...(onward.get(from) ?? []), to]);
+  }
+  const sole = new Set<Value>();
+  const consider = (block: Block): void => {
+    for (const value of block.inputs) if (into.has(value) && isReadOnly(value)) sole.add(value);
+    for (const node of block.nodes) {
+      for (const value of node.outputs)
+        if ((makesOwn(node) || into.has(value)) && isReadOnly(value)) sole.add(value);
+      node.blocks.forEach(consider);
+    }
+  };
+  consider(graph.block);
+  const mayGoOn = ({ from, to }: Passing): boolean =>
+    (sole.has(from) || isBorrowed(from, graph)) && coercion(from.type, to.type) === undefined;
+  for (let size = -1; size !== sole.size; ) {
+    size = sole.size;
+    for (const value of sole) {
+      const comesWell = (into.get(value) ?? []).every((from) => mayGoOn({ from, to: value }));
+      const goesWell = (onward.get(value) ?? []).every((to) => sole.has(to));
+      const together = into.has(value) || value.node.outputs.every((output) => sole.has(output));
+      if (!comesWell || !goesWell || !together) sole.delete(value);
+    }
+  }
+  return sole;
+}
+
+/** Whether all readers keep nothing, but for one at the most that takes the value on at the end of its life. */
+function isReadOnly(value: Value): boolean {
+  if (value.type.kind !== 'Tensor') return false;
+  const home = value.node.owner!;
+  let goesOn: Node | undefined;
+  for (const { user, index } of value.uses) {
+    if (user.kind === 'prim::Return' || (user.kind === 'prim::Loop' && index >= 2)) {
+      if (goesOn || user.owner !== home) return false;
+      goesOn = user;
+    } else if (!keepsNothing(user)) return false;
+  }
+  if (!goesOn || goesOn.kind === 'prim::Return') return true;
+  // A loop takes it in: nothing reads it inside or after.
+  const at = home.nodes.indexOf(goesOn);
+  return value.uses.every(({ user }) => user === goesOn || positionIn(user, home) < at);
+}
+
+function positionIn(node: Node, block: Block): number {
+  let n = node;
+  while (n.owner !== block) n = n.owner!.owningNode!;
+  return block.nodes.indexOf(n);
+}
