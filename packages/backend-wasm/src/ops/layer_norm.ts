@@ -217,30 +217,25 @@ export function layerNormBackward(heap: Heap): OpKernel {
     if (!wanted.every(Boolean) || numel(x.shape) === 0 || !endsWith(x.shape, shape)) return undefined;
     if (!isRows(x, k) || !isRows(grad, k) || !sameShape(grad.shape, x.shape)) return undefined;
     if (!isParameter(weight, shape) || mean.dtype !== 'float32' || rstd.dtype !== 'float32') return undefined;
-    const lead = x.shape.length - k;
     if (mean.shape.length !== x.shape.length || rstd.shape.length !== x.shape.length) return undefined;
     const { rows, total } = cached(() => backwardRows(heap, weight !== null), `${weight !== null}`, variants);
     const n = numel(shape);
-    const count = numel(x.shape.slice(0, lead));
-    const blocks = Math.ceil(count / BLOCK);
+    const out = dense(heap, 'float32', x.shape);
+    const views = [out, grad, x, mean, rstd];
+    // Each call has sums of its own: two of them may run at once.
+    let blocks = 0;
+    eachRows(views, k, () => blocks++, BLOCK);
     const sums = heap.allocate('float32', 2 * blocks * n);
     zero(heap, sums.pointer, 8 * blocks * n);
-    const out = dense(heap, 'float32', x.shape);
     const w = weight ? pointerOf(weight) : 0;
-    let row = 0;
-    heap.team.each(rows!, numel(x.shape) * BACKWARD, (call) =>
-      eachRows([out, grad, x, mean, rstd], k, (p, s, rowsHere) => {
-        for (let from = 0; from < rowsHere; ) {
-          // To the end of a block.
-          const most = Math.min(rowsHere - from, BLOCK - (row % BLOCK));
-          const at = sums.pointer + 8 * n * Math.floor(row / BLOCK);
-          const [o, g, a, c, r] = p.map((q, i) => q + from * s[i]!);
-          call(n, most, o, g, a, c, r, s[0], s[1], s[2], s[3], s[4], w, at, at + 4 * n);
-          from += most;
-          row += most;
-        }
-      }),
-    );
+    let at = sums.pointer;
+    heap.team.each(rows!, numel(x.shape) * BACKWARD, (call) => {
+      const share = (p: readonly number[], s: readonly number[], count: number): void => {
+        call(n, count, p[0], p[1], p[2], p[3], p[4], s[0], s[1], s[2], s[3], s[4], w, at, at + 4 * n);
+        at += 8 * n;
+      };
+      eachRows(views, k, share, BLOCK);
+    });
     const [ofWeight, ofBias] = [dense(heap, 'float32', shape), dense(heap, 'float32', shape)];
     total!(n, blocks, 8 * n, sums.pointer, pointerOf(ofWeight));
     total!(n, blocks, 8 * n, sums.pointer + 4 * n, pointerOf(ofBias));

@@ -31,18 +31,25 @@ export function isRows(v: View, dims = 1): boolean {
 /** A call's share: the addresses of its first rows, their steps in bytes, and how many there are. */
 export type RowsCall = (pointers: readonly number[], steps: readonly number[], count: number) => void;
 
+const rowsPerCall = (shape: readonly number[], dims: number): number =>
+  Math.max(1, Math.floor(CHUNK / Math.max(1, numel(shape.slice(shape.length - dims)))));
+
 /**
  * Calls for all rows of views that agree in all but the last `dims` dims, chunk by chunk. The calls are independent: each
- * row is read and written by one of them.
+ * row is read and written by one of them. `most` rows go to one.
  */
-export function eachRows(views: readonly View[], dims: number, call: RowsCall): void {
+export function eachRows(
+  views: readonly View[],
+  dims: number,
+  call: RowsCall,
+  most = rowsPerCall(views[0]!.shape, dims),
+): void {
   const { shape } = views[0]!;
   const lead = shape.length - dims;
   const loop = merged(loopOf(views, shape, 0, lead));
   const inner = loop.sizes.length - 1;
   const count = loop.sizes[inner]!;
   const steps = loop.strides.map((s) => s[inner]!);
-  const most = Math.max(1, Math.floor(CHUNK / Math.max(1, numel(shape.slice(lead)))));
   const pointers = views.map(pointerOf);
   const index = new Array<number>(inner).fill(0);
   for (;;) {
