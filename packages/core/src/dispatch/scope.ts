@@ -55,8 +55,9 @@ function close(made: Tensor[], from: number, result: unknown, outer: Tensor[] | 
   if (end === from) return;
   // Most scopes have one result, made last.
   if (end === from + 1 && made[from] === result) {
-    if (outer !== made) made.length = from;
-    if (outer !== null && outer !== made) outer.push(result as Tensor);
+    if (outer === made) return;
+    made.pop();
+    if (outer !== null) outer.push(result as Tensor);
     return;
   }
   const survives = membership(result, end - from);
@@ -68,7 +69,8 @@ function close(made: Tensor[], from: number, result: unknown, outer: Tensor[] | 
     else if (outer === made) made[to++] = tensor;
     else if (outer !== null) outer.push(tensor);
   }
-  made.length = to;
+  // One by one: setting the length is slower for the few that there are.
+  while (made.length > to) made.pop();
 }
 
 /** For what runs outside of any scope. */

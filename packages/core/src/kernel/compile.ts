@@ -66,8 +66,7 @@ function cached(backend: Backend, key: string, kernel: () => Kernel): Executable
   let cache = caches.get(backend);
   if (!cache) caches.set(backend, (cache = new Map()));
   let executable = cache.get(key);
-  if (!executable)
-    cache.set(key, (executable = launching(backend, inOperationsOf(backend, kernel()))));
+  if (!executable) cache.set(key, (executable = launching(backend, inOperationsOf(backend, kernel()))));
   return executable;
 }
 
@@ -107,6 +106,22 @@ export const compileReduce = (backend: Backend, kernel: Extract<Kernel, { kind: 
   const key = `reduce ${kernel.rank} ${kernel.reduced} ${folds} ${kernel.finish.map(numberOf)}`;
   return cached(backend, key, () => kernel);
 };
+
+/** A kernel that its owner keeps, and what it was compiled to last: nothing is spelled out to find that again. */
+export class Compiled {
+  private backend: Backend | null = null;
+  private executable: Executable | null = null;
+
+  constructor(private readonly kernel: Kernel) {}
+
+  on(backend: Backend): Executable {
+    if (this.backend !== backend) {
+      this.executable = compile(backend, this.kernel);
+      this.backend = backend;
+    }
+    return this.executable!;
+  }
+}
 
 /** The same for a matmul or a convolution whose `finish` is interned. */
 export const compileProduct = (

@@ -282,8 +282,12 @@ export function runPlan(
   const rank = shape.length;
   let executable = plan.executables[rank];
   if (executable === undefined) plan.executables[rank] = executable = compileForm(backend, plan.form, rank);
-  const inputs = new Array<View>(tensors.length);
-  for (let i = 0; i < tensors.length; i++) inputs[i] = expandTo(tensors[i], shape);
+  let inputs: readonly View[] = tensors;
+  for (let i = 0; i < tensors.length; i++)
+    if (!sameShape(tensors[i].shape, shape)) {
+      inputs = tensors.map((t) => expandTo(t, shape));
+      break;
+    }
   executable(outputs, inputs, scalars.length === 0 ? undefined : scalarArguments(scalars, plan.kinds));
 }
 

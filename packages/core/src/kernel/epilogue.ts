@@ -21,6 +21,8 @@ export function broadcastsTo(shape: Shape, to: Shape): boolean {
 }
 
 const finishes = new Map<string, Expr>();
+/** Those that add a bias of the product's own dtype, and nothing else. */
+const biases: Partial<Record<DType, Expr>> = {};
 
 /**
  * A kernel's `finish`: the bias added to the sum, the value rounded to `dtype`, then the epilogue. Its inputs are the sum,
@@ -31,7 +33,14 @@ export function finishOf(
   bias: DType | undefined,
   epilogue: Epilogue | undefined,
 ): Expr | undefined {
-  if (bias === undefined && epilogue === undefined) return undefined;
+  if (epilogue === undefined) {
+    if (bias === undefined) return undefined;
+    if (bias === dtype) return (biases[dtype] ??= made(dtype, bias, undefined));
+  }
+  return made(dtype, bias, epilogue);
+}
+
+function made(dtype: DType, bias: DType | undefined, epilogue: Epilogue | undefined): Expr {
   const key = `${dtype} ${bias} ${epilogue && numberOf(epilogue.expr)}`;
   let finish = finishes.get(key);
   if (!finish) {

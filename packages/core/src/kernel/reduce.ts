@@ -2,10 +2,18 @@
 import type { Backend, Combine, Executable, Fold, View } from '../backend/backend.ts';
 import { X } from '../expr/build.ts';
 import { Form } from '../expr/compose.ts';
-import { computeType } from '../expr/expr.ts';
+import { type ComputeType, computeType } from '../expr/expr.ts';
 import { alias, emptyStrided } from '../tensor/create.ts';
 import { type DType, dtypes } from '../tensor/dtype.ts';
-import { broadcastShapes, expandedStrides, numelOf, outputStrides, type Shape } from '../tensor/layout.ts';
+import {
+  broadcastShapes,
+  contiguousStrides,
+  expandedStrides,
+  numelOf,
+  outputStrides,
+  type Shape,
+  sameShape,
+} from '../tensor/layout.ts';
 import type { Scalar } from '../tensor/promotion.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { defersFrom, flat, type Gathering, gather } from './chain.ts';
@@ -31,7 +39,7 @@ interface Plan {
 
 /** A reduction whose structure is fixed; dims, sizes and scalars come with the call. */
 export class Reduction {
-  private readonly plans = new Map<string, Plan>();
+  private readonly plans = new Map<number, Plan>();
 
   constructor(readonly formula: ReductionFormula) {}
 
@@ -53,28 +61,26 @@ export class Reduction {
     for (let i = 1; i < tensors.length; i++) full = broadcastShapes(full, tensors[i].shape);
     const rank = full.length;
     const folded = new Array<boolean>(rank).fill(false);
-    for (const d of dims) folded[d] = true;
+    for (let i = 0; i < dims.length; i++) folded[dims[i]] = true;
     const kept: number[] = [];
     const reduced: number[] = [];
     for (let d = 0; d < rank; d++) (folded[d] ? reduced : kept).push(d);
     const order = kept.concat(reduced);
-    const key = `${tensors.map((t) => dtypes[t.dtype].code)}|${results}|${compute}|${scalars.length}`;
-    let plan = this.plans.get(key);
-    if (!plan) this.plans.set(key, (plan = this.makePlan(tensors, results, compute, scalars.length)));
-    const kind = computeType(compute ?? 'float32');
-    const own = scalars.length
-      ? scalarArguments(
-          scalars,
-          scalars.map(() => kind),
-        )
-      : undefined;
+    // Nearly always: the last dims are folded, or all.
+    const inOrder = kept.length === 0 || kept[kept.length - 1] === kept.length - 1;
+    let plan = this.planOf(tensors, results, compute, scalars.length);
+    const own = scalars.length === 0 ? undefined : numbersOf(scalars, computeType(compute ?? 'float32'));
     const operand = tensors[0];
-    const strideOf = expandedStrides(operand.shape, operand.strides, full);
-    const shape = kept.map((d) => full[d]);
-    const layout = { shape, strides: kept.map((d) => strideOf[d]), offset: 0 };
-    const outputStride = outputStrides(shape, [layout]);
-    const permuted = (strides: Shape): number[] => order.map((d) => strides[d]);
-    const innerShape = order.map((d) => full[d]);
+    const strideOf = sameShape(operand.shape, full)
+      ? operand.strides
+      : expandedStrides(operand.shape, operand.strides, full);
+    const shape = pick(full, kept);
+    const outputStride =
+      kept.length < 2
+        ? contiguousStrides(shape)
+        : outputStrides(shape, [{ shape, strides: pick(strideOf, kept), offset: 0 }]);
+    const permuted = (strides: Shape): Shape => (inOrder ? strides : pick(strides, order));
+    const innerShape = inOrder ? full : pick(full, order);
 
     let inputs: View[];
     let numbers: readonly (number | bigint)[] | undefined = own;
@@ -91,21 +97,34 @@ export class Reduction {
         strides: permuted(strides),
         offset,
       }));
-    } else
-      inputs = tensors.map((t) => {
-        const v = expandTo(t, full);
-        return {
-          memory: v.memory,
-          dtype: v.dtype,
-          shape: innerShape,
-          strides: permuted(v.strides),
-          offset: v.offset,
-        };
-      });
-    const outputs = results.map((dtype) => emptyStrided(shape, outputStride, dtype, backend));
+    } else {
+      inputs = new Array<View>(tensors.length);
+      for (let i = 0; i < inputs.length; i++) {
+        const { memory, dtype, strides, offset } = expandTo(tensors[i], full);
+        inputs[i] = { memory, dtype, shape: innerShape, strides: permuted(strides), offset };
+      }
+    }
+    const outputs = new Array<Tensor>(results.length);
+    for (let i = 0; i < outputs.length; i++)
+      outputs[i] = emptyStrided(shape, outputStride, results[i], backend);
     executableOf(plan, backend, kept.length, reduced.length)(outputs, inputs, numbers);
     if (!keepdim || reduced.length === 0) return outputs;
     return outputs.map((out) => keepDims(out, full, folded));
+  }
+
+  private planOf(
+    tensors: readonly Tensor[],
+    results: readonly DType[],
+    compute: DType | undefined,
+    scalars: number,
+  ): Plan {
+    let key = 32 + (compute === undefined ? 0 : dtypes[compute].code + 1);
+    key = key * 32 + scalars;
+    for (let i = 0; i < results.length; i++) key = key * 32 + dtypes[results[i]].code;
+    for (let i = 0; i < tensors.length; i++) key = key * 32 + dtypes[tensors[i].dtype].code;
+    let plan = this.plans.get(key);
+    if (!plan) this.plans.set(key, (plan = this.makePlan(tensors, results, compute, scalars)));
+    return plan;
   }
 
   private makePlan(
@@ -128,11 +147,23 @@ export class Reduction {
     );
     const finish = [this.formula.finish?.(...sums, ...operand(combines.length)) ?? sums].flat() as X[];
     const exprs = [...maps, ...finish.map((x, i) => x.cast(results[i]))].map((x) => x.expr);
-    return planOf(combines, new Form(exprs, tensors.length, scalarCount ? [scalarCount] : []));
+    return planFor(combines, new Form(exprs, tensors.length, scalarCount ? [scalarCount] : []));
   }
 }
 
-const planOf = (combines: readonly Combine[], form: Form): Plan => ({
+const pick = (list: Shape, dims: readonly number[]): number[] => {
+  const out = new Array<number>(dims.length);
+  for (let i = 0; i < out.length; i++) out[i] = list[dims[i]];
+  return out;
+};
+
+const numbersOf = (scalars: readonly Scalar[], kind: ComputeType): readonly (number | bigint)[] =>
+  scalarArguments(
+    scalars,
+    scalars.map(() => kind),
+  );
+
+const planFor = (combines: readonly Combine[], form: Form): Plan => ({
   combines,
   form,
   composed: new Map(),
@@ -148,7 +179,7 @@ function composePlan(plan: Plan, gathering: Gathering): { plan: Plan; size: numb
     const exprs = form.exprs.map((e, i) =>
       gathering.inline(e, form.groups, i < combines.length ? 0 : combines.length),
     );
-    composed = planOf(combines, new Form(exprs, gathering.leaves.length, gathering.groupSizes));
+    composed = planFor(combines, new Form(exprs, gathering.leaves.length, gathering.groupSizes));
     plan.composed.set(gathering.key, composed);
   }
   const { size, spread } = composed.form;

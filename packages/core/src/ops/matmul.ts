@@ -4,13 +4,13 @@ import { applyElementwise } from '../autograd/pointwise.ts';
 import type { View } from '../backend/backend.ts';
 import { op } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
-import { computeType } from '../expr/expr.ts';
-import { compileProduct } from '../kernel/compile.ts';
+import { computeType, type Expr } from '../expr/expr.ts';
+import { Compiled } from '../kernel/compile.ts';
 import { Elementwise, expandTo, typeName } from '../kernel/elementwise.ts';
 import { broadcastsTo, type Epilogue, finishOf } from '../kernel/epilogue.ts';
 import { oneBackend, refuseUnrecorded } from '../kernel/guard.ts';
 import { empty } from '../tensor/create.ts';
-import { isIntegral } from '../tensor/dtype.ts';
+import { type DType, isIntegral } from '../tensor/dtype.ts';
 import { broadcastShapes, isContiguous, numelOf, type Shape, sameShape } from '../tensor/layout.ts';
 import { resultType, type Scalar, scalarValue } from '../tensor/promotion.ts';
 import { materialise } from '../tensor/storage.ts';
@@ -22,10 +22,28 @@ const asBatch = (t: Tensor): View =>
     : {
         memory: materialise(t.storage),
         dtype: t.dtype,
-        shape: [1, ...t.shape],
-        strides: [0, ...t.strides],
+        shape: [1, t.shape[0], t.shape[1]],
+        strides: [0, t.strides[0], t.strides[1]],
         offset: t.offset,
       };
+
+const matmuls = new Map<DType | Expr, Compiled>();
+
+/** The kernel for these dtypes, by what finishes it. */
+function matmulOf(dtype: DType, finish: Expr | undefined): Compiled {
+  const key = finish ?? dtype;
+  let known = matmuls.get(key);
+  if (!known) {
+    const kernel = {
+      kind: 'matmul',
+      dtype,
+      accumulate: computeType(dtype),
+      ...(finish && { finish }),
+    } as const;
+    matmuls.set(key, (known = new Compiled(kernel)));
+  }
+  return known;
+}
 
 const overAll = (t: Tensor, shape: Shape): View => {
   const { memory, dtype, strides, offset } = expandTo(t, shape);
@@ -47,21 +65,17 @@ function product(
 ): Tensor {
   if (a.dtype !== b.dtype)
     throw new TorchError(`expected m1 and m2 to have the same dtype, but got: ${spell(a)} != ${spell(b)}`);
-  refuseUnrecorded(name, [a, b]);
-  const backend = oneBackend(name, [a, b]);
-  const shape = [...a.shape.slice(0, -1), b.shape[b.shape.length - 1]];
+  const operands = [a, b];
+  refuseUnrecorded(name, operands);
+  const backend = oneBackend(name, operands);
+  const shape = a.shape.length === 2 ? [a.shape[0], b.shape[1]] : [a.shape[0], a.shape[1], b.shape[2]];
   const out = empty(shape, a.dtype, backend);
   if (a.dtype === 'bool') throw new TorchError(`"${name}" not implemented for 'Bool'`);
   const inputs = [asBatch(a), asBatch(b)];
   if (bias) inputs.push(overAll(bias, shape));
   if (epilogue) for (const o of epilogue.operands) inputs.push(overAll(o, shape));
   const finish = finishOf(a.dtype, bias?.dtype, epilogue);
-  compileProduct(backend, {
-    kind: 'matmul',
-    dtype: a.dtype,
-    accumulate: computeType(a.dtype),
-    ...(finish && { finish }),
-  })([asBatch(out)], inputs);
+  matmulOf(a.dtype, finish).on(backend)([asBatch(out)], inputs);
   return out;
 }
 

@@ -73,10 +73,14 @@ function onlyElement(t: Tensor): void {
 export const data = async (t: Tensor): Promise<TypedArray> => toUserArray(await readRaw(t), t.dtype);
 /** `Tensor.tolist`. */
 export const tolist = async (t: Tensor): Promise<NestedNumbers> => nest(await data(t), t.dtype, t.shape);
-/** `Tensor.item`. */
+/** `Tensor.item`. At once, where the host can read the memory and nothing waits to be collected. */
 export async function item(t: Tensor): Promise<HostNumber> {
   onlyElement(t);
-  return hostNumber((await data(t))[0], t.dtype);
+  if (!canReadNow(t)) return hostNumber((await data(t))[0], t.dtype);
+  const value = itemNow(t);
+  const turn = turnUnderPressure();
+  if (turn !== undefined) await turn;
+  return value;
 }
 
 export const dataNow = (t: Tensor): TypedArray => toUserArray(readRawNow(t), t.dtype);
