@@ -57,13 +57,12 @@ export function exp(x: Val): Val {
 }
 
 /**
- * e^x for float32 x <= 0, as softmax has it: 0 below 2^-126, so that one factor will do. NaN stays.
+ * e^x for float32 x <= 0, as softmax has it. From 2^-126.5 down it is 0, so that one factor will do: at the clamp its exponent's
+ * bits are 0, which is the number 0. NaN stays.
  */
 export function expOfNegative(x: Val): Val {
-  const t = x.keep();
-  const { sum, em1 } = reduce(t, bias(t));
-  const y = em1.add(1).mul(sum.bits().shl(23).asFloat()).keep();
-  return t.fn.select(t.lt(-87.3), t.k(0), y);
+  const { sum, em1 } = reduce(x.atLeast(-88).keep(), bias(x));
+  return em1.add(1).mul(sum.bits().shl(23).asFloat());
 }
 
 /** e^x - 1 without cancellation: 2^n (e^r - 1) + (2^n - 1), with 2^(n-1) so that nothing overflows early. */

@@ -91,6 +91,27 @@ function batchFor(pool: Pool, bytes: number): Batch {
  */
 const BALLAST_FROM = 1 << 16;
 
+/** Ballast of disposed storages, by size: to make a new one takes longer than many operators, and leaves garbage. */
+const spareBallast = new Map<number, ArrayBuffer[]>();
+const MOST_SPARE_BALLAST = 1 << 26;
+let spareBallastBytes = 0;
+
+function ballastOf(bytes: number): ArrayBuffer {
+  const spare = spareBallast.get(bytes)?.pop();
+  if (spare === undefined) return new ArrayBuffer(bytes);
+  spareBallastBytes -= bytes;
+  return spare;
+}
+
+function keepBallast(ballast: ArrayBuffer): void {
+  const bytes = ballast.byteLength;
+  if (spareBallastBytes + bytes > MOST_SPARE_BALLAST) return;
+  spareBallastBytes += bytes;
+  const list = spareBallast.get(bytes);
+  if (list === undefined) spareBallast.set(bytes, [ballast]);
+  else list.push(ballast);
+}
+
 let allocatedSinceTurn = 0;
 const TURN_AFTER = 1 << 25;
 
@@ -119,7 +140,7 @@ export function takeOver(backend: Backend, memory: Memory, bytes: number): Batch
   held.memories[held.taken++] = memory;
   held.alive++;
   held.bytes += bytes;
-  if (bytes >= BALLAST_FROM && !backend.collectsMemory) batch.ballast = new ArrayBuffer(bytes);
+  if (bytes >= BALLAST_FROM && !backend.collectsMemory) batch.ballast = ballastOf(bytes);
   return batch;
 }
 
@@ -134,6 +155,7 @@ export function giveBack(batch: Batch, place: number, bytes: number): void {
   pool.usage.count--;
   if (--held.alive === 0) {
     held.taken = 0;
+    if (batch.ballast !== undefined) keepBallast(batch.ballast);
     batch.ballast = undefined;
     if (batch !== pool.open && pool.spare.length < MOST_SPARE) pool.spare.push(batch);
   }
