@@ -15,7 +15,7 @@ import { FAULT, type Heap } from '../memory/heap.ts';
 import { contiguousStrides, type Loop, loopOf, merged, numel, ordered, pointerOf } from '../memory/layout.ts';
 import { checkFault, instantiate } from './engine.ts';
 import { copier } from './matmul.ts';
-import { LOOP, odometer, SCALARS, writeLoop } from './odometer.ts';
+import { driveLoop, LOOP, odometer, SCALARS, writeLoop } from './odometer.ts';
 
 /** The indexed dim's size and the byte step of one index stand where scalars do. */
 const SIZE = SCALARS;
@@ -82,16 +82,19 @@ const still = (v: View, dim: number): View => ({
   strides: v.strides.map((s, i) => (i === dim ? 0 : s)),
 });
 
+/** Nanoseconds per element, about. */
+const COST = 0.5;
+
 export function compileGather(heap: Heap, { dim, dtype }: GatherKernel): Executable {
   const m = new Module();
   const { bytes } = dtypes[dtype];
   addCheck(m);
-  m.fn('drive', [], [], (fn) => {
+  m.fn('drive', ['i32'], [], (fn) => {
     const step = fn.loadI32(fn.i32(STEP)).snapshot();
     const left = fn.local('i32');
     const [to, at, from] = [fn.local('i32'), fn.local('i32'), fn.local('i32')];
     const offset = (): Val => fn.load('i64', 0x29, at).convert(0xa7, 'i32').mul(step);
-    odometer(fn, LOOP, 3, ({ n, pointers, strides }) => {
+    odometer(fn, fn.param(0), 3, ({ n, pointers, strides }) => {
       const [toStep, atStep, fromStep] = strides as [Val, Val, Val];
       to.set(pointers[0]!);
       at.set(pointers[1]!);
@@ -124,8 +127,8 @@ export function compileGather(heap: Heap, { dim, dtype }: GatherKernel): Executa
     checkIndex(heap, e.check as () => void, index, x.shape[dim] ?? 1, dim);
     const views = [out, index, still(x, dim)];
     heap.i32[STEP >> 2] = (x.strides[dim] ?? 0) * bytes;
-    writeLoop(heap, LOOP, views.map(pointerOf), merged(ordered(loopOf(views, out.shape))));
-    e.drive!();
+    const loop = merged(ordered(loopOf(views, out.shape)));
+    driveLoop(heap, e.drive!, views.map(pointerOf), loop, { ns: numel(out.shape) * COST });
   };
 }
 

@@ -101,30 +101,40 @@ export function odometer(fn: Fn, at: number | Val, operands: number, body: (row:
   );
 }
 
+export interface Cutting {
+  /** Nanoseconds of work in all, about; 0 for what must stay on one thread. */
+  readonly ns: number;
+  /** The inner dim stays whole. */
+  readonly rows?: boolean;
+  /** Where the records of the parts must end, which stand one after the other. */
+  readonly end?: number;
+  /** Called first where there are several parts. */
+  readonly before?: () => void;
+}
+
 /**
- * Runs `drive(at)`, an exported function that walks the record at its argument and writes nothing else of its own but in its
- * frame: on threads, a part of the loop each, where `ns` nanoseconds of work pay. Records of the parts stand one after
- * the other, up to `end`; `shared` is called before, where there are several.
+ * Runs `drive(at)`, an exported function that walks the record at its argument and writes nothing else of its own but in
+ * its frame: on threads, a part of the loop each, where they pay.
  */
 export function driveLoop(
   heap: Heap,
   drive: Exports[string],
   pointers: readonly number[],
   loop: Loop,
-  ns: number,
-  end = PARAMS + PARAM_BYTES,
-  shared?: () => void,
+  { ns, rows = false, end = PARAMS + PARAM_BYTES, before }: Cutting,
 ): void {
   const bytes = loopBytes(pointers.length, loop.sizes.length);
-  const room = Math.floor((end - LOOP) / bytes);
-  const pieces = heap.team.pieces(ns, Math.min(room, Math.max(...loop.sizes)));
+  const dims = loop.sizes.length - (rows ? 1 : 0);
+  let longest = 0;
+  for (let d = 0; d < dims; d++) longest = Math.max(longest, loop.sizes[d]!);
+  const pieces = heap.team.pieces(ns, Math.min(Math.floor((end - LOOP) / bytes), longest));
   if (pieces === 1) {
     writeLoop(heap, LOOP, pointers, loop);
     drive(LOOP);
     return;
   }
-  shared?.();
-  const parts = cut(loop, pieces);
+  before?.();
+  const parts = cut(loop, pieces, dims);
   const w = heap.team.table(parts.length);
   parts.forEach((part, i) => {
     const at = LOOP + i * bytes;

@@ -235,7 +235,7 @@ export function pointwise(heap: Heap, exprs: readonly Expr[], rank: number): Exe
     const per = coordRank === undefined ? nsPerElement : 0;
     const over = (part: Loop): Run => {
       const ns = per * numel(part.sizes);
-      return (at) => driveLoop(heap, drive, at, part, ns);
+      return (at) => driveLoop(heap, drive, at, part, { ns });
     };
     if (crossing < 0) return over(loop);
     const n = loop.sizes[inner]!;

@@ -9,10 +9,10 @@ import { type Heap, PARAMS } from '../memory/heap.ts';
 import { contiguousStrides, loopOf, merged, numel, ordered, pointerOf } from '../memory/layout.ts';
 import type { Scratch } from '../memory/scratch.ts';
 import { identity } from './combine.ts';
-import { instantiate } from './engine.ts';
+import { type Exports, instantiate } from './engine.ts';
 import { fillFloats } from './fill.ts';
 import { copier, scratchView } from './matmul.ts';
-import { LOOP, odometer, writeLoop } from './odometer.ts';
+import { driveLoop, odometer } from './odometer.ts';
 import { fitsRows, WindowRows, type Windows } from './windows.ts';
 
 /** Per window dim: input size, output size, then a byte stride of each operand. */
@@ -209,15 +209,18 @@ function byRows(
   };
 }
 
+/** Nanoseconds per element of a window, about. */
+const COST = 1;
+
 export function compilePool(heap: Heap, scratch: Scratch, kernel: PoolKernel): Executable {
-  const build = (hasIndices: boolean): (() => void) => {
+  const build = (hasIndices: boolean): Exports[string] => {
     const m = new Module();
     const one = plane(m, kernel, hasIndices);
     const operands = hasIndices ? 3 : 2;
-    m.fn('drive', [], [], (fn) => {
+    m.fn('drive', ['i32'], [], (fn) => {
       const left = fn.local('i32');
       const p = Array.from({ length: operands }, () => fn.local('i32'));
-      odometer(fn, LOOP, operands, ({ n, pointers, strides }) => {
+      odometer(fn, fn.param(0), operands, ({ n, pointers, strides }) => {
         left.set(n);
         p.forEach((q, i) => {
           q.set(pointers[i]!);
@@ -234,9 +237,9 @@ export function compilePool(heap: Heap, scratch: Scratch, kernel: PoolKernel): E
         );
       });
     });
-    return instantiate(heap, m).drive as () => void;
+    return instantiate(heap, m).drive!;
   };
-  const variants: (() => void)[] = [];
+  const variants: Exports[string][] = [];
   const fast = kernel.dtype === 'float32' && kernel.dims < 3 ? byRows(heap, scratch, kernel) : undefined;
   return (outputs, inputs) => {
     const views = [...outputs, inputs[0]!];
@@ -252,7 +255,8 @@ export function compilePool(heap: Heap, scratch: Scratch, kernel: PoolKernel): E
       heap.i32[w++] = out.shape[lead + d]!;
       for (const v of views) heap.i32[w++] = v.strides[lead + d]! * dtypes[v.dtype].bytes;
     }
-    writeLoop(heap, LOOP, views.map(pointerOf), merged(ordered(loopOf(views, out.shape, 0, lead))));
-    drive();
+    const loop = merged(ordered(loopOf(views, out.shape, 0, lead)));
+    const ns = numel(out.shape) * numel(kernel.window) * COST;
+    driveLoop(heap, drive, views.map(pointerOf), loop, { ns, end: GEOMETRY });
   };
 }

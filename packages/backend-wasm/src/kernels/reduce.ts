@@ -436,9 +436,8 @@ export function compileReduce(heap: Heap, kernel: ReduceKernel): Executable {
       // Its pointers are written by the loop over the kept dims.
       const sources = pointers.slice(outs);
       writeLoop(heap, PARAMS + INNER_LOOP, sources, inner);
-      driveLoop(heap, start, pointers, outer, ns, SHARED_LOOP, () =>
-        writeLoop(heap, SHARED_LOOP, sources, inner),
-      );
+      const before = (): void => writeLoop(heap, SHARED_LOOP, sources, inner);
+      driveLoop(heap, start, pointers, outer, { ns, end: SHARED_LOOP, before });
     };
   };
 

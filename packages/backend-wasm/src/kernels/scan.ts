@@ -10,7 +10,7 @@ import type { Heap } from '../memory/heap.ts';
 import { loopOf, merged, numel, ordered, pointerOf } from '../memory/layout.ts';
 import { identity } from './combine.ts';
 import { instantiate } from './engine.ts';
-import { LOOP, odometer, writeLoop } from './odometer.ts';
+import { driveLoop, odometer } from './odometer.ts';
 
 const boolOps = { sum: 'or', prod: 'and', min: 'and', max: 'or' } as const;
 const numberOps = { sum: 'add', prod: 'mul', min: 'min', max: 'max' } as const;
@@ -29,6 +29,9 @@ function step(combine: ScanCombine, dtype: DType, a: Val, b: Val): Val {
   if (dtype === 'bool') return scalarOp(boolOps[combine], [a, b], 'bool');
   return scalarOp(numberOps[combine], [a, b], dtypes[dtype].isFloat ? 'float64' : 'int32');
 }
+
+/** Nanoseconds per element, about. */
+const COST = 1;
 
 export function compileScan(heap: Heap, { combine, dtype }: ScanKernel): Executable {
   const { isFloat } = dtypes[dtype];
@@ -52,8 +55,8 @@ export function compileScan(heap: Heap, { combine, dtype }: ScanKernel): Executa
       () => n.ne(0),
     );
   });
-  m.fn('drive', [], [], (fn) =>
-    odometer(fn, LOOP, 2, ({ n, pointers, strides }) => {
+  m.fn('drive', ['i32'], [], (fn) =>
+    odometer(fn, fn.param(0), 2, ({ n, pointers, strides }) => {
       fn.call(row, [n, ...pointers, ...strides]).put();
     }),
   );
@@ -65,10 +68,10 @@ export function compileScan(heap: Heap, { combine, dtype }: ScanKernel): Executa
     const last = Math.max(0, shape.length - 1);
     const kept = merged(ordered(loopOf(views, shape, 0, last)));
     const along = loopOf(views, shape, last);
-    writeLoop(heap, LOOP, views.map(pointerOf), {
+    const loop = {
       sizes: [...kept.sizes, along.sizes[0] ?? 1],
       strides: kept.strides.map((s, i) => [...s, along.strides[i]![0] ?? 0]),
-    });
-    e.drive!();
+    };
+    driveLoop(heap, e.drive!, views.map(pointerOf), loop, { ns: numel(shape) * COST, rows: true });
   };
 }

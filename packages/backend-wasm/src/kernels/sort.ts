@@ -11,7 +11,7 @@ import { loopOf, merged, numel, ordered, pointerOf } from '../memory/layout.ts';
 import type { Scratch } from '../memory/scratch.ts';
 import { instantiate } from './engine.ts';
 import { copyElement } from './gather.ts';
-import { LOOP, odometer, SCALARS, writeLoop } from './odometer.ts';
+import { driveLoop, odometer, SCALARS } from './odometer.ts';
 
 const I64_LOAD = 0x29;
 const I64_STORE = 0x37;
@@ -30,7 +30,7 @@ function keyOf(fn: Fn, dtype: DType, at: Val): Val {
   return fn.select(x.ne(x), bits.k(0x7fffffff), key).convert(0xac, 'i64');
 }
 
-/** (n, values, value step, indices, index step, x, x step): sorts one row; scratch stands at the address in SCALARS. */
+/** (n, values, value step, indices, index step, x, x step): sorts one row; SCALARS has the address of the first thread's scratch, and its bytes. */
 function rowSort(m: Module, dtype: DType, descending: boolean): Fn {
   const wide = dtypes[dtype].bytes === 8;
   const { bytes } = dtypes[dtype];
@@ -44,7 +44,7 @@ function rowSort(m: Module, dtype: DType, descending: boolean): Fn {
     ]; // biome-ignore format: eight locals
     const size = wide ? 16 : 8;
     // Scratch: the row's own bits, then two arrays of words.
-    copy.set(fn.loadI32(fn.i32(SCALARS)));
+    copy.set(fn.loadI32(fn.i32(SCALARS)).add(fn.thread().mul(fn.loadI32(fn.i32(SCALARS), 4))));
     a.set(copy.add(n.mul(8)));
     b.set(a.add(n.mul(size)));
     i.set(0);
@@ -135,11 +135,16 @@ const smaller = (fn: Fn, a: Val, b: Val): Val => {
   return fn.select(kept.ltU(b), kept, b);
 };
 
+/** Elements of a row of which every thread may sort one at a time. */
+const SHORT = 1 << 16;
+/** Nanoseconds per element and doubling, about. */
+const COST = 3;
+
 export function compileSort(heap: Heap, scratch: Scratch, { dtype, descending }: SortKernel): Executable {
   const m = new Module();
   const row = rowSort(m, dtype, descending);
-  m.fn('drive', [], [], (fn) =>
-    odometer(fn, LOOP, 3, ({ n, pointers: [v, i, x], strides: [sv, si, sx] }) => {
+  m.fn('drive', ['i32'], [], (fn) =>
+    odometer(fn, fn.param(0), 3, ({ n, pointers: [v, i, x], strides: [sv, si, sx] }) => {
       fn.call(row, [n, v!, sv!, i!, si!, x!, sx!]).put();
     }),
   );
@@ -152,14 +157,19 @@ export function compileSort(heap: Heap, scratch: Scratch, { dtype, descending }:
     const kept = merged(ordered(loopOf(views, shape, 0, last)));
     const along = loopOf(views, shape, last);
     const n = along.sizes[0] ?? 1;
-    // First, for it may grow the memory, and `heap.i32` with it.
-    const space = scratch.get('sort', 40 * n + 64);
-    heap.i32[SCALARS >> 2] = space;
-    writeLoop(heap, LOOP, views.map(pointerOf), {
+    const loop = {
       sizes: [...kept.sizes, n],
       strides: kept.strides.map((s, i) => [...s, along.strides[i]![0] ?? 0]),
-    });
-    e.drive!();
+    };
+    // Long rows have one place for their pairs, and stay on one thread.
+    const isShort = n <= SHORT;
+    const bytes = 40 * n + 64;
+    // First, for it may grow the memory, and `heap.i32` with it.
+    const space = isShort ? heap.team.scratch(bytes) : scratch.get('sort', bytes);
+    heap.i32[SCALARS >> 2] = space;
+    heap.i32[(SCALARS >> 2) + 1] = isShort ? bytes : 0;
+    const ns = isShort ? numel(shape) * Math.log2(n + 1) * COST : 0;
+    driveLoop(heap, e.drive!, views.map(pointerOf), loop, { ns, rows: true });
     scratch.trim('sort');
   };
 }

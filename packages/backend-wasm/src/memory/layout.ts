@@ -94,11 +94,15 @@ export interface Part {
   readonly from: readonly number[];
 }
 
-/** The loop in at most so many parts: along the outermost dim that has as many, else along the longest. */
-export function cut(loop: Loop, parts: number): Part[] {
+/**
+ * The loop in at most so many parts: along the outermost of its first `dims` dims that has as many, else along the longest
+ * of them.
+ */
+export function cut(loop: Loop, parts: number, dims = loop.sizes.length): Part[] {
   const { sizes, strides } = loop;
-  let d = sizes.findIndex((n) => n >= parts);
-  if (d < 0) d = sizes.indexOf(Math.max(...sizes));
+  const some = sizes.slice(0, dims);
+  let d = some.findIndex((n) => n >= parts);
+  if (d < 0) d = some.indexOf(Math.max(...some));
   const n = sizes[d]!;
   const step = Math.ceil(n / parts);
   const result: Part[] = [];
