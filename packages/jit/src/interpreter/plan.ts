@@ -78,6 +78,31 @@ export type Instruction = {
   | { readonly kind: 'return'; readonly value: Operand; readonly coerce: Coercion | undefined }
 );
 
+export const OP = 0;
+export const RUN = 1;
+export const CALL = 2;
+export const MOVE = 3;
+export const JUMP = 4;
+export const JUMP_UNLESS = 5;
+export const LOOP = 6;
+export const NEXT = 7;
+export const RETURN = 8;
+
+const numberOf: Record<Instruction['kind'], number> = {
+  op: OP,
+  run: RUN,
+  call: CALL,
+  move: MOVE,
+  jump: JUMP,
+  jumpUnless: JUMP_UNLESS,
+  loop: LOOP,
+  next: NEXT,
+  return: RETURN,
+};
+
+/** The instruction of one kind. */
+export type Of<K extends Instruction['kind']> = Extract<Instruction, { kind: K }>;
+
 type Coercions = readonly (Coercion | undefined)[];
 
 /**
@@ -90,6 +115,8 @@ export type Memory = 'fresh' | 'holds' | 'stores' | 'shares' | 'plain' | 'escape
 export interface Plan {
   readonly name: string;
   readonly code: readonly Instruction[];
+  /** For each instruction, what it does in an array of its own: the objects have too many shapes to ask them. */
+  readonly kinds: readonly number[];
   readonly constants: readonly unknown[];
   readonly slots: number;
   readonly inputs: number;
@@ -165,6 +192,7 @@ class Planner {
     return {
       name: this.name,
       code: this.code,
+      kinds: this.code.map(({ kind }) => numberOf[kind]),
       constants: this.constants,
       slots: this.slots,
       inputs: graph.inputs.length,

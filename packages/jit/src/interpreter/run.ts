@@ -7,7 +7,22 @@ import { callOperator, type Device, is_grad_enabled, set_grad_enabled, type Tens
 import type { ScriptObject } from '../ops/value.ts';
 import { ambient } from './marshal.ts';
 import { Ownership } from './ownership.ts';
-import { type Instruction, type Memory, type Plan, planOf } from './plan.ts';
+import {
+  CALL,
+  type Instruction,
+  JUMP,
+  JUMP_UNLESS,
+  LOOP,
+  type Memory,
+  MOVE,
+  NEXT,
+  type Of,
+  OP,
+  type Plan,
+  planOf,
+  RETURN,
+  RUN,
+} from './plan.ts';
 
 interface Frame {
   readonly plan: Plan;
@@ -119,43 +134,16 @@ class Run {
     let frame = this.frames[this.frames.length - 1];
     for (;;) {
       const { slots, plan } = frame;
-      const { constants } = plan;
-      const instruction = plan.code[frame.at++];
-      switch (instruction.kind) {
-        case 'op': {
-          const { positions, from, convert, operator } = instruction;
-          const args = instruction.known.slice();
-          for (let i = 0; i < positions.length; i++) {
-            const operand = from[i];
-            const value = operand >= 0 ? slots[operand] : constants[~operand];
-            const coerce = convert[i];
-            args[positions[i]] = coerce === undefined ? value : coerce(value);
-          }
-          let result: unknown;
-          try {
-            result = callOperator(operator, args);
-          } catch (error) {
-            throw this.explain(error, instruction);
-          }
-          if (instruction.sole) {
-            const { outs, ends } = instruction;
-            if (outs.length === 1) {
-              slots[outs[0]] = result;
-              frame.hold[outs[0]] = ALONE;
-            } else
-              for (let i = 0; i < outs.length; i++) {
-                slots[outs[i]] = (result as unknown[])[i];
-                frame.hold[outs[i]] = ALONE;
-              }
-            const { drops } = instruction;
-            if (ends.length > 0 || drops.length > 0) this.dropAfter(frame, drops, ends);
-            continue;
-          }
-          if (result instanceof Promise) return this.wait(result, frame, instruction, args);
-          this.finish(frame, instruction, args, result);
+      const { constants, code, kinds } = plan;
+      const at = frame.at++;
+      switch (kinds[at]) {
+        case OP: {
+          const waits = this.operator(frame, code[at] as Of<'op'>);
+          if (waits) return waits;
           continue;
         }
-        case 'run': {
+        case RUN: {
+          const instruction = code[at] as Of<'run'>;
           const args = new Array<unknown>(instruction.args.length);
           for (let i = 0; i < args.length; i++) args[i] = read(slots, constants, instruction.args[i]);
           let result: unknown;
@@ -168,68 +156,115 @@ class Run {
           this.finish(frame, instruction, args, result);
           continue;
         }
-        case 'call': {
-          this.spend();
-          const args = instruction.args.map((operand, i) => {
-            const coerce = instruction.coerce[i];
-            return coerce ? coerce(read(slots, constants, operand)) : read(slots, constants, operand);
-          });
-          const func = instruction.func ?? (args[0] as ScriptObject).type.methods.get(instruction.method)!;
-          if (this.frames.length > 1000)
-            throw new JitError('RecursionError', 'maximum recursion depth exceeded');
-          this.push(planOf(func), args, instruction.out);
+        case CALL:
+          this.call(frame, code[at] as Of<'call'>);
           frame = this.frames[this.frames.length - 1];
           continue;
-        }
-        case 'move':
+        case MOVE: {
+          const instruction = code[at] as Of<'move'>;
           this.move(frame, instruction);
-          break;
-        case 'jump':
-          frame.at = instruction.target;
-          continue;
-        case 'jumpUnless':
-          if (!read(slots, constants, instruction.test)) frame.at = instruction.target;
-          continue;
-        case 'loop':
-          slots[instruction.counter] = 0;
-          if (
-            !read(slots, constants, instruction.test) ||
-            (read(slots, constants, instruction.limit) as number) <= 0
-          )
-            frame.at = instruction.end;
-          continue;
-        case 'next': {
-          const goOn = read(slots, constants, instruction.test);
-          const count = (slots[instruction.counter] as number) + 1;
-          slots[instruction.counter] = count;
-          const isLast = !goOn || count >= (read(slots, constants, instruction.limit) as number);
           this.dropAfter(frame, instruction.drops, instruction.ends);
-          if (!isLast) frame.at = instruction.start;
+          continue;
+        }
+        case JUMP:
+          frame.at = (code[at] as Of<'jump'>).target;
+          continue;
+        case JUMP_UNLESS: {
+          const { test, target } = code[at] as Of<'jumpUnless'>;
+          if (!read(slots, constants, test)) frame.at = target;
+          continue;
+        }
+        case LOOP: {
+          const { counter, test, limit, end } = code[at] as Of<'loop'>;
+          slots[counter] = 0;
+          if (!read(slots, constants, test) || (read(slots, constants, limit) as number) <= 0) frame.at = end;
+          continue;
+        }
+        case NEXT: {
+          const { counter, test, limit, start, drops, ends } = code[at] as Of<'next'>;
+          const goOn = read(slots, constants, test);
+          const count = (slots[counter] as number) + 1;
+          slots[counter] = count;
+          const isLast = !goOn || count >= (read(slots, constants, limit) as number);
+          this.dropAfter(frame, drops, ends);
+          if (!isLast) frame.at = start;
           this.spend();
           continue;
         }
-        case 'return': {
-          const raw = read(slots, constants, instruction.value);
-          const value = instruction.coerce ? instruction.coerce(raw) : raw;
-          this.frames.pop();
-          const below = this.frames[this.frames.length - 1];
-          const { value: from } = instruction;
-          if (from >= 0 && frame.hold[from] === ALONE) {
-            frame.hold[from] = LENT;
-            if (below) this.owned?.made(value, []);
-          }
-          if (!below) this.owned?.escape(value);
-          else this.set(below, frame.out, value);
-          this.leave(frame);
-          if (!below) return value;
-          frame = below;
-          const { drops, ends } = frame.plan.code[frame.at - 1];
-          this.dropAfter(frame, drops, ends);
-          continue;
+        case RETURN: {
+          const value = this.leaveWith(frame, code[at] as Of<'return'>);
+          if (this.frames.length === 0) return value;
+          frame = this.frames[this.frames.length - 1];
         }
       }
-      this.dropAfter(frame, instruction.drops, instruction.ends);
     }
+  }
+
+  /** Calls an operator of core; gives a promise where its answer must be waited for. */
+  private operator(frame: Frame, instruction: Of<'op'>): Promise<unknown> | undefined {
+    const { slots, plan } = frame;
+    const { positions, from, convert, known, outs, sole } = instruction;
+    const args = known.slice();
+    for (let i = 0; i < positions.length; i++) {
+      const operand = from[i];
+      const value = operand >= 0 ? slots[operand] : plan.constants[~operand];
+      const coerce = convert[i];
+      args[positions[i]] = coerce === undefined ? value : coerce(value);
+    }
+    let result: unknown;
+    try {
+      result = callOperator(instruction.operator, args);
+    } catch (error) {
+      throw this.explain(error, instruction);
+    }
+    if (!sole) {
+      if (result instanceof Promise) return this.wait(result, frame, instruction, args);
+      this.finish(frame, instruction, args, result);
+      return undefined;
+    }
+    const { hold } = frame;
+    if (outs.length === 1) {
+      slots[outs[0]] = result;
+      hold[outs[0]] = ALONE;
+    } else
+      for (let i = 0; i < outs.length; i++) {
+        slots[outs[i]] = (result as unknown[])[i];
+        hold[outs[i]] = ALONE;
+      }
+    this.dropAfter(frame, instruction.drops, instruction.ends);
+    return undefined;
+  }
+
+  private call({ slots, plan }: Frame, instruction: Of<'call'>): void {
+    this.spend();
+    const args = instruction.args.map((operand, i) => {
+      const coerce = instruction.coerce[i];
+      const value = read(slots, plan.constants, operand);
+      return coerce ? coerce(value) : value;
+    });
+    const func = instruction.func ?? (args[0] as ScriptObject).type.methods.get(instruction.method)!;
+    if (this.frames.length > 1000) throw new JitError('RecursionError', 'maximum recursion depth exceeded');
+    this.push(planOf(func), args, instruction.out);
+  }
+
+  /** Ends the frame and gives its value to the one below. */
+  private leaveWith(frame: Frame, { value: from, coerce }: Of<'return'>): unknown {
+    const raw = read(frame.slots, frame.plan.constants, from);
+    const value = coerce ? coerce(raw) : raw;
+    this.frames.pop();
+    const below = this.frames[this.frames.length - 1];
+    if (from >= 0 && frame.hold[from] === ALONE) {
+      frame.hold[from] = LENT;
+      if (below) this.owned?.made(value, []);
+    }
+    if (!below) this.owned?.escape(value);
+    else this.set(below, frame.out, value);
+    this.leave(frame);
+    if (below) {
+      const { drops, ends } = below.plan.code[below.at - 1];
+      this.dropAfter(below, drops, ends);
+    }
+    return value;
   }
 
   private spend(): void {
