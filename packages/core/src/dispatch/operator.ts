@@ -277,12 +277,15 @@ const none: readonly never[] = [];
 
 /** The tensors among an operator's arguments, lists flattened, absent ones left out. */
 export function tensorsIn({ tensorArgs, listArgs }: Operator, args: readonly unknown[]): readonly Tensor[] {
-  const first = args[tensorArgs[0]];
-  if (listArgs.length === 0 && tensorArgs.length <= 2) {
-    // Nearly all calls: an array of just the right size.
-    const second = tensorArgs.length === 2 ? args[tensorArgs[1]] : null;
-    if (second instanceof Tensor) return first instanceof Tensor ? [first, second] : [second];
-    return first instanceof Tensor ? [first] : none;
+  // Nearly all calls: an array of just the right size.
+  if (listArgs.length === 0 && tensorArgs.length <= 3) {
+    const first = args[tensorArgs[0]];
+    const second = tensorArgs.length > 1 ? args[tensorArgs[1]] : null;
+    const third = tensorArgs.length > 2 ? args[tensorArgs[2]] : null;
+    if (first instanceof Tensor && !(third instanceof Tensor))
+      return second instanceof Tensor ? [first, second] : [first];
+    if (first instanceof Tensor && second instanceof Tensor && third instanceof Tensor)
+      return [first, second, third];
   }
   const out: Tensor[] = [];
   for (let k = 0; k < tensorArgs.length; k++) {

@@ -26,6 +26,16 @@ const convertInt: Converter = (v) => {
   return REFUSED;
 };
 
+function convertAll(values: ArrayLike<unknown>, convert: Converter): unknown {
+  const out = new Array<unknown>(values.length);
+  for (let i = 0; i < out.length; i++) {
+    const converted = convert(values[i]);
+    if (converted === REFUSED) return REFUSED;
+    out[i] = converted;
+  }
+  return out;
+}
+
 function converterOf(type: Type): Converter {
   switch (type.kind) {
     case 'Tensor':
@@ -73,10 +83,8 @@ function converterOf(type: Type): Converter {
       const inner = converterOf(type.element);
       const scalarSize = type.size;
       return (v) => {
-        if (Array.isArray(v) || (ArrayBuffer.isView(v) && !(v instanceof DataView))) {
-          const items = Array.from(v as ArrayLike<unknown>, inner);
-          return items.includes(REFUSED) ? REFUSED : items;
-        }
+        if (Array.isArray(v) || (ArrayBuffer.isView(v) && !(v instanceof DataView)))
+          return convertAll(v as ArrayLike<unknown>, inner);
         if (scalarSize === undefined) return REFUSED;
         const one = inner(v);
         return one === REFUSED ? REFUSED : new Array(scalarSize).fill(one);

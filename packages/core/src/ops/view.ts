@@ -15,21 +15,29 @@ import {
 } from '../tensor/layout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-const swap = ({ shape, strides, offset }: Layout, a: number, b: number): Layout => {
-  const [s, t] = [[...shape], [...strides]];
-  if (shape.length > 0) {
-    [s[a], s[b]] = [s[b], s[a]];
-    [t[a], t[b]] = [t[b], t[a]];
-  }
-  return { shape: s, strides: t, offset };
+const exchanged = (list: Shape, a: number, b: number): Shape => {
+  const out = list.slice();
+  out[a] = list[b];
+  out[b] = list[a];
+  return out;
 };
 
-const without = (list: Shape, d: number): number[] => [...list.slice(0, d), ...list.slice(d + 1)];
-const inserted = (list: Shape, d: number, value: number): number[] => [
-  ...list.slice(0, d),
-  value,
-  ...list.slice(d),
-];
+const swap = ({ shape, strides, offset }: Layout, a: number, b: number): Layout =>
+  shape.length === 0
+    ? { shape, strides, offset }
+    : { shape: exchanged(shape, a, b), strides: exchanged(strides, a, b), offset };
+
+function without(list: Shape, d: number): number[] {
+  const out = new Array<number>(list.length - 1);
+  for (let i = 0; i < out.length; i++) out[i] = list[i < d ? i : i + 1];
+  return out;
+}
+
+function inserted(list: Shape, d: number, value: number): number[] {
+  const out = new Array<number>(list.length + 1);
+  for (let i = 0; i < out.length; i++) out[i] = i === d ? value : list[i < d ? i : i - 1];
+  return out;
+}
 
 function permuted(self: Tensor, dims: Shape): Layout {
   const rank = self.shape.length;

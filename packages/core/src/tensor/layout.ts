@@ -161,14 +161,15 @@ export function wrapDims(dims: readonly number[] | null | undefined, rank: numbe
 export function inferSize(shape: Shape, numel: number): number[] {
   let known = 1;
   let free = -1;
-  shape.forEach((n, d) => {
+  for (let d = 0; d < shape.length; d++) {
+    const n = shape[d];
     if (n === -1) {
       if (free >= 0) throw new TorchError('only one dimension can be inferred');
       free = d;
     } else if (n >= 0) known *= n;
     else throw new TorchError(`invalid shape dimension ${n}`);
-  });
-  const out = [...shape];
+  }
+  const out = shape.slice();
   if (free >= 0 && known > 0 && numel % known === 0) out[free] = numel / known;
   else if (free >= 0 && known === 0 && numel === 0)
     throw new TorchError(
