@@ -294,9 +294,9 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
       g.before.some((n) => n !== 0) ||
       g.holes.some((n) => n !== 1) ||
       g.padded.some((n, d) => n > g.input[d]!);
+    if (direct && depthwise && perPlane(g, x, w, out, inputs.slice(2), scalars)) return;
     if (direct && tileSizes.length > 0 && winograd(g, x, w, out, inputs.slice(2), scalars)) return;
 
-    if (direct && depthwise && perPlane(g, x, w, out, inputs.slice(2), scalars)) return;
     const gemm: Gemm = products.gemm(accumulate as Accumulate);
     const others = inputs.slice(2);
     const imageBytes = groups * channels * numel(g.padded) * bytes;

@@ -1,5 +1,6 @@
 /** Expressions to instructions: common parts computed once, at one element or a vector of them per step. */
 import { type ComputeType, type DType, dtypes, type Expr } from '@sconce/core/backend';
+import { isFloatLane, isVector } from '../asm/lane.ts';
 import type { Fn } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { cast, castIsVector } from './cast.ts';
@@ -82,11 +83,23 @@ export function lower(fn: Fn, exprs: readonly Expr[], width: Width, leaves: Leav
   const inner = (e: Expr & { args: readonly Expr[] }): Val => {
     if (e.op === 'cast') return cast(visit(e.args[0]!).keep(), e.args[0]!.dtype, e.dtype, width);
     const args = e.args.map((a) => visit(a));
+    if (e.op === 'max' || e.op === 'min') {
+      const bounded = bound(e.op, e.args, args);
+      if (bounded) return bounded;
+    }
     // Simple operations use an argument once and may nest on the stack; the rest keep what they read twice.
     const kept = simple.has(e.op) ? args : args.map((a, i) => (e.args[i]!.op === 'const' ? a : a.keep()));
     return scalarOp(e.op as never, kept, typeOfArgs(e) as ComputeType);
   };
   return exprs.map((e) => visit(e).keep());
+}
+
+/** max or min with a constant, on vectors of floats: one instruction that keeps a NaN, where the general one is a handful. */
+function bound(op: 'max' | 'min', exprs: readonly Expr[], args: readonly Val[]): Val | undefined {
+  const at = exprs.findIndex((e) => e.op === 'const' && !Number.isNaN(Number(e.value)));
+  if (at < 0 || !isVector(args[at]!.lane) || !isFloatLane(args[at]!.lane)) return undefined;
+  const value = args[1 - at]!;
+  return op === 'max' ? value.atLeast(args[at]!) : value.atMost(args[at]!);
 }
 
 /** Emitted with each operand exactly once, in order. */
