@@ -1,6 +1,6 @@
 /** exp, log and what is made of them, for each float lane: argument reduction by powers of two, then a short series. */
 import type { Val } from '../asm/val.ts';
-import { exp32, tanh32P, tanh32Q } from './coefficients.ts';
+import { exp32, expOfNegative32, tanh32P, tanh32Q } from './coefficients.ts';
 
 const isDouble = (x: Val): boolean => x.lane === 'f64' || x.lane === 'f64x2';
 
@@ -57,12 +57,17 @@ export function exp(x: Val): Val {
 }
 
 /**
- * e^x for float32 x <= 0, as softmax has it. From 2^-126.5 down it is 0, so that one factor will do: at the clamp its exponent's
- * bits are 0, which is the number 0. NaN stays.
+ * e^x for float32 x <= 0, as softmax has it, where x is a difference: its last bit, 2^-24 |x|, is uncertain, so ln 2 in one part and
+ * a polynomial to 2^-23 will do. From 2^-126.5 down it is 0, so that one factor will do, too: at the clamp its exponent's bits are
+ * 0, which is the number 0. NaN stays.
  */
 export function expOfNegative(x: Val): Val {
-  const { sum, em1 } = reduce(x.atLeast(-88).keep(), bias(x));
-  return em1.add(1).mul(sum.bits().shl(23).asFloat());
+  const t = x.atLeast(-88).keep();
+  const magic = magicOf(t) + bias(t);
+  const sum = t.mul(Math.LOG2E).add(magic).keep();
+  const r = t.sub(sum.sub(magic).mul(Math.LN2)).keep();
+  const scale = sum.bits().shl(mantissa(t)).asFloat().keep();
+  return r.mul(scale).mul(r.poly(expOfNegative32)).add(scale);
 }
 
 /** e^x - 1 without cancellation: 2^n (e^r - 1) + (2^n - 1), with 2^(n-1) so that nothing overflows early. */

@@ -80,3 +80,16 @@ show("tanh32P", p); show("tanh32Q", q)
 # float32 exp: (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2.
 near = mp.log(2) / 2 * mp.mpf('1.0001')
 show("exp32", monomial(chebyshev(lambda r: (mp.expm1(r) - r) / r**2 if abs(r) > 1e-8 else one / 2 + r / 6, -near, near, 5), -near, near))
+# The same for softmax, shorter: (e^r - 1) / r with the least largest error of e^r, by Lawson's reweighting.
+import numpy as np
+edge = float(near)
+r = -edge * np.cos(np.pi * (np.arange(2000) + 0.5) / 2000)
+powers, wanted = np.stack([r**j for j in range(1, 6)], 1) / np.exp(r)[:, None], np.expm1(r) / np.exp(r)
+weights = np.ones(2000)
+for _ in range(3000):
+    root = np.sqrt(weights)
+    c = np.linalg.lstsq(powers * root[:, None], wanted * root, rcond=None)[0]
+    e = np.abs(powers @ c - wanted)
+    weights *= e / e.max() + 1e-12
+    weights /= weights.sum()
+show("expOfNegative32", c)
