@@ -11,6 +11,7 @@ import { AliasAnalysis } from './passes/alias.ts';
 import { freezeAttributes, objectsIn, placeNamed } from './passes/attributes.ts';
 import { eliminateCommonSubexpressions } from './passes/common.ts';
 import { propagateConstants, takeDecidedBranches } from './passes/constants.ts';
+import { foldConvolutionDims } from './passes/conv-dims.ts';
 import { eliminateDeadCode } from './passes/dead-code.ts';
 import { removeDropout } from './passes/dropout.ts';
 import { foldBatchNorm } from './passes/fold-batch-norm.ts';
@@ -80,7 +81,11 @@ export function freeze(
       ),
     );
   });
-  for (const graph of graphs) simplify(graph, program.device);
+  for (const graph of graphs) {
+    foldConvolutionDims(graph);
+    removeDropout(graph);
+    simplify(graph, program.device);
+  }
   if (options.optimize_numerics ?? true) for (const graph of graphs) optimizeFrozen(graph, program.device);
   return wrapped(own, graphs, program);
 }
@@ -135,9 +140,8 @@ export function simplify(graph: Graph, device: Device | null = null): void {
 
 const sizeOf = (graph: Graph): number => [...allNodes(graph.block)].length;
 
-/** PyTorch's `optimize_frozen_graph`: what changes numbers in their last places only. */
+/** PyTorch's `optimize_frozen_graph` with `optimize_numerics`: what changes numbers in their last places only. */
 export function optimizeFrozen(graph: Graph, device: Device | null = null): void {
-  removeDropout(graph);
   foldBatchNorm(graph);
   simplify(graph, device);
 }

@@ -12,8 +12,8 @@ const usage = `sconce COMMAND
   info MODEL [--backend NAME] [--json] what a model file holds, and what a backend lacks for it
   code MODEL                           its TorchScript source
   graph MODEL                          its graph
-  run MODEL --input FILE|SHAPE ... [--method NAME] [--backend NAME] [--json]
-                                       calls it: FILE is .npy, .json or what torch.save wrote; SHAPE is ones, such as
+  run MODEL --input FILE|SHAPE ... [--method NAME] [--backend NAME] [--unoptimized] [--json]
+                                       calls it, frozen and fused unless told otherwise: FILE is .npy, .json or what torch.save wrote; SHAPE is ones, such as
                                        1x3x224x224 or 1x16:int64
   conformance --backend MODULE [QUERY ...]
                                        runs the conformance suite on a backend: a path, a package, or wasm

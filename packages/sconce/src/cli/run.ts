@@ -1,7 +1,7 @@
 /** `sconce run`: calls a model's method once and prints what it returns. */
 import { parseArgs } from 'node:util';
 import { no_grad, Tensor, TorchError } from '@sconce/core';
-import { load } from '@sconce/jit';
+import { load, optimize_for_inference } from '@sconce/jit';
 import { readInput } from './input.ts';
 import { chooseBackend, type Output, readModel, UsageError } from './usage.ts';
 
@@ -13,6 +13,7 @@ export async function run(args: readonly string[], { print }: Output): Promise<n
       input: { type: 'string', multiple: true, default: [] },
       method: { type: 'string', default: 'forward' },
       backend: { type: 'string' },
+      unoptimized: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
   });
@@ -20,8 +21,9 @@ export async function run(args: readonly string[], { print }: Output): Promise<n
     throw new UsageError('run takes one MODEL; inputs come as --input FILE|SHAPE');
   const bytes = await readModel(positionals[0]);
   const backend = await chooseBackend(values.backend);
-  const module = await load(bytes);
-  module.eval();
+  const loaded = await load(bytes);
+  loaded.eval();
+  const module = values.unoptimized ? loaded : optimize_for_inference(loaded, [values.method]);
   const inputs: unknown[] = [];
   for (const text of values.input) inputs.push(await readInput(text));
   const start = performance.now();
