@@ -14,6 +14,7 @@ import {
   DEPTH,
   type Description,
   ENTRY,
+  FILTERS,
   filterCode,
   type WinogradCode,
   WORDS,
@@ -35,6 +36,10 @@ export interface Layer {
 
 /** Tiles of a call, by their size: as many as leave the transformed inputs and products in the second cache. */
 const TILES: Readonly<Record<TileSize, number>> = { 2: 112, 4: 56 };
+
+/** Filters of a part, at least: with fewer, transforming the inputs again would cost too much. */
+const LEAST_FILTERS = 40;
+const MOST_PARTS = 32;
 
 /** Instructions on vectors per channel and per filter of a tile, and per multiplication of a tile's product. */
 const COSTS: Readonly<Record<TileSize, readonly [number, number]>> = { 2: [36, 28], 4: [100, 80] };
@@ -116,9 +121,14 @@ export class Winograd {
     const most = Math.ceil(rows / tasks);
     const tiles = Math.ceil((most * across) / 4) * 4;
     const line = tiles * BYTES;
+    // A layer of few tiles is cut by its filters; each part then transforms the inputs for itself.
+    const ns = rows * across * points * channels * count * 0.04;
+    const team = heap.team.pieces(ns, MOST_PARTS) > 1 ? heap.team.size : 1;
+    const parts = Math.min(Math.ceil((2 * team) / tasks), Math.max(1, Math.floor(count / LEAST_FILTERS)));
+    const some = team === 1 || parts === 1 ? count : Math.ceil(count / parts / FILTERS) * FILTERS;
     const strip = Math.ceil((size * across + 2) / 4) * 4 * BYTES;
     const plane = staggered(channels * line);
-    const productPlane = staggered(count * line);
+    const productPlane = staggered(some * line);
     const inputs = Math.ceil(((tiles + 4) * ENTRY) / 64) * 64;
     const products = inputs + points * plane;
     const strips = products + points * productPlane;
@@ -172,19 +182,11 @@ export class Winograd {
     });
     i32.set(words, (at >> 2) + WORDS.length);
     const code = this.code(size, ending);
-    const ns = rows * across * points * channels * count * 0.04;
-    if (heap.team.pieces(ns, tasks) === 1) {
-      for (let first = 0; first < rows; first += most)
-        code.rows(at, base, first, Math.min(most, rows - first));
-      return;
-    }
-    let w = heap.team.table(4 * tasks);
-    let calls = 0;
-    for (let first = 0; first < rows; first += most) {
-      for (const arg of [at, base, first, Math.min(most, rows - first)]) i32[w++] = arg;
-      calls++;
-    }
-    heap.team.run(code.rows, 4, calls);
+    heap.team.each(code.rows, ns, (call) => {
+      for (let filter = 0; filter < count; filter += some)
+        for (let first = 0; first < rows; first += most)
+          call(at, base, first, Math.min(most, rows - first), filter, Math.min(some, count - filter));
+    });
   }
 
   private transform(

@@ -11,7 +11,7 @@ import type { Heap } from '../memory/heap.ts';
 import { applyEnding, ENDING_WORDS, type Ending, type Meeting } from './ending.ts';
 import { type Exports, instantiate } from './engine.ts';
 import { stripLine } from './strip.ts';
-import { ADD, block, overRowTiles, type TileForm, VECTORS } from './tile.ts';
+import { ADD, block, overRowTiles, rowsOf, type TileForm, VECTORS } from './tile.ts';
 import { filterTransform, inputTransform, outputTransform, type TileSize } from './winograd_transform.ts';
 
 const LOAD = 0x100;
@@ -28,6 +28,9 @@ export const DEPTH = 256;
 
 const FORM: TileForm = { lane: 'f32x4' };
 
+/** Filters of a tile of the product. */
+export const FILTERS = rowsOf(FORM);
+
 /** The words of a layer's description, in order; after them come the ending's. Steps and sizes of lines are bytes. */
 export const WORDS = [
   'x', 'xImage', 'xChannel', 'xRow', 'height', 'width', 'above', 'before',
@@ -41,7 +44,10 @@ export type Description = Record<(typeof WORDS)[number], number>;
 export const ENTRY = 20;
 
 export interface WinogradCode {
-  /** (description, scratch, first row of tiles, rows of tiles): the rows of all images, one after the other. */
+  /**
+   * (description, scratch, first row of tiles, rows of tiles, first filter, filters): the rows of all images, one after the
+   * other; the first filter begins a tile of the product, as a multiple of `FILTERS` does.
+   */
   readonly rows: Exports[string];
 }
 
@@ -213,13 +219,10 @@ export function winogradCode(heap: Heap, size: TileSize, ending: Ending | undefi
   const input = inputGroup(m, size);
   const output = outputGroup(m, size, ending);
   const line = stripLine(m);
-  m.fn('rows', ['i32', 'i32', 'i32', 'i32'], [], (fn) => {
-    const [description, scratch, firstRow, rows] = [0, 1, 2, 3].map((i) => fn.param(i)) as [
-      Val,
-      Val,
-      Val,
-      Val,
-    ];
+  m.fn('rows', Array(6).fill('i32'), [], (fn) => {
+    const [description, scratch, firstRow, rows, firstFilter, filters] = Array.from({ length: 6 }, (_, i) =>
+      fn.param(i),
+    ) as [Val, Val, Val, Val, Val, Val];
     const d = Object.fromEntries(
       WORDS.map((name, i) => [name, fn.loadI32(description, 4 * i).keep()]),
     ) as Record<(typeof WORDS)[number], Val>;
@@ -332,14 +335,14 @@ export function winogradCode(heap: Heap, size: TileSize, ending: Ending | undefi
         () => {
           rest.set(d.channels.sub(c));
           rest.set(fn.select(rest.gtU(DEPTH), fn.i32(DEPTH), rest));
-          p.set(d.weights.add(g.mul(d.weightPlane)).add(c.mul(d.filters).mul(4)));
           lda.set(rest.mul(4));
+          p.set(d.weights.add(g.mul(d.weightPlane)).add(c.mul(d.filters).mul(4)).add(lda.mul(firstFilter)));
           q.set(inputs.add(g.mul(d.plane)).add(c.mul(d.line)));
           y.set(sums.add(g.mul(d.productPlane)));
           const flags = c.ne(0).and(ADD);
           fn.if(panels.ne(0), () =>
             fn
-              .call(products, [p, lda, q, d.line, rest, y, d.line, flags, d.filters, panels, 16 * VECTORS])
+              .call(products, [p, lda, q, d.line, rest, y, d.line, flags, filters, panels, 16 * VECTORS])
               .put(),
           );
           fn.if(half, () => {
@@ -353,7 +356,7 @@ export function winogradCode(heap: Heap, size: TileSize, ending: Ending | undefi
               y.add(skip),
               d.line,
               flags,
-              d.filters,
+              filters,
               1,
               16,
             ]).put();
@@ -367,12 +370,14 @@ export function winogradCode(heap: Heap, size: TileSize, ending: Ending | undefi
     const operands = (ending?.meetings ?? []).map((meeting, k) => {
       const at = WORDS.length + ENDING_WORDS * k;
       const v = fn.loadI32(description, 4 * at).snapshot();
-      return { meeting, v, step: fn.loadI32(description, 4 * at + 4).keep() };
+      const step = fn.loadI32(description, 4 * at + 4).keep();
+      if (meeting === 'row') v.inc(step.mul(firstFilter));
+      return { meeting, v, step };
     });
-    times(c, d.filters, () => {
+    times(c, filters, () => {
       q.set(sums.add(c.mul(d.line)));
       p.set(scratch);
-      row.set(d.out.add(c.mul(d.outChannel)));
+      row.set(d.out.add(c.add(firstFilter).mul(d.outChannel)));
       times(g, groups, () => {
         fn.call(output, [q, d.productPlane, p, row, d.outRow, ...operands.map((o) => o.v)]).put();
         p.inc(4 * ENTRY);
