@@ -63,8 +63,12 @@ class System {
   }
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'sconce-overhead-'));
-const bundle = options.keep ?? join(folder, 'calls.mjs');
+// LibTorch's package looks for its native sources from where it is: the bundle goes to a folder of that package.
+const place =
+  options.backend === 'libtorch' ? join(import.meta.dirname, '../packages/backend-libtorch') : tmpdir();
+const folder = mkdtempSync(join(place, '.overhead-'));
+const bundle =
+  options.backend === 'libtorch' ? join(folder, 'calls.mjs') : (options.keep ?? join(folder, 'calls.mjs'));
 await build({
   entryPoints: [join(import.meta.dirname, 'overhead/calls.ts')],
   outfile: bundle,

@@ -27,6 +27,19 @@ function isWanted(schema: Schema): boolean {
   );
 }
 
+/** Whether it is an in-place operator, `add_`: of tensors and numbers, with the first overwritten and returned. */
+function isInplace({ namespace, base, args, returns, isVararg }: Schema): boolean {
+  return (
+    namespace === 'aten' &&
+    !isVararg &&
+    base.endsWith('_') &&
+    returns.length === 1 &&
+    args.every((a, i) => !a.alias === i > 0) &&
+    !args.some((a) => kindOf(a.type) === 'Generator') &&
+    !random.test(base)
+  );
+}
+
 /** Puts one argument of LibTorch's schema on the wire, from the arguments of ours; false refuses the call. */
 type Place = (wire: Wire, args: readonly unknown[]) => boolean;
 
@@ -75,25 +88,27 @@ const dropsOut = ({ args }: Schema): number =>
  * wrong in the words that every backend uses.
  */
 export function takeOver(schema: Schema): OpKernel | undefined {
-  if (!isWanted(schema)) return undefined;
+  const writes = isInplace(schema);
+  if (!writes && !isWanted(schema)) return undefined;
   const to = wire();
   const native = to.native.operator(`aten::${schema.base}`, schema.overload);
   if (!native) return undefined;
   const theirs = parseSchema(native.schema);
-  if (!isWanted(theirs) || theirs.returns.length !== schema.returns.length) return undefined;
+  if (!(writes ? isInplace(theirs) : isWanted(theirs)) || theirs.returns.length !== schema.returns.length)
+    return undefined;
   const encoders = places(schema, theirs);
   if (!encoders) return undefined;
 
   const { index } = native;
   const count = encoders.length;
   const dropout = dropsOut(schema);
-  const refuses = refusalOf(schema.base);
+  const refuses = refusalOf(writes ? schema.base.slice(0, -1) : schema.base);
 
   return (args) => {
     if (dropout >= 0 && (args[dropout] as number) > 0) return undefined;
     if (refuses?.(args)) return undefined;
     to.at = 0;
-    to.put2(index, 1);
+    to.put2(index, writes ? 0 : 1);
     for (let i = 0; i < count; i++) if (!encoders[i](to, args)) return undefined;
     let length: number;
     try {
@@ -101,6 +116,7 @@ export function takeOver(schema: Schema): OpKernel | undefined {
     } catch (error) {
       return refused(error as NativeError);
     }
+    if (writes) return nothing;
     to.receive(length);
     const n = to.take();
     // None, a view of an argument or a complex tensor: the definition gives these in core's own ways.
@@ -108,6 +124,8 @@ export function takeOver(schema: Schema): OpKernel | undefined {
     return takeViews(to, n);
   };
 }
+
+const nothing: readonly View[] = [];
 
 /** The `n` tensors of a result. */
 function takeViews(from: Wire, n: number): readonly View[] {

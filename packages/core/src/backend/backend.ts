@@ -174,7 +174,8 @@ export type Executable = (
  * tensor is a `View`, a list of tensors an array of them, `null` is None, an int is a number, a dtype its name.
  * Returns views on memories that it allocated, one per returned tensor, whose ownership passes to core; or undefined
  * for a call that it does not want (dtype, layout, size), and then the operator's definition runs.
- * Never called for in-place, `out=` and view operators: those are core's.
+ * An in-place operator is asked for by its own schema, `add_.Tensor`: its kernel overwrites `args[0]`, which core has
+ * found fit to hold the result, and returns no views. Never called for `out=` and view operators: those are core's.
  */
 export type OpKernel = (args: readonly unknown[]) => readonly View[] | undefined;
 

@@ -6,14 +6,14 @@ import { OperatorNode } from '../autograd/operator_node.ts';
 import { pointwiseNode } from '../autograd/pointwise.ts';
 import { setHistory } from '../autograd/record.ts';
 import { checkInplace, rebaseHistory } from '../autograd/views.ts';
-import { type Backend, KernelFault } from '../backend/backend.ts';
+import { type Backend, KernelFault, type OpKernel } from '../backend/backend.ts';
 import { explainFault } from '../backend/fault.ts';
 import { copyInto } from '../kernel/elementwise.ts';
 import { setOperatorInProgress } from '../kernel/progress.ts';
 import { adopt, alias } from '../tensor/create.ts';
 import { isFloat } from '../tensor/dtype.ts';
 import type { Layout } from '../tensor/layout.ts';
-import { materialise } from '../tensor/storage.ts';
+import { materialise, writable } from '../tensor/storage.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { type Operator, scalarsIn, tensorsIn } from './operator.ts';
 import { temporarily } from './scope.ts';
@@ -170,8 +170,14 @@ function runDefined(operator: Operator, args: readonly unknown[]): unknown {
       attach(operator, args, tensors, own);
       return Array.isArray(result) ? own : own[0];
     }
+  for (const output of outputs) if (output.base !== null) ownIfTemporary(output, tensors);
   attach(operator, args, tensors, outputs);
   return result;
+}
+
+/** A view of what a definition made on its way is no view to its caller: nobody else can reach the memory. */
+function ownIfTemporary(output: Tensor, inputs: readonly Tensor[]): void {
+  if (!inputs.some((t) => t.storage === output.storage)) output.base = null;
 }
 
 /** How deep we are in operators that record for themselves: views made there are not the user's. */
@@ -256,7 +262,7 @@ function runInplace(operator: Operator, functional: Operator, args: readonly unk
       return self.copy_(value);
     }
   }
-  writeResult(self, functional, args, tensors);
+  writeResult(self, operator, functional, args, tensors);
   if (node) {
     rebaseHistory(self, node);
     if (node instanceof OperatorNode) node.saveResults([self]);
@@ -280,15 +286,18 @@ function withHistoryOf(tensor: Tensor): Tensor {
 
 function writeResult(
   self: Tensor,
+  operator: Operator,
   functional: Operator,
   args: readonly unknown[],
   tensors: readonly Tensor[],
 ): void {
   const { meaning } = functional;
+  const own = useOverrides ? operator.overrideOn(self.storage.backend) : undefined;
+  const write = own && ((): boolean => writesItself(own, self, args, tensors));
   const outer = setOperatorInProgress(functional.base);
   try {
     if (meaning.kind === 'pointwise')
-      meaning.elementwise(args).into(functional.base, self, tensors, scalarsIn(functional, args));
+      meaning.elementwise(args).into(functional.base, self, tensors, scalarsIn(functional, args), write);
     else {
       const value = unrecorded(functional, args, tensors) as Tensor;
       copyInto(self, value);
@@ -299,4 +308,16 @@ function writeResult(
   } finally {
     setOperatorInProgress(outer);
   }
+}
+
+/** Lets the backend's own in-place operator write; false where it does not want this call. */
+function writesItself(
+  own: OpKernel,
+  self: Tensor,
+  args: readonly unknown[],
+  tensors: readonly Tensor[],
+): boolean {
+  writable(self.storage);
+  for (let i = 0; i < tensors.length; i++) materialise(tensors[i].storage);
+  return own(args) !== undefined;
 }

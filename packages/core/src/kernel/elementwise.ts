@@ -204,8 +204,17 @@ export class Elementwise {
     return outputs;
   }
 
-  /** Writes the one result into `out`, whose dtype must be able to hold it. Records nothing; counts one version. */
-  into(name: string, out: Tensor, tensors: readonly Tensor[], scalars: readonly Scalar[] = []): void {
+  /**
+   * Writes the one result into `out`, whose dtype must be able to hold it. Records nothing; counts one version. `write`
+   * may do the writing instead; false where it has not.
+   */
+  into(
+    name: string,
+    out: Tensor,
+    tensors: readonly Tensor[],
+    scalars: readonly Scalar[] = [],
+    write?: () => boolean,
+  ): void {
     const plan = this.plan(tensors, scalars, out.dtype);
     const common = plan.natural;
     if (!can_cast(common, out.dtype) && this.options.promote !== 'none')
@@ -220,7 +229,7 @@ export class Elementwise {
         `output with shape [${out.shape.join(', ')}] doesn't match the broadcast shape [${shape.join(', ')}]`,
       );
     refuseOverlap(out, tensors);
-    overwrite(plan, out, tensors, scalars);
+    if (write === undefined || !write()) overwrite(plan, out, tensors, scalars);
     out.storage.version++;
   }
 }
