@@ -320,6 +320,29 @@ describe('convolution', () => {
     }
   });
 
+  it('transposed with steps is right in all phases, those without taps too', () => {
+    for (const [k, s, p, extra, groups] of [
+      [3, 2, 1, 1, 1],
+      [4, 2, 1, 0, 2],
+      [2, 3, 0, 1, 1],
+      [5, 3, 2, 2, 1],
+      [1, 2, 0, 0, 1],
+      [3, 2, 1, 1, 6],
+      [3, 2, 3, 1, 1],
+    ] as const) {
+      // biome-ignore format: a table
+      const size = (n: number): number => (n - 1) * s - 2 * p + k + extra;
+      const out = [2, 12, size(7), size(8)];
+      const inputs = [{ shape: [2, 6, 7, 8] }, { shape: [6, 12 / groups, k, k] }];
+      const kernel = conv({ transposed: true, stride: [s, s], padding: [p, p], groups });
+      expect(run(kernel, out, inputs), `${[k, s, p, groups]}`).toBeLessThan(1e-6);
+      const others = [{ shape: out, broadcast: [0, 2, 3] }, { shape: out }];
+      expect(run({ ...kernel, finish }, out, [...inputs, ...others]), `${[k, s, p]} finished`).toBeLessThan(
+        1e-6,
+      );
+    }
+  });
+
   it('of steps, of 1 x 1 windows and of few channels is right with what finishes it', () => {
     for (const [c, o, k, s, p, h] of [
       [3, 16, 7, 2, 3, 30],

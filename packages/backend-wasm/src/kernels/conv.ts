@@ -1,13 +1,14 @@
 /**
  * Convolution kernels: a product of the weights, read as rows, with the columns that windows of the input make. The
  * columns are gathered straight into the panels of the product, a block at a time, through two tables of offsets: of
- * the taps and of the output positions. Padding, the holes of a transposed convolution, and other dtypes are resolved
- * first, by a copy of the input into zeros. Depthwise convolutions have a loop of their own (windows.ts).
+ * the taps and of the output positions. Padding and other dtypes are resolved first, by a copy of the input into zeros. Windows of 3 x 3
+ * go by Winograd's algorithm where it pays (winograd.ts), depthwise ones have a loop of their own (depthwise.ts).
  */
 import { type ConvKernel, dtypes, type Executable, type View } from '@sconce/core/backend';
 import { Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { contiguousStrides, isContiguous, numel, pointerOf } from '../memory/layout.ts';
+import { compilePhases, hasPhases } from './conv_phases.ts';
 import { Depthwise, type Planes, slides, type Window } from './depthwise.ts';
 import { canEnd, endingOf } from './ending.ts';
 import { type Exports, instantiate, zero } from './engine.ts';
@@ -205,6 +206,9 @@ function buildTables(g: Geometry, strides: readonly number[], bytes: number, ima
 }
 
 export function compileConv(products: Products, kernel: ConvKernel): Executable {
+  const phases = hasPhases(kernel)
+    ? compilePhases(kernel, (phase) => compileConv(products, phase))
+    : undefined;
   const { heap, scratch } = products;
   const { dtype, transposed, dims, finish } = kernel;
   const accumulate = kernel.accumulate;
@@ -280,6 +284,10 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
     const out = outputs[0]!;
     const [x, w] = inputs as [View, View];
     if (numel(out.shape) === 0) return;
+    if (phases && kernel.groups !== x.shape[1]) {
+      phases(outputs, inputs, scalars);
+      return;
+    }
     const g = geometryOf(kernel, x, w, out);
     const { groups, channels, filters, batch } = g;
     const positions = numel(g.output);
