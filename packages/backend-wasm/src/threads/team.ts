@@ -37,7 +37,7 @@ import {
 import { type NodeWorker, whyNotShared } from './platform.ts';
 import { type Ending, startThread } from './spawn.ts';
 
-/** In nanoseconds of work. */
+/** When threads pay, in nanoseconds of work. */
 export interface Costs {
   /** From which threads that are awake pay. */
   readonly awake: number;
@@ -45,8 +45,13 @@ export interface Costs {
   readonly asleep: number;
   /** Of one call, at least. */
   readonly piece: number;
+  /**
+   * For how many times as long the main thread works alone as it waited in vain, for a worker that the system had taken
+   * off its core: on a busy machine that bounds the loss.
+   */
+  readonly alone: number;
 }
-const COSTS: Costs = { awake: 6_000, asleep: 80_000, piece: 3_000 };
+const COSTS: Costs = { awake: 6_000, asleep: 80_000, piece: 3_000, alone: 8 };
 
 /** Most calls of a job: so many that a thread that is held up leaves most of them to others. */
 const MOST_PIECES = 32;
@@ -67,7 +72,7 @@ interface Source {
 export interface TeamOptions {
   /** Makes a worker that runs `@sconce/backend-wasm/thread-script`, for a bundler that does not find the script. */
   readonly thread?: () => Worker | NodeWorker;
-  /** When threads pay. Tests set all to 1, so that whatever can be cut is. */
+  /** Tests set these, so that whatever can be cut is. */
   readonly costs?: Costs;
 }
 
@@ -94,6 +99,8 @@ export class Team {
   private shareBytes = 0;
   /** Work done alone because everybody slept or there is nobody, in nanoseconds. */
   private missed = 0;
+  /** Until when nothing is shared, after time was lost; by performance.now(). */
+  private aloneUntil = 0;
   private maySleep = true;
   private isBroken = false;
   private wakes = 0;
@@ -145,6 +152,10 @@ export class Team {
     if (this.wanted === 1) {
       if (this.asked > 1 && (this.missed += ns) > HINT_FROM) this.explain();
       return 1;
+    }
+    if (this.aloneUntil > 0) {
+      if (performance.now() < this.aloneUntil) return 1;
+      this.aloneUntil = 0;
     }
     if (this.workers.length < this.wanted - 1) this.start();
     const { i32 } = this.heap;
@@ -234,6 +245,7 @@ export class Team {
     Atomics.store(i32, PENDING, count);
     Atomics.store(i32, LEFT, count);
     if (this.wakes > 0) this.wake();
+    const began = performance.now();
     let done = 0;
     try {
       for (;;) {
@@ -248,7 +260,14 @@ export class Team {
       const unclaimed = Atomics.exchange(i32, LEFT, 0);
       this.mainCalls += done;
       const rest = done + unclaimed;
-      if (Atomics.sub(i32, PENDING, rest) !== rest) this.wait();
+      if (Atomics.sub(i32, PENDING, rest) !== rest) {
+        const claimed = performance.now();
+        this.wait();
+        const now = performance.now();
+        // What others had just begun when there was nothing left to claim may take as long as a call took here.
+        const lost = now - claimed - SPIN - (claimed - began) / Math.max(1, done);
+        if (lost > 0) this.aloneUntil = now + (this.options.costs ?? COSTS).alone * lost;
+      }
     }
     if (Atomics.load(i32, TRAPPED) === 1) {
       Atomics.store(i32, TRAPPED, 0);

@@ -8,7 +8,7 @@ import type { WasmBackend } from '../../src/index.ts';
 import { instantiate } from '../../src/kernels/engine.ts';
 import type { Heap } from '../../src/memory/heap.ts';
 import { LEFT, PENDING, stateOf } from '../../src/threads/control.ts';
-import { start } from './eager.ts';
+import { costs, start } from './eager.ts';
 
 type Call = (...args: number[]) => void;
 
@@ -78,6 +78,27 @@ describe('a job', () => {
       if (late) expect(by.slice(1)).toContain(0);
     }
     expect(late).toBe(true);
+  });
+
+  it('is made alone for a while after a wait in vain, so that a busy machine costs little', async () => {
+    const { heap } = await start({ costs: { ...costs, alone: 8 } });
+    const { team } = heap;
+    const call = counting(heap);
+    const cut = (): boolean => team.pieces(1e9, 8) > 1;
+    const until = async (done: () => boolean): Promise<void> => {
+      for (let tries = 0; !done(); tries++) {
+        if (tries > 2000) throw new Error('it never came');
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    };
+    let late = false;
+    for (let tries = 0; tries < 50 && !late; tries++) {
+      await until(cut);
+      late = runJob(heap, call, [20_000_000, ...Array(11).fill(10)]).by[0] === 1;
+    }
+    expect(late).toBe(true);
+    expect(cut()).toBe(false);
+    await until(cut);
   });
 
   it('is right a thousand times over while the memory grows', async () => {
