@@ -212,6 +212,7 @@ const rankOneUpdate = new Elementwise(
 export const products = [
   op('mm(Tensor self, Tensor mat2) -> Tensor', {
     define: ({ self, mat2 }) => mm(self, mat2),
+    finish: ({ self, mat2 }, epilogue) => rowsTimes(self, mat2, null, epilogue),
     grad: { self: ({ grad, mat2 }) => grad.mm(mat2.t()), mat2: ({ grad, self }) => self.t().mm(grad) },
   }),
   op('bmm(Tensor self, Tensor mat2) -> Tensor', {

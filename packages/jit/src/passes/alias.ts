@@ -66,21 +66,25 @@ export class AliasAnalysis {
   private readonly known = new Map<unknown, Location>();
   private readonly made = new Map<Node, Location>();
   private readonly written = new Set<Location>();
+  private readonly nodes: readonly Node[];
+  /** Whether something became known that a node before may depend on. */
   private changed = false;
+  private loops = 0;
 
   constructor(
     readonly graph: Graph,
     /** What an attribute holds, where it is known: two of one storage are one memory, and no graph input's. */
     private readonly attribute: (node: Node) => unknown = () => undefined,
   ) {
+    this.nodes = [...allNodes(graph.block)];
     for (const input of graph.inputs) this.point(input, [OUTSIDE]);
-    // Containers fill up while the program runs: again until nothing is new.
+    // Containers fill up while the program runs, and loops run again: until nothing is new.
     do {
       this.changed = false;
       this.block(graph.block);
     } while (this.changed);
-    for (const node of allNodes(graph.block))
-      for (const location of this.writtenBy(node)) this.written.add(location);
+    for (const node of this.nodes)
+      if (node.blocks.length === 0) for (const location of this.writtenBy(node)) this.written.add(location);
   }
 
   /** Whether the two may share memory, what they contain included. */
@@ -107,12 +111,12 @@ export class AliasAnalysis {
   }
 
   /** Whether what the node writes may be seen: from outside, in the results, or by another node. */
-  isSeen(node: Node, block: Block): boolean {
+  isSeen(node: Node): boolean {
     const mine = this.writtenBy(node);
     if (this.touchesOutside(mine)) return true;
     for (const output of this.graph.outputs) if (this.overlap(mine, this.reach(output))) return true;
-    for (const other of allNodes(block)) {
-      if (other === node || other.kind === 'prim::Constant') continue;
+    for (const other of this.nodes) {
+      if (other === node || !other.owner || other.kind === 'prim::Constant') continue;
       for (const value of other.inputs)
         if (value.node !== node && this.overlap(mine, this.reach(value))) return true;
       for (const inner of other.blocks)
@@ -175,7 +179,7 @@ export class AliasAnalysis {
     if (!set) this.points.set(value, (set = new Set()));
     const { size } = set;
     for (const location of locations) set.add(this.outside.has(location) ? OUTSIDE : location);
-    if (set.size !== size) this.changed = true;
+    if (set.size !== size && this.loops > 0) this.changed = true;
   }
 
   private same(value: Value, other: Value): void {
@@ -188,14 +192,14 @@ export class AliasAnalysis {
   }
 
   /** What is put outside is outside. */
-  private contain(location: Location, items: Iterable<Location>): void {
+  private contain(location: Location, items: Iterable<Location>, isOld = false): void {
     const isOutside = this.outside.has(location);
     const contents = this.contents[location];
     for (const item of items)
       if (isOutside) this.escape(item);
       else if (!contents.has(item)) {
         contents.add(item);
-        this.changed = true;
+        if (this.loops > 0 || isOld) this.changed = true;
       }
   }
 
@@ -273,6 +277,7 @@ export class AliasAnalysis {
         return;
       case 'prim::Loop': {
         const [body] = node.blocks;
+        this.loops++;
         outputs.forEach((output, i) => {
           this.same(body.inputs[i + 1], inputs[i + 2]);
           this.same(output, inputs[i + 2]);
@@ -282,6 +287,7 @@ export class AliasAnalysis {
           this.same(body.inputs[i + 1], body.outputs[i + 1]);
           this.same(output, body.outputs[i + 1]);
         });
+        this.loops--;
         return;
       }
       case 'prim::ListConstruct':
@@ -328,8 +334,9 @@ export class AliasAnalysis {
       inputs.forEach((input, i) => {
         if (i === target || !isMutable(input.type)) return;
         for (const location of this.points.get(inputs[target]) ?? []) {
-          this.contain(location, this.points.get(input) ?? []);
-          for (const inner of this.points.get(input) ?? []) this.contain(location, this.contents[inner]);
+          this.contain(location, this.points.get(input) ?? [], true);
+          for (const inner of this.points.get(input) ?? [])
+            this.contain(location, this.contents[inner], true);
         }
       });
     const mutable = inputs.filter((input) => isMutable(input.type));

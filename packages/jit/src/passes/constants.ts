@@ -81,11 +81,14 @@ function mayBecomeConstant(value: unknown, operands: readonly unknown[]): boolea
  * never run. Nothing is computed ahead that is written anywhere, that raises, that must wait for a device, or whose result
  * the caller gets and could write.
  */
-export function propagateConstants(graph: Graph, device: Device | null = null): void {
+export function propagateConstants(
+  graph: Graph,
+  device: Device | null = null,
+  aliases = new AliasAnalysis(graph),
+): void {
   for (let changed = true; changed; ) {
     changed = false;
     takeDecidedBranches(graph);
-    const aliases = new AliasAnalysis(graph);
     for (const node of [...allNodes(graph.block)])
       if (node.owner && compute(node, graph, aliases, device)) changed = true;
   }

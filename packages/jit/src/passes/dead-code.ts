@@ -12,9 +12,7 @@ export function eliminateDeadCode(block: Block, aliases?: AliasAnalysis): void {
   for (let before = -1; count(block) !== before; ) {
     before = count(block);
     sweep(block, (node) =>
-      aliases
-        ? hasOwnEffect(node) || (writesArguments(node) && aliases.isSeen(node, block))
-        : hasEffect(node),
+      aliases ? hasOwnEffect(node) || (writesArguments(node) && aliases.isSeen(node)) : hasEffect(node),
     );
     if (!aliases) return;
   }

@@ -31,15 +31,14 @@ function hasKnownRest(node: Node, operator: Operator): boolean {
 }
 
 class Fuser {
-  private readonly aliases: AliasAnalysis;
   private readonly at = new Map<Node, number>();
   private readonly taken = new Set<Node>();
 
   constructor(
     readonly graph: Graph,
     private readonly block: Block,
+    private readonly aliases: AliasAnalysis,
   ) {
-    this.aliases = new AliasAnalysis(graph);
     block.nodes.forEach((node, i) => {
       this.at.set(node, i);
     });
@@ -253,9 +252,11 @@ function subgraphOf(group: readonly Node[], inputs: readonly Value[], last: Node
 
 /** Fuses in every block of the graph. */
 export function fuseOperators(graph: Graph): void {
+  // What is fused in a block inside is a value of that block only, and writes nothing.
+  const aliases = new AliasAnalysis(graph);
   const visit = (block: Block): void => {
     for (const node of block.nodes) node.blocks.forEach(visit);
-    new Fuser(graph, block).run();
+    new Fuser(graph, block, aliases).run();
   };
   visit(graph.block);
 }

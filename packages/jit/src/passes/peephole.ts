@@ -114,8 +114,7 @@ const rules: Readonly<Record<string, Rule>> = {
 };
 
 /** Rewrites what one of the rules fits, and unpacks what was just packed. */
-export function peephole(graph: Graph): void {
-  const aliases = new AliasAnalysis(graph);
+export function peephole(graph: Graph, aliases = new AliasAnalysis(graph)): void {
   for (const node of [...allNodes(graph.block)]) {
     if (!node.owner) continue;
     if (node.kind === 'prim::TupleUnpack' || node.kind === 'prim::ListUnpack') {
