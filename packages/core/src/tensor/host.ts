@@ -9,16 +9,26 @@ import type { DType, TypedArray } from './dtype.ts';
 import { numelOf } from './layout.ts';
 import type { Tensor } from './tensor.ts';
 
-function begin(t: Tensor): { dense: Tensor; done: () => void } {
+interface Reading {
+  readonly dense: Tensor;
+  readonly length: number;
+  /** Of no element it is 0: an empty view may begin past the end of its memory. */
+  readonly offset: number;
+  readonly done: () => void;
+}
+
+function begin(t: Tensor): Reading {
   const dense = contiguousOf(t);
-  return { dense, done: () => (dense === t ? undefined : dense.dispose()) };
+  const length = numelOf(dense.shape);
+  const done = (): void => (dense === t ? undefined : dense.dispose());
+  return { dense, length, offset: length === 0 ? 0 : dense.offset, done };
 }
 
 /** The elements in row-major order, in the dtype's own array (16-bit floats as bits). Waits for the backend. */
 export async function readRaw(t: Tensor): Promise<TypedArray> {
-  const { dense, done } = begin(t);
+  const { dense, length, offset, done } = begin(t);
   try {
-    const data = await dense.backend.read(dense.memory, dense.offset, numelOf(dense.shape));
+    const data = await dense.backend.read(dense.memory, offset, length);
     await turnUnderPressure();
     return data;
   } catch (error) {
@@ -35,9 +45,9 @@ export function readRawNow(t: Tensor): TypedArray {
     throw new TorchError(
       `values on backend '${backend.name}' cannot be read at once: use \`await x.data()\``,
     );
-  const { dense, done } = begin(t);
+  const { dense, length, offset, done } = begin(t);
   try {
-    return backend.readNow(dense.memory, dense.offset, numelOf(dense.shape));
+    return backend.readNow(dense.memory, offset, length);
   } finally {
     done();
   }
