@@ -39,6 +39,10 @@ const FEW_PANELS = 3;
 const ALONE = 1 << 17;
 /** Nanoseconds per multiplication of four bytes, for threads. */
 const COST = 0.04;
+/** Nanoseconds per byte of b where a has a row or a few. */
+const SKINNY = 0.015;
+/** Nanoseconds per byte of a packed operand. */
+export const PACKING = 0.04;
 
 /** An operand: address, and the bytes between rows and between columns. */
 export interface Matrix {
@@ -251,8 +255,16 @@ export class Gemm {
   /** a in the order of its tiles, block of columns by block of columns; its address, in scratch. */
   packLeft(a: Matrix, m: number, k: number, target = this.scratch.get('a', m * k * this.bytes)): number {
     const { bytes, e } = this;
-    for (let l = 0; l < k; l += KC)
-      e.packLeft!(a.pointer + l * a.column, a.row, a.column, target + l * m * bytes, m, Math.min(KC, k - l));
+    const tall = rowsOf({ lane: this.lane });
+    for (let l = 0; l < k; l += KC) {
+      const depth = Math.min(KC, k - l);
+      const [from, to] = [a.pointer + l * a.column, target + l * m * bytes];
+      const args = (row: number, rows: number): number[] => [
+        from + row * a.row, a.row, a.column, to + row * depth * bytes, rows, depth,
+      ]; // biome-ignore format: the parameters of `packLeft`
+      // Runs of whole tiles; at the end tiles may be lower than elsewhere.
+      this.heap.team.deal(e.packLeft!, m * depth * bytes * PACKING, m, args, tall, tall + 3);
+    }
     return target;
   }
 
@@ -264,8 +276,11 @@ export class Gemm {
     if (!byRows && !byColumns) return false;
     const whole = Math.floor(n / columns);
     if (whole) {
-      if (byRows) e.packRows!(b.pointer, b.row, target, k, whole);
-      else e.packColumns!(b.pointer, b.column, target, k, whole);
+      const args = (first: number, some: number): number[] => [
+        b.pointer + first * columns * b.column, byRows ? b.row : b.column, target + first * k * columns * bytes, k, some,
+      ]; // biome-ignore format: the parameters of `packRows` and `packColumns`
+      const pack = byRows ? e.packRows! : e.packColumns!;
+      this.heap.team.deal(pack, whole * columns * k * bytes * PACKING, whole, args);
     }
     const rest = n % columns;
     if (rest) {
@@ -284,21 +299,12 @@ export class Gemm {
   few(m: number, n: number, k: number, a: Matrix, b: Matrix, c: Matrix): boolean {
     const { columns, bytes, e, heap } = this;
     if (b.row === bytes) {
-      const pieces = heap.team.pieces(n * k * m * 0.06 * (bytes / 4), Math.ceil(n / 8));
-      const some = Math.ceil(n / pieces / 8) * 8;
       for (let i = 0; i < m; i++) {
         const [x, y] = [a.pointer + i * a.row, c.pointer + i * c.row];
-        if (pieces === 1) {
-          e.dots!(x, b.pointer, b.column, y, n, k);
-          continue;
-        }
-        const count = Math.ceil(n / some);
-        let w = heap.team.table(6 * count);
-        for (let j = 0; j < n; j += some) {
-          const row = [x, b.pointer + j * b.column, b.column, y + j * bytes, Math.min(some, n - j), k];
-          for (const word of row) heap.i32[w++] = word;
-        }
-        heap.team.run(e.dots!, 6, count);
+        const args = (j: number, some: number): number[] => [
+          x, b.pointer + j * b.column, b.column, y + j * bytes, some, k,
+        ]; // biome-ignore format: the parameters of `dots`
+        heap.team.deal(e.dots!, n * k * SKINNY * bytes, n, args, 8);
       }
       return true;
     }
@@ -311,15 +317,22 @@ export class Gemm {
     if (first) this.inPlace(1, n, first, a, b, c);
     else zero(heap, c.pointer, n * bytes);
     const from = b.pointer + first * b.row;
-    e.sweep!(a.pointer + first * bytes, from, b.row, c.pointer, n / (columns / VECTORS), k - first);
+    const per = columns / VECTORS;
+    const args = (vector: number, some: number): number[] => [
+      a.pointer + first * bytes, from + 16 * vector, b.row, c.pointer + 16 * vector, some, k - first,
+    ]; // biome-ignore format: the parameters of `sweep`
+    // Lines of the cache are not shared.
+    heap.team.deal(e.sweep!, n * k * SKINNY * bytes, n / per, args, 16);
     return true;
   }
 
   /** Both operands read where they are: whole panels of dense rows of b. */
   private inPlace(m: number, n: number, k: number, a: Matrix, b: Matrix, c: Matrix): void {
     const line = this.columns * this.bytes;
-    this.code(undefined).inPlace!(
-      a.pointer, a.row, b.pointer, b.row, k, c.pointer, c.row, 0, m, n / this.columns, line, 0,
-    ); // biome-ignore format: the parameters of `exportBlocks`
+    const args = (panel: number, some: number): number[] => [
+      a.pointer, a.row, b.pointer + panel * line, b.row, k, c.pointer + panel * line, c.row, 0, m, some, line, 0,
+    ]; // biome-ignore format: the parameters of `exportBlocks`
+    const ns = m * n * k * COST * (this.bytes / 4);
+    this.heap.team.deal(this.code(undefined).inPlace!, ns, n / this.columns, args);
   }
 }

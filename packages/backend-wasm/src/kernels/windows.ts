@@ -237,7 +237,7 @@ export class WindowRows {
     }
     const line = strides[2]! * 4;
     const ns = count * output[1] * output[2] * window[1] * window[2] * LARGEST;
-    this.share(count, ns, planes, (first, some) => [
+    this.heap.team.deal(planes, ns, count, (first, some) => [
       x + first * strides[0]! * 4,
       strides[0]! * 4,
       line * stride[1],
@@ -273,7 +273,7 @@ export class WindowRows {
     }
     const line = strides[2]! * 4;
     const ns = count * output[1] * output[2] * window[1] * window[2] * VALUE;
-    this.share(count, ns, planes, (first, some) => [
+    this.heap.team.deal(planes, ns, count, (first, some) => [
       x + first * strides[0]! * 4,
       strides[0]! * 4,
       line * stride[1],
@@ -285,18 +285,5 @@ export class WindowRows {
       output[1],
       output[2],
     ]);
-  }
-
-  /** All planes, some of them on each thread. */
-  private share(
-    count: number,
-    ns: number,
-    planes: Exports[string],
-    call: (first: number, some: number) => number[],
-  ): void {
-    const some = Math.ceil(count / this.heap.team.pieces(ns, count));
-    this.heap.team.each(planes, ns, (make) => {
-      for (let first = 0; first < count; first += some) make(...call(first, Math.min(some, count - first)));
-    });
   }
 }

@@ -10,12 +10,12 @@ import { pointerOf } from '../memory/layout.ts';
 import type { Scratch } from '../memory/scratch.ts';
 import { type Ending, endingWords } from './ending.ts';
 import type { Exports } from './engine.ts';
+import { filterCode } from './winograd_filters.ts';
 import {
   DEPTH,
   type Description,
   ENTRY,
   FILTERS,
-  filterCode,
   type WinogradCode,
   WORDS,
   winogradCode,
@@ -123,7 +123,8 @@ export class Winograd {
     const line = tiles * BYTES;
     // A layer of few tiles is cut by its filters; each part then transforms the inputs for itself.
     const ns = rows * across * points * channels * count * 0.04;
-    const team = heap.team.pieces(ns, MOST_PARTS) > 1 ? heap.team.size : 1;
+    const pieces = heap.team.pieces(ns, MOST_PARTS);
+    const team = pieces > 1 ? heap.team.size : 1;
     const parts = Math.min(Math.ceil((2 * team) / tasks), Math.max(1, Math.floor(count / LEAST_FILTERS)));
     const some = team === 1 || parts === 1 ? count : Math.ceil(count / parts / FILTERS) * FILTERS;
     const strip = Math.ceil((size * across + 2) / 4) * 4 * BYTES;
@@ -182,11 +183,12 @@ export class Winograd {
     });
     i32.set(words, (at >> 2) + WORDS.length);
     const code = this.code(size, ending);
-    heap.team.each(code.rows, ns, (call) => {
+    const give = (call: Exports[string]): void => {
       for (let filter = 0; filter < count; filter += some)
         for (let first = 0; first < rows; first += most)
           call(at, base, first, Math.min(most, rows - first), filter, Math.min(some, count - filter));
-    });
+    };
+    heap.team.each(code.rows, ns, give, pieces);
   }
 
   private transform(

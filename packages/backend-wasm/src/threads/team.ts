@@ -206,10 +206,10 @@ export class Team {
   /**
    * Calls that do not depend on each other, as `give` gives them one by one: made at once where threads do not pay for
    * `ns` nanoseconds in all, else in any order and on any thread, all done at the end. Between calls of one job `give`
-   * may not begin another, nor allocate.
+   * may not begin another, nor allocate. `pieces` is for a driver that asked already.
    */
-  each(fn: Call, ns: number, give: (call: Call) => void): void {
-    if (this.pieces(ns, MOST_PIECES) === 1) {
+  each(fn: Call, ns: number, give: (call: Call) => void, pieces = this.pieces(ns, MOST_PIECES)): void {
+    if (pieces === 1) {
       give(fn);
       return;
     }
@@ -227,6 +227,29 @@ export class Team {
       for (let i = 0; i < arity; i++) i32[at + i] = args[i]!;
     });
     if (count > 0) this.run(fn, arity, count);
+  }
+
+  /**
+   * Calls that each take a run of `count` like parts, by the arguments `args(first, how many)`. Runs begin at multiples of
+   * `unit`; fewer than `least` parts at the end belong to the run before them.
+   */
+  deal(
+    fn: Call,
+    ns: number,
+    count: number,
+    args: (first: number, some: number) => readonly number[],
+    unit = 1,
+    least = 1,
+  ): void {
+    const pieces = this.pieces(ns, Math.ceil(count / unit));
+    const run = Math.ceil(count / pieces / unit) * unit;
+    const give = (call: Call): void => {
+      for (let first = 0, next = 0; first < count; first = next) {
+        next = count - first - run < least ? count : first + run;
+        call(...args(first, next - first));
+      }
+    };
+    this.each(fn, ns, give, pieces);
   }
 
   /** Calls `fn` with each row of the table, in any order and on any thread; returns when all calls are done. */
