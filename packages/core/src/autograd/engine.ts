@@ -2,7 +2,7 @@
 
 import { keep, temporarily } from '../dispatch/scope.ts';
 import { TorchError } from '../errors.ts';
-import { fillWith } from '../kernel/elementwise.ts';
+import { copyOf, fillWith } from '../kernel/elementwise.ts';
 import { alias, empty } from '../tensor/create.ts';
 import { isNonOverlappingAndDense, numelOf, sameShape } from '../tensor/layout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -196,13 +196,18 @@ function accumulateInto(variable: Tensor, grad: Tensor, create: boolean, mine: b
     );
   if (meta.grad === null) {
     const alone = mine && grad.storage.references === 1 && isNonOverlappingAndDense(grad.shape, grad.strides);
-    meta.grad = keep(create ? withSameHistory(grad) : alone ? grad : (grad.clone() as Tensor));
+    meta.grad = keep(create ? withSameHistory(grad) : alone ? grad : copyFor(variable, grad));
     if (mine && !alone && !create) grad.dispose();
   } else if (create) meta.grad = keep(meta.grad.add(grad) as Tensor);
   else {
     meta.grad.add_(grad);
     if (mine) grad.dispose();
   }
+}
+
+/** As PyTorch's contract has it: laid out as the variable is, where that is dense. */
+function copyFor({ shape, strides }: Tensor, grad: Tensor): Tensor {
+  return copyOf(grad, grad.dtype, isNonOverlappingAndDense(shape, strides) ? strides : undefined);
 }
 
 /** A leaf's gradient that is itself part of a graph: another handle with the same history. */

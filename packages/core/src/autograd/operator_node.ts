@@ -159,13 +159,10 @@ export class OperatorNode extends Node {
   private saved: readonly unknown[] | null;
   private savedResults: readonly (SavedTensor | null)[] | null = null;
   private readonly recipe: Recipe;
-  private readonly inputs: readonly (GradientMeta | null)[];
 
   constructor(operator: Operator, args: readonly unknown[]) {
-    const tensors = differentiable(operator, args);
-    const edges = edgesOf(tensors);
+    const edges = edgesOf(differentiable(operator, args));
     super(operator.gradName, edges);
-    this.inputs = looksAlong(edges, tensors);
     this.recipe = recipeOf(operator, args, edges);
     const { positions } = this.recipe;
     if (positions.length === 0) this.saved = nothing;
@@ -235,8 +232,8 @@ export class OperatorNode extends Node {
   }
 
   private fitted(grad: Tensor | null | undefined, i: number): Tensor | null {
-    const like = this.inputs[i];
-    return grad && like !== null ? fit(grad, like) : null;
+    const edge = this.edges[i];
+    return grad && edge !== null ? fit(grad, looksAlong(edge)) : null;
   }
 }
 

@@ -8,7 +8,7 @@ import { type DType, isFloat } from '../tensor/dtype.ts';
 import type { Scalar } from '../tensor/promotion.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { is_grad_enabled } from './mode.ts';
-import { type GradientMeta, type Gradients, Node } from './node.ts';
+import { type Gradients, Node } from './node.ts';
 import { fit } from './operator_node.ts';
 import { edgesOf, looksAlong, SavedTensor, setHistory, usedTwice } from './record.ts';
 
@@ -98,7 +98,6 @@ function derivativeOf(
 
 class PointwiseNode extends Node {
   private saved: readonly SavedTensor[] | null;
-  private readonly inputs: readonly (GradientMeta | null)[];
 
   constructor(
     name: string,
@@ -106,26 +105,25 @@ class PointwiseNode extends Node {
     tensors: readonly Tensor[],
     private readonly scalars: readonly Scalar[],
   ) {
-    const edges = edgesOf(tensors);
-    super(name, edges);
-    this.inputs = looksAlong(edges, tensors);
+    super(name, edgesOf(tensors));
     const saved = new Array<SavedTensor>(tensors.length);
     for (let i = 0; i < saved.length; i++) saved[i] = new SavedTensor(tensors[i], name, false);
     this.saved = saved;
   }
 
   apply([grad]: Gradients): Gradients {
-    const { saved, inputs, scalars } = this;
+    const { saved, edges, scalars } = this;
     if (saved === null) throw new TorchError(usedTwice);
-    const out = new Array<Tensor | null>(inputs.length).fill(null);
+    const out = new Array<Tensor | null>(edges.length).fill(null);
     if (!grad) return out;
     const tensors = saved.map((s) => s.get());
     const operands = [...tensors, grad];
     for (let i = 0; i < out.length; i++) {
-      const like = inputs[i];
-      if (like === null) continue;
+      const edge = edges[i];
+      if (edge === null) continue;
       const derivative = derivativeOf(this.elementwise, i, tensors, scalars);
-      if (derivative) out[i] = fit(applyElementwise(this.name, derivative, operands, scalars), like);
+      if (derivative)
+        out[i] = fit(applyElementwise(this.name, derivative, operands, scalars), looksAlong(edge));
     }
     return out;
   }

@@ -29,15 +29,8 @@ export function edgesOf(tensors: readonly (Tensor | null)[]): readonly (Edge | n
 
 const looksOf = ({ shape, dtype }: Tensor): GradientMeta => ({ shape, dtype });
 
-/** What the gradients that go along these edges must look like. */
-export function looksAlong(
-  edges: readonly (Edge | null)[],
-  tensors: readonly (Tensor | null)[],
-): readonly (GradientMeta | null)[] {
-  const looks = new Array<GradientMeta | null>(edges.length);
-  for (let i = 0; i < edges.length; i++) looks[i] = edges[i] === null ? null : looksOf(tensors[i]!);
-  return looks;
-}
+/** What a gradient that goes along the edge must look like: as the output that it leads to. */
+export const looksAlong = ({ node, output }: Edge): GradientMeta => node.outputs[output];
 
 /** Where the gradient of `tensor` goes: the node that made it, its accumulator if it is a leaf, or nowhere. */
 export function edgeOf(tensor: Tensor): Edge | null {

@@ -1,17 +1,25 @@
 /** Matrix products. */
 
+import { is_grad_enabled } from '../autograd/mode.ts';
 import { applyElementwise } from '../autograd/pointwise.ts';
 import type { View } from '../backend/backend.ts';
-import { op } from '../dispatch/operator.ts';
+import { findOperator, op } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
 import { computeType, type Expr } from '../expr/expr.ts';
 import { Compiled } from '../kernel/compile.ts';
 import { Elementwise, expandTo, typeName } from '../kernel/elementwise.ts';
 import { broadcastsTo, type Epilogue, finishOf } from '../kernel/epilogue.ts';
 import { oneBackend, refuseUnrecorded } from '../kernel/guard.ts';
-import { empty } from '../tensor/create.ts';
+import { alias, empty } from '../tensor/create.ts';
 import { type DType, isIntegral } from '../tensor/dtype.ts';
-import { broadcastShapes, isContiguous, numelOf, type Shape, sameShape } from '../tensor/layout.ts';
+import {
+  broadcastShapes,
+  isContiguous,
+  type Layout,
+  numelOf,
+  type Shape,
+  sameShape,
+} from '../tensor/layout.ts';
 import { resultType, type Scalar, scalarValue } from '../tensor/promotion.ts';
 import { materialise } from '../tensor/storage.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -142,6 +150,20 @@ const isPlainBias = (self: Tensor, a: Tensor, b: Tensor, beta: Scalar, alpha: Sc
   a.shape.length === 2 &&
   b.shape.length === 2 &&
   broadcastsTo(self.shape, [a.shape[0], b.shape[1]]);
+
+const transposed = ({ shape, strides, offset }: Tensor): Layout => ({
+  shape: [shape[1], shape[0]],
+  strides: [strides[1], strides[0]],
+  offset,
+});
+
+/** Whether `linear` may run the kernel itself: nothing is recorded, and the backend has no `addmm` of its own. */
+const isAlone = (input: Tensor, weight: Tensor, bias: Tensor): boolean =>
+  !(is_grad_enabled() && (input.requires_grad || weight.requires_grad || bias.requires_grad)) &&
+  bias.dtype === input.dtype &&
+  bias.shape.length === 1 &&
+  (bias.shape[0] === 1 || bias.shape[0] === weight.shape[0]) &&
+  findOperator('aten::addmm')!.overrideOn(input.backend) === undefined;
 
 /**
  * `input @ weight (+ bias)` and the epilogue, for an input of any rank: its rows are one tall matrix. Undefined where an
@@ -330,7 +352,10 @@ export const products = [
   op('linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor', {
     define: ({ input, weight, bias }) => {
       const rank = input.shape.length;
-      if (rank === 2 && bias !== null && weight.shape.length === 2) return bias.addmm(input, weight.t());
+      if (rank === 2 && bias !== null && weight.shape.length === 2)
+        return isAlone(input, weight, bias)
+          ? mm(input, alias(weight, transposed(weight)), bias)
+          : bias.addmm(input, weight.t());
       // As in PyTorch: a batch of contiguous rows is one tall matrix, and the bias is added where it is multiplied.
       if (
         rank > 2 &&

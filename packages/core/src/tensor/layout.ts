@@ -78,11 +78,14 @@ export function isChannelsLast(shape: Shape, strides: Shape): boolean {
 /** Whether every element has a place of its own and there are no gaps, in whatever order. */
 export function isNonOverlappingAndDense(shape: Shape, strides: Shape): boolean {
   if (isContiguous(shape, strides)) return true;
-  const dims = [...shape.keys()].filter((d) => shape[d] !== 1).sort((a, b) => strides[a] - strides[b]);
-  let step = 1;
-  for (const d of dims) {
-    if (strides[d] !== step) return false;
-    step *= shape[d];
+  let left = 0;
+  for (let d = 0; d < shape.length; d++) if (shape[d] !== 1) left++;
+  // The next dim outwards is the one that steps over all that were found.
+  for (let step = 1; left > 0; left--) {
+    let next = -1;
+    for (let d = 0; d < shape.length; d++) if (shape[d] !== 1 && strides[d] === step) next = d;
+    if (next < 0) return false;
+    step *= shape[next];
   }
   return true;
 }
@@ -147,14 +150,17 @@ export function wrapDim(dim: number, rank: number): number {
 /** Dims of a reduction, wrapped, each once. None given means all. */
 export function wrapDims(dims: readonly number[] | null | undefined, rank: number): number[] {
   if (rank > 64) throw new TorchError('only tensors with up to 64 dims are supported');
-  if (dims == null || dims.length === 0) return [...Array(rank).keys()];
-  const seen = new Set<number>();
-  for (const dim of dims) {
-    const d = wrapDim(dim, rank);
-    if (seen.has(d)) throw new TorchError(`dim ${d} appears multiple times in the list of dims`);
-    seen.add(d);
+  const wrapped: number[] = [];
+  if (dims == null || dims.length === 0) {
+    for (let d = 0; d < rank; d++) wrapped.push(d);
+    return wrapped;
   }
-  return rank === 0 ? [] : [...seen];
+  for (let i = 0; i < dims.length; i++) {
+    const d = wrapDim(dims[i], rank);
+    if (wrapped.includes(d)) throw new TorchError(`dim ${d} appears multiple times in the list of dims`);
+    wrapped.push(d);
+  }
+  return rank === 0 ? [] : wrapped;
 }
 
 /** Fills in a -1. Throws PyTorch's error where the sizes do not fit `numel`. */
