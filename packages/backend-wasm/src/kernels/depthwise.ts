@@ -183,10 +183,8 @@ function build(heap: Heap, window: Window, ending: Ending | undefined): Exports[
 
 const BYTES = dtypes.float32.bytes;
 
-/** One kernel's window. */
 export class Depthwise {
-  private plain: Exports[string] | undefined;
-  private readonly finished = new Map<Expr, Map<string, Exports[string]>>();
+  private readonly codes = new Map<Expr | undefined, Map<string, Exports[string]>>();
 
   constructor(
     private readonly heap: Heap,
@@ -250,12 +248,13 @@ export class Depthwise {
     heap.team.run(code, 4, count);
   }
 
+  /** A kernel's stride and dilation are its own, but the window's size comes with the call. */
   private code(window: Window, ending: Ending | undefined): Exports[string] {
-    if (!ending) return (this.plain ??= build(this.heap, window, undefined));
-    let codes = this.finished.get(ending.finish);
-    if (!codes) this.finished.set(ending.finish, (codes = new Map()));
-    let code = codes.get(ending.key);
-    if (!code) codes.set(ending.key, (code = build(this.heap, window, ending)));
+    let codes = this.codes.get(ending?.finish);
+    if (!codes) this.codes.set(ending?.finish, (codes = new Map()));
+    const key = `${window.size} ${window.stride} ${window.dilation} ${ending?.key}`;
+    let code = codes.get(key);
+    if (!code) codes.set(key, (code = build(this.heap, window, ending)));
     return code;
   }
 }
