@@ -5,13 +5,13 @@
  * go by Winograd's algorithm where it pays (winograd.ts), depthwise ones have a loop of their own (depthwise.ts).
  */
 import { type ConvKernel, dtypes, type Executable, type View } from '@sconce/core/backend';
-import { Module } from '../asm/module.ts';
-import type { Val } from '../asm/val.ts';
 import { contiguousStrides, isContiguous, numel, pointerOf } from '../memory/layout.ts';
+import { buildGather, buildTables, type Tables } from './conv_gather.ts';
+import { asPlanes, type Geometry, geometryOf, isFlat, map3, stridesOf } from './conv_geometry.ts';
 import { compilePhases, hasPhases } from './conv_phases.ts';
 import { Depthwise, type Planes, slides, type Window } from './depthwise.ts';
 import { canEnd, endingOf } from './ending.ts';
-import { type Exports, instantiate, zero } from './engine.ts';
+import { type Exports, zero } from './engine.ts';
 import {
   type Accumulate,
   finishing,
@@ -35,177 +35,6 @@ const INPUT_BYTES = 1 << 23;
 const FEW_POSITIONS = 256;
 /** Nanoseconds per byte that is gathered, about. */
 const GATHERING = 0.08;
-
-type Three = readonly [number, number, number];
-
-/** Everything as three window dims; the first ones may have size 1. */
-interface Geometry {
-  readonly batch: number;
-  readonly groups: number;
-  /** Channels of the input and of the output in a group. */
-  readonly channels: number;
-  readonly filters: number;
-  readonly input: Three;
-  readonly output: Three;
-  readonly window: Three;
-  readonly stride: Three;
-  readonly dilation: Three;
-  /** The padded input: input element i stands at i * holes + before, the whole has `padded` elements. */
-  readonly before: Three;
-  readonly holes: Three;
-  readonly padded: Three;
-}
-
-const toThree = (list: readonly number[], filling: number): Three =>
-  [...new Array<number>(3 - list.length).fill(filling), ...list] as unknown as Three;
-const map3 = (f: (d: 0 | 1 | 2) => number): Three => [f(0), f(1), f(2)];
-
-function geometryOf(kernel: ConvKernel, x: View, w: View, out: View): Geometry {
-  const { transposed, groups } = kernel;
-  const window = toThree(w.shape.slice(2), 1);
-  const dilation = toThree(kernel.dilation, 1);
-  const padding = toThree(kernel.padding, 0);
-  const step = toThree(kernel.stride, 1);
-  const output = toThree(out.shape.slice(2), 1);
-  const stride = transposed ? map3(() => 1) : step;
-  return {
-    batch: out.shape[0]!,
-    groups,
-    channels: x.shape[1]! / groups,
-    filters: out.shape[1]! / groups,
-    input: toThree(x.shape.slice(2), 1),
-    output,
-    window,
-    stride,
-    dilation,
-    // The adjoint is the convolution of the spread input with the turned window.
-    before: transposed ? map3((d) => dilation[d] * (window[d] - 1) - padding[d]) : padding,
-    holes: transposed ? step : map3(() => 1),
-    padded: map3((d) => (output[d] - 1) * stride[d] + dilation[d] * (window[d] - 1) + 1),
-  };
-}
-
-/** Strides in elements: batch, channel, three dims. */
-const stridesOf = (v: View): readonly number[] => [
-  v.strides[0]!,
-  v.strides[1]!,
-  ...toThree(v.strides.slice(2), 0),
-];
-
-/** (bases, taps, k, target, panels, x): gathers x[base + tap] for a panel's columns and k taps, half a panel at a time. */
-function buildGather(products: Products, columns: number, bytes: number): Exports[string] {
-  const m = new Module();
-  const half = columns / 2;
-  m.fn('gather', Array(6).fill('i32'), [], (fn) => {
-    const [bases, taps, k, target, panels, x] = Array.from({ length: 6 }, (_, i) => fn.param(i)) as [
-      Val, Val, Val, Val, Val, Val,
-    ]; // biome-ignore format: six parameters
-    const at = Array.from({ length: half }, () => fn.local('i32'));
-    const [tap, left, offset, to, side] = Array.from({ length: 5 }, () => fn.local('i32')) as [
-      Val, Val, Val, Val, Val,
-    ]; // biome-ignore format: five locals
-    const [lane, loadOp, storeOp] =
-      bytes === 4 ? (['f32', 0x2a, 0x38] as const) : (['f64', 0x2b, 0x39] as const);
-    const run = (body: () => void): void => {
-      tap.set(taps);
-      left.set(k);
-      fn.doWhile(
-        () => {
-          offset.set(fn.loadI32(tap));
-          body();
-          tap.inc(4);
-          to.inc(columns * bytes);
-          left.inc(-1);
-        },
-        () => left.ne(0),
-      );
-    };
-    const byOne = (): void =>
-      run(() =>
-        at.forEach((p, j) => {
-          fn.store(storeOp, to, fn.load(lane, loadOp, p.add(offset)), j * bytes);
-        }),
-      );
-    const vector = (more = 0): Val => fn.load('f32x4', 0x100, at[0]!.add(offset), more);
-    // Positions in one row of a dense input are neighbours, or every second with steps of 2.
-    const apart = (distance: number): Val => {
-      let all = at[1]!.sub(at[0]!).eq(distance);
-      for (let j = 2; j < half; j++) all = all.and(at[j]!.sub(at[j - 1]!).eq(distance));
-      return all;
-    };
-    fn.doWhile(
-      () => {
-        side.set(0);
-        fn.doWhile(
-          () => {
-            at.forEach((p, j) => {
-              p.set(fn.loadI32(bases.add(side.mul(4 * half)), 4 * j).add(x));
-            });
-            to.set(target.add(side.mul(half * bytes)));
-            if (bytes !== 4) byOne();
-            else
-              fn.if(
-                apart(4),
-                () => run(() => fn.store(0x10b, to, vector())),
-                () =>
-                  fn.if(
-                    apart(8),
-                    () => run(() => fn.store(0x10b, to, vector().shuffle32(vector(12), [0, 2, 5, 7]))),
-                    byOne,
-                  ),
-              );
-            side.inc(1);
-          },
-          () => side.ltU(2),
-        );
-        target.inc(k.mul(columns * bytes));
-        bases.inc(4 * columns);
-        panels.inc(-1);
-      },
-      () => panels.ne(0),
-    );
-  });
-  return instantiate(products.heap, m).gather!;
-}
-
-/** Offsets of all taps and of all positions of one image, in bytes. */
-interface Tables {
-  readonly key: string;
-  readonly taps: Int32Array;
-  readonly bases: Int32Array;
-}
-
-function buildTables(g: Geometry, strides: readonly number[], bytes: number, images: number): Tables {
-  const { window, dilation, stride, output, channels } = g;
-  const taps = new Int32Array(channels * numel(window));
-  let t = 0;
-  for (let c = 0; c < channels; c++)
-    for (let i = 0; i < window[0]; i++)
-      for (let j = 0; j < window[1]; j++)
-        for (let l = 0; l < window[2]; l++)
-          taps[t++] =
-            bytes *
-            (c * strides[1]! +
-              i * dilation[0] * strides[2]! +
-              j * dilation[1] * strides[3]! +
-              l * dilation[2] * strides[4]!);
-  // Whole panels: what is behind the last position repeats it.
-  const count = images * numel(output);
-  const bases = new Int32Array(Math.ceil(count / 8) * 8);
-  let b = 0;
-  for (let n = 0; n < images; n++)
-    for (let i = 0; i < output[0]; i++)
-      for (let j = 0; j < output[1]; j++)
-        for (let l = 0; l < output[2]; l++)
-          bases[b++] =
-            bytes *
-            (n * strides[0]! +
-              i * stride[0] * strides[2]! +
-              j * stride[1] * strides[3]! +
-              l * stride[2] * strides[4]!);
-  bases.fill(bases[count - 1]!, count);
-  return { key: '', taps, bases };
-}
 
 export function compileConv(products: Products, kernel: ConvKernel): Executable {
   const phases = hasPhases(kernel)
@@ -333,7 +162,7 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
         if (tables?.key !== key) tables = { ...buildTables(g, strides, bytes, some), key };
         heap.i32.set(tables.taps, tableAt >> 2);
         heap.i32.set(tables.bases, (tableAt >> 2) + taps);
-        gather ??= buildGather(products, gemm.columns, bytes);
+        gather ??= buildGather(heap, gemm.columns, bytes);
       }
       for (let group = 0; group < groups; group++) {
         const source = from + group * channels * strides[1]! * bytes;
@@ -522,24 +351,6 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
   }
 }
 
-/** One dim as a row of two. */
-const asPlanes = (v: View): View =>
-  v.shape.length === 4
-    ? v
-    : {
-        memory: v.memory,
-        dtype: v.dtype,
-        shape: [v.shape[0]!, v.shape[1]!, 1, v.shape[2]!],
-        strides: [v.strides[0]!, v.strides[1]!, 0, v.strides[2]!],
-        offset: v.offset,
-      };
-
 /** Winograd's tiles that are as accurate as the kernel asks for. */
 const sizesAllowed = ({ precision }: ConvKernel): readonly TileSize[] =>
   precision === 'exact' ? [] : precision === 'fast' ? [2, 4] : [2];
-
-/** Whether a channel's positions are one dense run. */
-const isFlat = (g: Geometry, strides: readonly number[]): boolean =>
-  strides[4] === 1 &&
-  (g.output[1] === 1 || strides[3] === g.output[2]) &&
-  (g.output[0] === 1 || strides[2] === g.output[1] * g.output[2]);

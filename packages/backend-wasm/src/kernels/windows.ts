@@ -1,12 +1,12 @@
-/** Sliding windows of float32 over planes, four outputs of a row at a time: depthwise convolution and pooling. */
+/** Sliding windows of float32 over planes, four outputs of a row at a time: pooling. */
 import { Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import type { Heap } from '../memory/heap.ts';
 import { type Exports, instantiate } from './engine.ts';
 
-export type WindowMode = 'weights' | 'max' | 'sum';
+export type WindowMode = 'max' | 'sum';
 
-/** (x, plane step, line step, tap line step, out, out plane step, weights, planes, lines, outputs of a line, at least 4). */
+/** (x, plane step, line step, tap line step, out, out plane step, planes, lines, outputs of a line, at least 4). */
 function build(
   heap: Heap,
   mode: WindowMode,
@@ -16,10 +16,8 @@ function build(
   dilation: number,
 ): Exports[string] {
   const m = new Module();
-  const row = m.fn(undefined, Array(5).fill('i32'), [], (fn) => {
-    const [x, step, out, weights, outputs] = Array.from({ length: 5 }, (_, i) => fn.param(i)) as [
-      Val, Val, Val, Val, Val,
-    ]; // biome-ignore format: five parameters
+  const row = m.fn(undefined, Array(4).fill('i32'), [], (fn) => {
+    const [x, step, out, outputs] = Array.from({ length: 4 }, (_, i) => fn.param(i)) as [Val, Val, Val, Val];
     const rows = Array.from({ length: height }, (_, i) => (i === 0 ? x : fn.local('i32')));
     for (let i = 1; i < height; i++) rows[i]!.set(rows[i - 1]!.add(step));
     const left = fn.local('i32');
@@ -40,8 +38,7 @@ function build(
                 ? first
                 : first.shuffle32(fn.load('f32x4', 0x100, rows[i]!, at + 12), [0, 2, 5, 7]);
             if (mode === 'max') acc.set(acc.max(v));
-            else if (mode === 'sum') acc.set(acc.add(v));
-            else acc.set(acc.add(v.mul(fn.load('f32x4', 0x109, weights, 4 * (i * width + j)))));
+            else acc.set(acc.add(v));
           }
         fn.store(0x10b, out, acc);
         left.inc(-4);
@@ -55,11 +52,11 @@ function build(
       () => left.gt(0),
     );
   });
-  m.fn('planes', Array(10).fill('i32'), [], (fn) => {
-    const [x, plane, lineStep, tapStep, out, outPlane, weights, planes, lines, outputs] = Array.from(
-      { length: 10 },
+  m.fn('planes', Array(9).fill('i32'), [], (fn) => {
+    const [x, plane, lineStep, tapStep, out, outPlane, planes, lines, outputs] = Array.from(
+      { length: 9 },
       (_, i) => fn.param(i),
-    ) as [Val, Val, Val, Val, Val, Val, Val, Val, Val, Val];
+    ) as [Val, Val, Val, Val, Val, Val, Val, Val, Val];
     const p = fn.local('i32');
     const q = fn.local('i32');
     const left = fn.local('i32');
@@ -70,7 +67,7 @@ function build(
         left.set(lines);
         fn.doWhile(
           () => {
-            fn.call(row, [p, tapStep, q, weights, outputs]).put();
+            fn.call(row, [p, tapStep, q, outputs]).put();
             p.inc(lineStep);
             q.inc(outputs.mul(4));
             left.inc(-1);
@@ -79,7 +76,6 @@ function build(
         );
         x.inc(plane);
         out.inc(outPlane);
-        weights.inc(4 * height * width);
         planes.inc(-1);
       },
       () => planes.ne(0),
@@ -263,7 +259,6 @@ export class WindowRows {
     strides: readonly number[],
     out: number,
     outPlane: number,
-    weights = 0,
   ): void {
     const key = `${window[1]},${window[2]},${stride[2]},${dilation[2]}`;
     let planes = this.variants.get(key);
@@ -280,7 +275,6 @@ export class WindowRows {
       line * dilation[1],
       out + first * outPlane,
       outPlane,
-      weights + first * window[1] * window[2] * 4,
       some,
       output[1],
       output[2],

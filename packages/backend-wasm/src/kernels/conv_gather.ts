@@ -1,0 +1,125 @@
+/**
+ * The columns of a convolution as a product's right operand, gathered into panels through two tables of offsets: of the
+ * taps and of the output positions.
+ */
+import { Module } from '../asm/module.ts';
+import type { Val } from '../asm/val.ts';
+import type { Heap } from '../memory/heap.ts';
+import { numel } from '../memory/layout.ts';
+import type { Geometry } from './conv_geometry.ts';
+import { type Exports, instantiate } from './engine.ts';
+
+/** (bases, taps, k, target, panels, x): gathers x[base + tap] for a panel's columns and k taps, half a panel at a time. */
+export function buildGather(heap: Heap, columns: number, bytes: number): Exports[string] {
+  const m = new Module();
+  const half = columns / 2;
+  m.fn('gather', Array(6).fill('i32'), [], (fn) => {
+    const [bases, taps, k, target, panels, x] = Array.from({ length: 6 }, (_, i) => fn.param(i)) as [
+      Val, Val, Val, Val, Val, Val,
+    ]; // biome-ignore format: six parameters
+    const at = Array.from({ length: half }, () => fn.local('i32'));
+    const [tap, left, offset, to, side] = Array.from({ length: 5 }, () => fn.local('i32')) as [
+      Val, Val, Val, Val, Val,
+    ]; // biome-ignore format: five locals
+    const [lane, loadOp, storeOp] =
+      bytes === 4 ? (['f32', 0x2a, 0x38] as const) : (['f64', 0x2b, 0x39] as const);
+    const run = (body: () => void): void => {
+      tap.set(taps);
+      left.set(k);
+      fn.doWhile(
+        () => {
+          offset.set(fn.loadI32(tap));
+          body();
+          tap.inc(4);
+          to.inc(columns * bytes);
+          left.inc(-1);
+        },
+        () => left.ne(0),
+      );
+    };
+    const byOne = (): void =>
+      run(() =>
+        at.forEach((p, j) => {
+          fn.store(storeOp, to, fn.load(lane, loadOp, p.add(offset)), j * bytes);
+        }),
+      );
+    const vector = (more = 0): Val => fn.load('f32x4', 0x100, at[0]!.add(offset), more);
+    // Positions in one row of a dense input are neighbours, or every second with steps of 2.
+    const apart = (distance: number): Val => {
+      let all = at[1]!.sub(at[0]!).eq(distance);
+      for (let j = 2; j < half; j++) all = all.and(at[j]!.sub(at[j - 1]!).eq(distance));
+      return all;
+    };
+    fn.doWhile(
+      () => {
+        side.set(0);
+        fn.doWhile(
+          () => {
+            at.forEach((p, j) => {
+              p.set(fn.loadI32(bases.add(side.mul(4 * half)), 4 * j).add(x));
+            });
+            to.set(target.add(side.mul(half * bytes)));
+            if (bytes !== 4) byOne();
+            else
+              fn.if(
+                apart(4),
+                () => run(() => fn.store(0x10b, to, vector())),
+                () =>
+                  fn.if(
+                    apart(8),
+                    () => run(() => fn.store(0x10b, to, vector().shuffle32(vector(12), [0, 2, 5, 7]))),
+                    byOne,
+                  ),
+              );
+            side.inc(1);
+          },
+          () => side.ltU(2),
+        );
+        target.inc(k.mul(columns * bytes));
+        bases.inc(4 * columns);
+        panels.inc(-1);
+      },
+      () => panels.ne(0),
+    );
+  });
+  return instantiate(heap, m).gather!;
+}
+
+/** Offsets of all taps and of all positions of one image, in bytes. */
+export interface Tables {
+  readonly key: string;
+  readonly taps: Int32Array;
+  readonly bases: Int32Array;
+}
+
+export function buildTables(g: Geometry, strides: readonly number[], bytes: number, images: number): Tables {
+  const { window, dilation, stride, output, channels } = g;
+  const taps = new Int32Array(channels * numel(window));
+  let t = 0;
+  for (let c = 0; c < channels; c++)
+    for (let i = 0; i < window[0]; i++)
+      for (let j = 0; j < window[1]; j++)
+        for (let l = 0; l < window[2]; l++)
+          taps[t++] =
+            bytes *
+            (c * strides[1]! +
+              i * dilation[0] * strides[2]! +
+              j * dilation[1] * strides[3]! +
+              l * dilation[2] * strides[4]!);
+  // Whole panels: what is behind the last position repeats it.
+  const count = images * numel(output);
+  const bases = new Int32Array(Math.ceil(count / 8) * 8);
+  let b = 0;
+  for (let n = 0; n < images; n++)
+    for (let i = 0; i < output[0]; i++)
+      for (let j = 0; j < output[1]; j++)
+        for (let l = 0; l < output[2]; l++)
+          bases[b++] =
+            bytes *
+            (n * strides[0]! +
+              i * stride[0] * strides[2]! +
+              j * stride[1] * strides[3]! +
+              l * stride[2] * strides[4]!);
+  bases.fill(bases[count - 1]!, count);
+  return { key: '', taps, bases };
+}
