@@ -398,6 +398,21 @@ describe('kernels that these met', () => {
     expect(got.every((v, i) => v === i)).toBe(true);
   });
 
+  it('one convolution kernel serves windows of any size', () => {
+    const run = backend.compile({
+      kind: 'conv', dims: 1, transposed: true, groups: 1, stride: [1], padding: [0], dilation: [1],
+      dtype: 'float32', accumulate: 'float32',
+    }); // biome-ignore format: a kernel
+    for (const window of [5, 3, 7]) {
+      const one = (): number => 1;
+      const out = tensor([1, 1, 4 + window], one).view;
+      run([out], [tensor([1, 1, 5], one).view, tensor([1, 1, window], one).view]);
+      expect(read(out)).toEqual(
+        Array.from({ length: 4 + window }, (_, i) => Math.min(i + 1, 5, window, 4 + window - i)),
+      );
+    }
+  });
+
   for (const [rows, columns] of [
     [16, 16], [17, 35], [100, 16], [33, 1000],
   ] as const) // biome-ignore format: sizes
