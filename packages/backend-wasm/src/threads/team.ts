@@ -287,9 +287,10 @@ export class Team {
         const claimed = performance.now();
         this.wait();
         const now = performance.now();
-        // What others had just begun when there was nothing left to claim may take as long as a call took here.
-        const lost = now - claimed - SPIN - (claimed - began) / Math.max(1, done);
-        if (lost > 0) this.aloneUntil = now + (this.options.costs ?? COSTS).alone * lost;
+        const waited = now - claimed;
+        // Calls that had just begun take a moment; a good part of the whole they do not.
+        if (waited > SPIN && waited > (now - began) / 4)
+          this.aloneUntil = now + (this.options.costs ?? COSTS).alone * waited;
       }
     }
     if (Atomics.load(i32, TRAPPED) === 1) {
