@@ -62,7 +62,7 @@ export function freeze(
       return place;
     });
   const graphs = methods.map((name) => inlined(object, name));
-  const own = freezeAttributes(object, graphs, preserved, (graph) => {
+  const { root: own, constants } = freezeAttributes(object, graphs, preserved, (graph) => {
     takeDecidedBranches(graph);
     peephole(graph);
     takeDecidedBranches(graph);
@@ -87,7 +87,11 @@ export function freeze(
     simplify(graph, program.device);
   }
   if (options.optimize_numerics ?? true) for (const graph of graphs) optimizeFrozen(graph, program.device);
-  return wrapped(own, graphs, program);
+  const frozen = wrapped(own, graphs, program);
+  // What went into other constants is not kept from being freed with the module that it was of.
+  const used = new Set(moduleParts(frozen).program.constants);
+  for (const constant of constants) if (!used.has(constant)) constant.dispose();
+  return frozen;
 }
 
 /**
@@ -160,7 +164,13 @@ function wrapped(object: ScriptObject, graphs: readonly Graph[], program: Progra
     if (value instanceof Tensor) constants.add(value);
     else if (Array.isArray(value)) value.forEach(collect);
   };
-  for (const graph of graphs) for (const node of allNodes(graph.block)) collect(node.constant?.value);
+  const collectIn = (graph: Graph): void => {
+    for (const node of allNodes(graph.block)) {
+      collect(node.constant?.value);
+      if (node.subgraph) collectIn(node.subgraph);
+    }
+  };
+  graphs.forEach(collectIn);
   const module = wrapModule(object, { ...program, constants: [...constants] });
   if (object.type.slotOf('training') === undefined) module.training = false;
   return module;

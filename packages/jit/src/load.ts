@@ -122,5 +122,6 @@ export async function load(source: ArchiveSource, options: JitLoadOptions = {}):
     if (!archive.has(`extra/${name}`)) continue;
     options._extra_files![name] = archive.text(`extra/${name}`);
   }
+  archive.keepCode();
   return wrapModule(root, { device, unit, constants: tensorsIn(constants) });
 }

@@ -1,5 +1,7 @@
 /** Freezing and optimising: PyTorch's own nodes and numbers, its refusals, and every saved program as it was before. */
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { reference } from '@sconce/backend-reference';
 import {
   currentBackend,
@@ -150,6 +152,24 @@ describe('a saved program gives the same when it is optimised, and frees the sam
           expectClose(outcomes[1], outcomes[0]);
         }
       });
+});
+
+describe('a loaded module', () => {
+  it('keeps nothing of its file but the code', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const loaded = async (): Promise<[WeakRef<Uint8Array>, ScriptModule]> => {
+      const file = new Uint8Array(bytes('freeze/ConvNorm.pt'));
+      return [new WeakRef(file), await load(file)];
+    };
+    const [file, module] = await loaded();
+    for (let i = 0; i < 20 && file.deref(); i++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      collect();
+    }
+    expect(file.deref()).toBeUndefined();
+    expect(freeze(module.eval()).graph).toContain('aten::conv2d');
+  });
 });
 
 describe('a module that runs often', () => {

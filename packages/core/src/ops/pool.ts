@@ -1,4 +1,5 @@
 /** Pooling over windows: largest, average, adaptive. */
+import { is_grad_enabled } from '../autograd/mode.ts';
 import { callOperator } from '../dispatch/call.ts';
 import { findOperator, named, op } from '../dispatch/operator.ts';
 import { IndexError, TorchError } from '../errors.ts';
@@ -100,14 +101,22 @@ function outputLike(x: Tensor, sizes: Shape, dtype: Tensor['dtype']): Tensor {
   return emptyStrided(shape, strides, dtype, x.backend);
 }
 
-function largest(name: string, dims: 1 | 2 | 3, self: Tensor, w: Window, ceil: boolean): Tensor[] {
+/** The values, and with `indices` where they were. */
+function largest(
+  name: string,
+  dims: 1 | 2 | 3,
+  self: Tensor,
+  w: Window,
+  ceil: boolean,
+  indices = true,
+): Tensor[] {
   refuseUnrecorded(name, [self]);
   return batched(name, dims, self, (x) => {
     const sizes = outputSizes(x.shape.slice(2), w, ceil);
-    const out = outputLike(x, sizes, x.dtype);
-    const indices = outputLike(x, sizes, 'int64');
-    compile(x.backend, { kind: 'pool', dims, reduce: 'max', ...w, dtype: x.dtype })([out, indices], [x]);
-    return [out, indices];
+    const outputs = [outputLike(x, sizes, x.dtype)];
+    if (indices) outputs.push(outputLike(x, sizes, 'int64'));
+    compile(x.backend, { kind: 'pool', dims, reduce: 'max', ...w, dtype: x.dtype })(outputs, [x]);
+    return outputs;
   }) as Tensor[];
 }
 
@@ -311,8 +320,14 @@ export const pools = [
         gradName: `MaxPool${n}DWithIndicesBackward0`,
       }),
       op(named(`max_pool${n}d`, `(Tensor self, ${window}) -> Tensor`), {
-        define: ({ self, kernel_size, stride, padding, dilation, ceil_mode }) =>
-          self[`max_pool${dims}d_with_indices`](kernel_size, stride, padding, dilation, ceil_mode)[0],
+        define({ self, kernel_size, stride, padding, dilation, ceil_mode }) {
+          const name = `max_pool${dims}d` as const;
+          // Only a gradient asks where the values were.
+          if (is_grad_enabled() && self.requires_grad)
+            return self[`${name}_with_indices`](kernel_size, stride, padding, dilation, ceil_mode)[0];
+          const w = windowOf(name, n, kernel_size, stride, padding, dilation);
+          return largest(name, dims, self, w, ceil_mode, false)[0];
+        },
       }),
     ].flat();
   }),

@@ -13,7 +13,7 @@ import {
 const supported = { lowest: 1, highest: 10 };
 
 export class Archive {
-  private readonly zip: ZipArchive;
+  private zip: ZipArchive;
   private readonly root: string;
   readonly version: number;
 
@@ -57,6 +57,25 @@ export class Archive {
 
   text(record: string): string {
     return decodeUtf8(this.read(record));
+  }
+
+  /** Lets go of the file: what may be read from now on is the program's text, which is compiled as it is needed. */
+  keepCode(): void {
+    const folder = `${this.root}code/`;
+    const kept = new Map<string, Uint8Array>();
+    for (const name of this.zip.names)
+      if (name.startsWith(folder)) kept.set(name, this.zip.read(name).slice());
+    const read = (name: string): Uint8Array => {
+      const bytes = kept.get(name);
+      if (!bytes) throw new TorchError(`${name} is not kept of the archive`);
+      return bytes;
+    };
+    this.zip = {
+      names: [...kept.keys()],
+      has: (name) => kept.has(name),
+      size: (name) => read(name).length,
+      read,
+    };
   }
 
   /** Names of the records below a folder, without it. */

@@ -97,7 +97,7 @@ function isReadOnly(value: Value): boolean {
   let goesOn: Node | undefined;
   for (const { user, index } of value.uses) {
     if (user.kind === 'prim::Return' || (user.kind === 'prim::Loop' && index >= 2)) {
-      if (goesOn || user.owner !== home) return false;
+      if (goesOn || user.owner !== home || isForked(user)) return false;
       goesOn = user;
     } else if (!keepsNothing(user)) return false;
   }
@@ -105,6 +105,12 @@ function isReadOnly(value: Value): boolean {
   // A loop takes it in: nothing reads it inside or after.
   const at = home.nodes.indexOf(goesOn);
   return value.uses.every(({ user }) => user === goesOn || positionIn(user, home) < at);
+}
+
+/** Whether the block's result goes into a future, which keeps it. */
+function isForked(result: Node): boolean {
+  const outer = result.kind === 'prim::Return' ? result.owner!.owningNode : undefined;
+  return outer !== undefined && outer.kind !== 'prim::If' && outer.kind !== 'prim::Loop';
 }
 
 function positionIn(node: Node, block: Block): number {

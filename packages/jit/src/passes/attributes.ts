@@ -95,6 +95,8 @@ function replaceReads(
   graph: Graph,
   objects: ReadonlyMap<Value, ScriptObject>,
   kept: Kept,
+  /** The same memory without a history; one for all places where a tensor stands. */
+  constants: Map<Tensor, Tensor>,
   wants: (held: unknown) => boolean,
 ): void {
   const paths = new Map<Value, string>([[graph.inputs[0], 'self']]);
@@ -106,20 +108,15 @@ function replaceReads(
     if (!place || kept.has(place) || objects.has(node.output)) continue;
     const held = place.object.slots[place.slot];
     if (!wants(held)) continue;
-    const value = held instanceof Tensor ? detached(held) : held;
+    let value = held;
+    if (held instanceof Tensor) {
+      value = constants.get(held) ?? alias(held);
+      constants.set(held, value as Tensor);
+    }
     node.output.setDebugName('');
     node.output.replaceAllUsesWith(insertConstant(node, value, node.output.type, path));
     node.destroy();
   }
-}
-
-const detachedOf = new WeakMap<Tensor, Tensor>();
-
-/** The same memory without a history; one for all places where the tensor stands. */
-function detached(tensor: Tensor): Tensor {
-  let own = detachedOf.get(tensor);
-  if (!own || own.isDisposed) detachedOf.set(tensor, (own = alias(tensor)));
-  return own;
 }
 
 /** What is left of the module: objects with the attributes that stay, of types of their own. */
@@ -170,13 +167,20 @@ export function freezeAttributes(
   preserved: readonly Place[],
   /** Takes the branches that are decided by now. */
   simplify: (graph: Graph) => void,
-): ScriptObject {
+): { root: ScriptObject; constants: Iterable<Tensor> } {
+  const constants = new Map<Tensor, Tensor>();
   // Flags and numbers first: they decide branches, and what stands in the others neither writes nor is kept.
   const early = new Kept();
   for (const { object, slot } of preserved) early.add(object, slot);
   for (const graph of graphs) findAssigned(graph, objectsIn(graph, root), early);
   for (const graph of graphs) {
-    replaceReads(graph, objectsIn(graph, root), early, (held) => typeof held !== 'object' || held === null);
+    replaceReads(
+      graph,
+      objectsIn(graph, root),
+      early,
+      constants,
+      (held) => typeof held !== 'object' || held === null,
+    );
     simplify(graph);
   }
   const kept = new Kept();
@@ -188,13 +192,13 @@ export function freezeAttributes(
   });
   // What one graph keeps, stays for all of them.
   graphs.forEach((graph, i) => {
-    replaceReads(graph, objects[i], kept, () => true);
+    replaceReads(graph, objects[i], kept, constants, () => true);
   });
   const { root: own, of } = rebuild(root, kept);
   objects.forEach((known) => {
     for (const [value, object] of known) value.setType((of.get(object) ?? object).type);
   });
-  return own;
+  return { root: own, constants: constants.values() };
 }
 
 /** `sub.attr` of a module: the object that holds it, and where. */

@@ -1,7 +1,7 @@
 /** `sconce run`: calls a model's method once and prints what it returns. */
 import { parseArgs } from 'node:util';
 import { no_grad, Tensor, TorchError } from '@sconce/core';
-import { load, optimize_for_inference } from '@sconce/jit';
+import { load, optimize_for_inference, type ScriptModule } from '@sconce/jit';
 import { readInput } from './input.ts';
 import { chooseBackend, type Output, readModel, UsageError } from './usage.ts';
 
@@ -23,7 +23,7 @@ export async function run(args: readonly string[], { print }: Output): Promise<n
   const backend = await chooseBackend(values.backend);
   const loaded = await load(bytes);
   loaded.eval();
-  const module = values.unoptimized ? loaded : optimize_for_inference(loaded, [values.method]);
+  const module = values.unoptimized ? loaded : optimized(loaded, values.method);
   const inputs: unknown[] = [];
   for (const text of values.input) inputs.push(await readInput(text));
   const start = performance.now();
@@ -33,6 +33,14 @@ export async function run(args: readonly string[], { print }: Output): Promise<n
   if (values.json) print(JSON.stringify({ backend, milliseconds, output: readable }));
   else print(await show(result));
   return 0;
+}
+
+/** The module made for running; what only the loaded one had of its weights is freed. */
+function optimized(loaded: ScriptModule, method: string): ScriptModule {
+  const module = optimize_for_inference(loaded, [method]);
+  const kept = new Set([...module.parameters(), ...module.buffers()]);
+  for (const tensor of [...loaded.parameters(), ...loaded.buffers()]) if (!kept.has(tensor)) tensor.dispose();
+  return module;
 }
 
 /** As JSON has it: a tensor by dtype, shape and nested numbers; what JSON lacks as text. */
