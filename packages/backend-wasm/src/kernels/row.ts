@@ -64,11 +64,71 @@ function scalarsOf(exprs: readonly Expr[]): { index: number; dtype: ComputeType 
   return [...found.values()];
 }
 
+/** What does not change along the row: computed once, as further inputs that do not move. */
+interface Invariants {
+  readonly exprs: readonly Expr[];
+  /** Input `inputs.length + k` is the value of this. */
+  readonly values: readonly Expr[];
+}
+
+/** Above all the numbers of a traced graph, `x * 2`, which are tensors of int64 or float64 without dims. */
+function invariants({ exprs, outputs, inputs, steps }: RowSpec): Invariants {
+  const values: Expr[] = [];
+  const done = new Map<Expr, { still: boolean; expr: Expr }>();
+  const leaf = (e: Expr): Expr => {
+    if (!('args' in e)) return e;
+    values.push(e);
+    return { op: 'input', index: inputs.length + values.length - 1, dtype: e.dtype };
+  };
+  const visit = (e: Expr): { still: boolean; expr: Expr } => {
+    const known = done.get(e);
+    if (known) return known;
+    let result: { still: boolean; expr: Expr };
+    if (e.op === 'input') result = { still: steps[outputs.length + e.index] === 'fixed', expr: e };
+    else if (e.op === 'coord') result = { still: false, expr: e };
+    else if (!('args' in e)) result = { still: true, expr: e };
+    else {
+      const args = e.args.map(visit);
+      if (args.every((a) => a.still)) result = { still: true, expr: e };
+      else {
+        const own = args.map((a) => (a.still ? leafOnce(a.expr) : a.expr));
+        const changed = own.some((a, i) => a !== e.args[i]);
+        result = { still: false, expr: changed ? ({ ...e, args: own } as unknown as Expr) : e };
+      }
+    }
+    done.set(e, result);
+    return result;
+  };
+  const leaves = new Map<Expr, Expr>();
+  const leafOnce = (e: Expr): Expr => {
+    let l = leaves.get(e);
+    if (!l) leaves.set(e, (l = leaf(e)));
+    return l;
+  };
+  const changed = exprs.map((e) => {
+    const { still, expr } = visit(e);
+    return still ? leafOnce(expr) : expr;
+  });
+  return { exprs: changed, values };
+}
+
+/** One element in every element of a vector. */
+function spread(one: Val, dtype: DType, width: Width): Val {
+  if (width === 1) return one;
+  let v = one;
+  if (width === 2 && dtype === 'float32') v = one.convert(0xbb, 'f64');
+  if (width === 2 && dtype === 'bool') v = one.convert(0xac, 'i64');
+  v = v.splat();
+  return (dtype === 'bool' ? v.neg() : v).keep();
+}
+
 /**
  * Adds the row function: (n, a pointer per operand, a stride per strided operand). n is at least 1.
  * Exported as `row`.
  */
-export function rowFunction(m: Module, spec: RowSpec): Fn {
+export function rowFunction(m: Module, whole: RowSpec): Fn {
+  const { exprs, values } = invariants(whole);
+  const spec = { ...whole, exprs };
   const operands: (DType | undefined)[] = [...spec.outputs, ...spec.inputs];
   const strided = spec.steps.map((s, i) => (s === 'strided' ? i : -1)).filter((i) => i >= 0);
   const width: Width = strided.length > 0 || spec.coordRank !== undefined ? 1 : widthOf(spec.exprs);
@@ -82,7 +142,7 @@ export function rowFunction(m: Module, spec: RowSpec): Fn {
     const pointers = operands.map((_, i) => fn.param(1 + i));
     const outs = spec.outputs.length;
     const scalarCache = new Map<string, Val>();
-    const wanted = scalarsOf(spec.exprs);
+    const wanted = scalarsOf([...exprs, ...values]);
     for (const w of width === 1 ? [1 as const] : [1 as const, width])
       for (const s of wanted) scalarLeaf(fn, scalarCache, s.index, s.dtype, w);
     // Operands that do not move are read once.
@@ -91,13 +151,7 @@ export function rowFunction(m: Module, spec: RowSpec): Fn {
       if (i < outs || !dtype || spec.steps[i] !== 'fixed') return;
       const one = load(fn, dtype, pointers[i]!).keep();
       fixed.set(`${i} 1`, one);
-      if (width === 1) return;
-      let v: Val = one;
-      if (width === 2 && dtype === 'float32') v = one.convert(0xbb, 'f64');
-      if (width === 2 && dtype === 'bool') v = one.convert(0xac, 'i64');
-      v = v.splat();
-      if (dtype === 'bool') v = v.neg();
-      fixed.set(`${i} ${width}`, v.keep());
+      fixed.set(`${i} ${width}`, width === 1 ? one : spread(one, dtype, width));
     });
     const rank = spec.coordRank ?? 0;
     const coords: Val[] = [];
@@ -117,9 +171,14 @@ export function rowFunction(m: Module, spec: RowSpec): Fn {
       scalar: (index, dtype) => scalarLeaf(fn, scalarCache, index, dtype, w),
       coord: (dim) => coords[dim]!,
     });
+    lower(fn, values, 1, leaves(1)).forEach((one, k) => {
+      const i = outs + spec.inputs.length + k;
+      fixed.set(`${i} 1`, one);
+      fixed.set(`${i} ${width}`, spread(one, values[k]!.dtype, width));
+    });
     const body = (w: Width): void => {
-      const values = lower(fn, spec.exprs, w, leaves(w));
-      values.forEach((v, j) => {
+      const results = lower(fn, exprs, w, leaves(w));
+      results.forEach((v, j) => {
         if (w === 1) store(fn, spec.outputs[j]!, pointers[j]!, v);
         else storeVector(fn, spec.outputs[j]!, w, pointers[j]!, v);
       });
