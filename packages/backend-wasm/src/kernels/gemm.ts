@@ -162,6 +162,15 @@ export class Gemm {
     const line = columns * bytes;
     const target = this.scratch.get('b', Math.ceil(Math.min(n, NC) / columns) * line * Math.min(k, KC));
     const { matrix } = a;
+    if (m * n * k < ALONE && k <= KC && n <= NC && matrix?.column === bytes && !finish) {
+      // One block, too small for anything to be worth arranging.
+      pack(0, k, 0, n, target);
+      const whole = Math.floor(n / columns);
+      code.inPlace!(
+        matrix.pointer, matrix.row, target, line, k, c.pointer, c.row, 0, m, whole, k * line, n - whole * columns,
+      ); // biome-ignore format: the parameters of `exportBlocks`
+      return;
+    }
     const inPlace = matrix !== undefined && matrix.column === bytes && n <= FEW_PANELS * columns;
     const most = matrix ? Math.max(MC, Math.floor(MOST_LEFT / k / MC) * MC) : m;
     for (let i = 0; i < m; i += most) {
@@ -221,10 +230,6 @@ export class Gemm {
     const rest = n % columns;
     const fn = a.column === 0 ? code.inPlace! : code.packed!;
     const tall = rowsOf({ lane: this.lane });
-    if (m <= MC && m * n * k < ALONE && !finish) {
-      fn(a.pointer, a.row, b, line, k, c.pointer, c.row, flags, m, whole, step, rest);
-      return;
-    }
     const byRows = Math.ceil(m / tall) >= whole;
     const pieces = heap.team.pieces(m * n * k * COST * (bytes / 4), byRows ? Math.ceil(m / tall) : whole);
     const rows = byRows ? Math.min(MC, Math.ceil(m / pieces / tall) * tall) : MC;
@@ -275,11 +280,12 @@ export class Gemm {
     const byColumns = b.row === bytes && bytes === 4;
     if (!byRows && !byColumns) return false;
     const whole = Math.floor(n / columns);
-    if (whole) {
+    const pack = byRows ? e.packRows! : e.packColumns!;
+    if (whole && whole * k < ALONE / 32) pack(b.pointer, byRows ? b.row : b.column, target, k, whole);
+    else if (whole) {
       const args = (first: number, some: number): number[] => [
         b.pointer + first * columns * b.column, byRows ? b.row : b.column, target + first * k * columns * bytes, k, some,
       ]; // biome-ignore format: the parameters of `packRows` and `packColumns`
-      const pack = byRows ? e.packRows! : e.packColumns!;
       this.heap.team.deal(pack, whole * columns * k * bytes * PACKING, whole, args);
     }
     const rest = n % columns;
@@ -301,6 +307,10 @@ export class Gemm {
     if (b.row === bytes) {
       for (let i = 0; i < m; i++) {
         const [x, y] = [a.pointer + i * a.row, c.pointer + i * c.row];
+        if (n * k < ALONE / 2) {
+          e.dots!(x, b.pointer, b.column, y, n, k);
+          continue;
+        }
         const args = (j: number, some: number): number[] => [
           x, b.pointer + j * b.column, b.column, y + j * bytes, some, k,
         ]; // biome-ignore format: the parameters of `dots`
@@ -318,6 +328,10 @@ export class Gemm {
     else zero(heap, c.pointer, n * bytes);
     const from = b.pointer + first * b.row;
     const per = columns / VECTORS;
+    if (n * k < ALONE / 2) {
+      e.sweep!(a.pointer + first * bytes, from, b.row, c.pointer, n / per, k - first);
+      return true;
+    }
     const args = (vector: number, some: number): number[] => [
       a.pointer + first * bytes, from + 16 * vector, b.row, c.pointer + 16 * vector, some, k - first,
     ]; // biome-ignore format: the parameters of `sweep`

@@ -4,10 +4,7 @@ import type { Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { loads, stores } from './tile.ts';
 
-/**
- * A row times dense columns: (a, b, ldb, c, n, k): c[j] = a . b[j], four columns at a time, in two sums each so that additions
- * need not wait for each other.
- */
+/** A row times dense columns: (a, b, ldb, c, n, k): c[j] = a . b[j], four columns at a time, two vectors of each per turn. */
 export function dots(m: Module, lane: Lane, bytes: number): void {
   m.fn('dots', Array(6).fill('i32'), [], (fn) => {
     const [a, b, ldb, c, n, k] = Array.from({ length: 6 }, (_, i) => fn.param(i)) as [
@@ -19,32 +16,28 @@ export function dots(m: Module, lane: Lane, bytes: number): void {
     const run = (columns: number): void => {
       const pa = fn.local('i32');
       const p = Array.from({ length: columns }, () => fn.local('i32'));
-      const sums = [0, 1].map(() => p.map(() => fn.local(lane)));
+      const sums = p.map(() => fn.local(lane));
       const left = fn.local('i32');
       const x = [fn.local(lane), fn.local(lane)];
       pa.set(a);
       p[0]!.set(b);
       for (let i = 1; i < columns; i++) p[i]!.set(p[i - 1]!.add(ldb));
-      for (const s of sums.flat()) s.set(s.k(0));
+      for (const s of sums) fn.zero(s);
       left.set(k);
       for (const vectors of [2, 1])
         fn.while(
           () => left.geU(vectors * per),
           () => {
             for (let v = 0; v < vectors; v++) x[v]!.set(fn.load(lane, 0x100, pa, 16 * v));
-            p.forEach((q, i) => {
-              for (let v = 0; v < vectors; v++) {
-                const s = sums[v]![i]!;
-                s.set(s.add(x[v]!.mul(fn.load(lane, 0x100, q, 16 * v))));
-              }
+            sums.forEach((s, i) => {
+              for (let v = 0; v < vectors; v++) s.set(s.add(x[v]!.mul(fn.load(lane, 0x100, p[i]!, 16 * v))));
             });
             pa.inc(16 * vectors);
             for (const q of p) q.inc(16 * vectors);
             left.inc(-vectors * per);
           },
         );
-      const total = sums[0]!.map((s, i) => {
-        s.set(s.add(sums[1]![i]!));
+      const total = sums.map((s) => {
         const parts = Array.from({ length: per }, (_, l) => s.extract(l));
         const t = fn.local(element);
         t.set(per === 4 ? parts[0]!.add(parts[1]!).add(parts[2]!.add(parts[3]!)) : parts[0]!.add(parts[1]!));
