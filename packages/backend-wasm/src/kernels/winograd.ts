@@ -35,7 +35,7 @@ export interface Layer {
 }
 
 /** Tiles of a call, by their size: as many as leave the transformed inputs and products in the second cache. */
-const TILES: Readonly<Record<TileSize, number>> = { 2: 112, 4: 56 };
+const TILES: Readonly<Record<TileSize, number>> = { 2: 56, 4: 56 };
 
 /** Filters of a part, at least: with fewer, transforming the inputs again would cost too much. */
 const LEAST_FILTERS = 40;
