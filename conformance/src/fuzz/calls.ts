@@ -424,13 +424,12 @@ const folds: Maker[] = [
   },
   {
     places: 'rounds',
-    // Of nearly equal numbers it is mostly their rounding.
-    jumps: true,
+    // With an eps of 1: with a small one it shows, of nearly equal numbers, mostly their rounding.
     weight: 2,
     make: (_, self) => {
       const size = self.tensor.shape.at(-1);
       return isFloating(self) && size !== undefined && size > 1
-        ? fn('layer_norm', [of(self), [size]])
+        ? fn('layer_norm', [of(self), [size], null, null, 1])
         : undefined;
     },
   },
@@ -557,10 +556,11 @@ const products: Maker[] = [
     places: 'product',
     weight: 3,
     make: (random, self, all) => {
-      if (rankOf(self) !== 4 || !isFloating(self)) return undefined;
+      if (rankOf(self) !== 4 || !isFloating(self) || self.tensor.numel() === 0) return undefined;
       const fits = all.filter(
         (v) =>
           rankOf(v) === 4 &&
+          v.tensor.numel() > 0 &&
           v.tensor.dtype === self.tensor.dtype &&
           v.tensor.shape[1] === self.tensor.shape[1] &&
           v.tensor.shape[2] * v.tensor.shape[3] <= MOST_WINDOW,
