@@ -1,6 +1,14 @@
 /** Each pass keeps the meaning of random programs: results, and what they do to their arguments. */
 import { reference } from '@sconce/backend-reference';
-import { fromTypedArray, no_grad, set_fusion_enabled, setCurrentBackend, type Tensor } from '@sconce/core';
+import {
+  currentBackend,
+  fromTypedArray,
+  memoryUsage,
+  no_grad,
+  set_fusion_enabled,
+  setCurrentBackend,
+  type Tensor,
+} from '@sconce/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Source } from '../src/frontend/source.ts';
 import { CompilationUnit } from '../src/frontend/unit.ts';
@@ -307,4 +315,23 @@ describe('a pass does what it is for', () => {
     const seen = '  a = torch.add(x, y)\n  b = torch.t(a)\n  c = torch.relu_(a)\n  return torch.mul(c, b)\n';
     expect(after(seen, fuseOperators)).toEqual(['aten::add', 'aten::t', 'aten::relu_', 'aten::mul']);
   });
+});
+
+describe('a tensor that a plan made lives as long as what holds it', () => {
+  for (const [where, body] of Object.entries({
+    dict: '  d = annotate(Dict[str, Tensor], {})\n  _ = torch._set_item(d, "a", torch.neg(x))\n  z = d["a"]\n',
+    list: '  l = [torch.neg(x)]\n  z = l[0]\n',
+    'inserted into a list': '  l = [y]\n  _ = torch.insert(l, 0, torch.neg(x))\n  z = l[0]\n',
+    tuple: '  t = (torch.neg(x), y)\n  z = (t)[0]\n',
+    loop: '  z = torch.neg(x)\n  w = y\n  for i in range(3):\n    z, w = w, torch.mul(z, -1.)\n  z = torch.neg(torch.neg(w))\n',
+  }))
+    it(where, async () => {
+      const func = compile(`def f(x: Tensor, y: Tensor) -> Tensor:\n${body}  return torch.mul(z, 2.)\n`);
+      const x = fromTypedArray(Float32Array.of(1, 2), [2], 'float32');
+      const y = fromTypedArray(Float32Array.of(-1, -2), [2], 'float32');
+      const before = memoryUsage(currentBackend()).count;
+      const result = no_grad(() => execute(func, [x, y], null)) as Tensor;
+      expect(await result.tolist()).toEqual([-2, -4]);
+      expect(memoryUsage(currentBackend()).count).toBe(before + 1);
+    });
 });

@@ -2,6 +2,7 @@
 import type { Block, Graph, Node, Value } from '../ir/graph.ts';
 import type { JitType } from '../ir/types.ts';
 import { makesFresh } from '../passes/alias.ts';
+import { writesArguments } from '../passes/effects.ts';
 import { coercion } from './coerce.ts';
 
 const isPlain = (type: JitType): boolean =>
@@ -20,7 +21,8 @@ function makesOwn(node: Node): boolean {
 function keepsNothing(node: Node): boolean {
   const { operator } = node;
   if (!operator) return false;
-  if ('run' in operator) return node.outputs.every((output) => isPlain(output.type));
+  if ('run' in operator)
+    return !writesArguments(node) && node.outputs.every((output) => isPlain(output.type));
   return makesOwn(node);
 }
 
