@@ -10,6 +10,7 @@ import {
 import { Module } from '../asm/module.ts';
 import { cast } from '../lower/cast.ts';
 import { load, store } from '../lower/element.ts';
+import { canFault, type Leaves, lower, scalarDtypes, usesCoord } from '../lower/lower.ts';
 import { Forms } from '../memory/forms.ts';
 import { Block, type Heap } from '../memory/heap.ts';
 import { numel, pointerOf } from '../memory/layout.ts';
@@ -42,11 +43,24 @@ export function scratchView(
   return { memory: new Block(pointer, 0, 0, dtype, 0), dtype, shape, strides, offset: 0 };
 }
 
-/** out = sum over k in plain loops over any strides: (m, n, k, a, am, ak, b, bk, bn, c, cm, cn). */
-export function naive(heap: Heap, dtype: DType, accumulate: DType): Exports[string] {
+/**
+ * out = sum over k in plain loops over any strides: (m, n, k, a, am, ak, b, bk, bn, c, cm, cn), and for each further operand
+ * of `finish`, of which there are `others`, (o, om, on).
+ */
+export function naive(
+  heap: Heap,
+  dtype: DType,
+  accumulate: DType,
+  finish?: Expr,
+  others = 0,
+): Exports[string] {
   const m = new Module();
-  m.fn('naive', Array(12).fill('i32'), [], (fn) => {
-    const [rows, n, k, a, am, ak, b, bk, bn, c, cm, cn] = Array.from({ length: 12 }, (_, i) => fn.param(i));
+  const count = 12 + 3 * others;
+  m.fn('naive', Array(count).fill('i32'), [], (fn) => {
+    const [rows, n, k, a, am, ak, b, bk, bn, c, cm, cn, ...rest] = Array.from({ length: count }, (_, i) =>
+      fn.param(i),
+    );
+    const at = Array.from({ length: others }, () => fn.local('i32'));
     const j = fn.local('i32');
     const l = fn.local('i32');
     const [pa, pb, qb, pc] = [fn.local('i32'), fn.local('i32'), fn.local('i32'), fn.local('i32')];
@@ -59,6 +73,9 @@ export function naive(heap: Heap, dtype: DType, accumulate: DType): Exports[stri
         j.set(n!);
         qb.set(b!);
         pc.set(c!);
+        at.forEach((o, i) => {
+          o.set(rest[3 * i]!);
+        });
         fn.doWhile(
           () => {
             pa.set(a!);
@@ -76,15 +93,29 @@ export function naive(heap: Heap, dtype: DType, accumulate: DType): Exports[stri
                 l.inc(-1);
               },
             );
-            store(fn, accumulate, pc, cast(sum, inner, accumulate, 1));
+            const value = cast(sum, inner, accumulate, 1);
+            if (finish) {
+              const leaves: Leaves = {
+                input: (i, d) => (i === 0 ? value : load(fn, d, at[i - 1]!)),
+                scalar: unexpected,
+                coord: unexpected,
+              };
+              store(fn, finish.dtype, pc, lower(fn, [finish], 1, leaves)[0]!);
+            } else store(fn, accumulate, pc, value);
             qb.inc(bn!);
             pc.inc(cn!);
+            at.forEach((o, i) => {
+              o.inc(rest[3 * i + 2]!);
+            });
             j.inc(-1);
           },
           () => j.ne(0),
         );
         a!.inc(am!);
         c!.inc(cm!);
+        at.forEach((_, i) => {
+          rest[3 * i]!.inc(rest[3 * i + 1]!);
+        });
         rows!.inc(-1);
       },
       () => rows!.ne(0),
@@ -92,6 +123,14 @@ export function naive(heap: Heap, dtype: DType, accumulate: DType): Exports[stri
   });
   return instantiate(heap, m).naive!;
 }
+
+const unexpected = (): never => {
+  throw new Error('wasm: a finish that small products are not given');
+};
+
+/** Whether small products can finish in their own loops: no numbers of the call, no coordinates, nothing that faults. */
+const canFinish = (finish: Expr): boolean =>
+  scalarDtypes([finish]).length === 0 && !usesCoord([finish]) && !canFault([finish]);
 
 const input = (index: number, dtype: DType): Expr => ({ op: 'input', index, dtype });
 
@@ -134,7 +173,9 @@ export function compileMatmul(products: Products, kernel: MatmulKernel): Executa
   const endsInTiles = accumulate === 'float32' && finish !== undefined && canEnd(finish);
   const inBytes = dtypes[dtype].bytes;
   const bytes = dtypes[accumulate].bytes;
+  const endsInLoops = finish !== undefined && canFinish(finish);
   let loops: Exports[string] | undefined;
+  let loopsToEnd: Exports[string] | undefined;
   let convert: Executable | undefined;
   let packB: Executable | undefined;
   let plain: Executable | undefined;
@@ -198,13 +239,22 @@ export function compileMatmul(products: Products, kernel: MatmulKernel): Executa
   const multiplySmall: Executable = (outputs, inputs, scalars) => {
     const [a, b, c] = [inputs[0]!, inputs[1]!, outputs[0]!];
     const [as, bs, cs] = [a.strides, b.strides, c.strides];
+    const [pa, pb, pc] = [pointerOf(a), pointerOf(b), pointerOf(c)];
+    const [m, n, k] = [c.shape[1]!, c.shape[2]!, a.shape[2]!];
+    const [am, ak] = [as[1]! * bytes, as[2]! * bytes];
+    const [bk, bn] = [bs[1]! * bytes, bs[2]! * bytes];
+    const [cm, cn] = [cs[1]! * bytes, cs[2]! * bytes];
+    if (inputs.length === 3 && endsInLoops) {
+      // A bias, nearly always.
+      const o = inputs[2]!;
+      const size = dtypes[o.dtype].bytes;
+      const [om, on] = [o.strides[1]! * size, o.strides[2]! * size];
+      loopsToEnd ??= naive(heap, dtype, accumulate, finish, 1);
+      loopsToEnd(m, n, k, pa, am, ak, pb, bk, bn, pc, cm, cn, pointerOf(o), om, on);
+      return;
+    }
     loops ??= naive(heap, dtype, accumulate);
-    loops(
-      c.shape[1], c.shape[2], a.shape[2],
-      pointerOf(a), as[1]! * bytes, as[2]! * bytes,
-      pointerOf(b), bs[1]! * bytes, bs[2]! * bytes,
-      pointerOf(c), cs[1]! * bytes, cs[2]! * bytes,
-    ); // biome-ignore format: an operand a line
+    loops(m, n, k, pa, am, ak, pb, bk, bn, pc, cm, cn);
     if (epilogue) epilogue(outputs, [c, ...inputs.slice(2)], scalars);
   };
   const isPlain = dtype === accumulate && outDtype === accumulate;
