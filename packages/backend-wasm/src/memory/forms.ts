@@ -40,8 +40,9 @@ export class Forms {
       if (form.kept) return form.kept.pointer;
       form.kept = this.keep(owner, bytes);
     } else {
+      // What was made from contents that are gone, this form or another.
+      for (const f of forms) if (f.generation !== owner.generation) this.drop(f);
       if (!form) forms.push((form = { key, generation: 0, kept: undefined }));
-      this.drop(form);
       form.generation = owner.generation;
     }
     const pointer = form.kept?.pointer ?? temporary();
