@@ -36,7 +36,9 @@ const budget = Number(options.budget);
 const rounds = Number(options.rounds);
 const threads = options.threads.split(',').map(Number);
 const wanted = options.systems?.split(',');
-const names = positionals.length ? positionals : Object.keys(workloads);
+const isAll = positionals.length === 0;
+/** `kernels` is no workload: with `--write` it measures them. */
+const names = isAll ? Object.keys(workloads) : positionals.filter((name) => name !== 'kernels');
 
 function sessionsOf(name: string): Session[] {
   const workload = workloads[name];
@@ -93,7 +95,13 @@ async function main(): Promise<void> {
     if (results.some(({ error }) => error)) process.exitCode = 1;
   }
   if (!options.write) return;
-  save({ date: new Date().toISOString().slice(0, 10), limits, results: all, kernels: kernels() });
+  const withKernels = isAll || positionals.includes('kernels');
+  save({
+    date: new Date().toISOString().slice(0, 10),
+    limits,
+    results: all,
+    kernels: withKernels ? kernels() : [],
+  });
   render();
 }
 

@@ -1,5 +1,5 @@
 /** A run as a file (bench/results.json), and that file as the page: docs/benchmarks.md's generated part and its picture. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Limits, levelOf, peakOf } from './limits/limits.ts';
@@ -115,8 +115,17 @@ function generated(run: Run): string {
   ].join('\n\n');
 }
 
+/** Keeps a run. Workloads, and kernels, that were not in it stay as they were in the last one, if that was on this machine. */
 export function save(run: Run): void {
-  writeFileSync(file, `${JSON.stringify(run, null, 1)}\n`);
+  const before: Run | undefined = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
+  const last = before?.limits.machine === run.limits.machine ? before : undefined;
+  const names = Object.keys(workloads);
+  const results = [
+    ...(last?.results ?? []).filter((old) => !run.results.some((r) => r.workload === old.workload)),
+    ...run.results,
+  ].toSorted((a, b) => a.threads - b.threads || names.indexOf(a.workload) - names.indexOf(b.workload));
+  const kernels = run.kernels.length > 0 ? run.kernels : (last?.kernels ?? []);
+  writeFileSync(file, `${JSON.stringify({ ...run, results, kernels }, null, 1)}\n`);
 }
 
 /** Writes the page and its picture from the last run that was saved. */
