@@ -361,6 +361,19 @@ describe('recurrent layers', () => {
     expect(run(args)).toBeUndefined();
   });
 
+  it('sees weights that were written since the last call', () => {
+    const params = [tensor([24, 3]), tensor([24, 8])].map((t) => t.view);
+    const args = [tensor([2, 1, 3]).view, tensor([1, 1, 8]).view, params, false, 1, 0, false, false, false];
+    const run = opOf('aten::gru.input');
+    for (let i = 0; i < 3; i++) run(args);
+    const weights = Float32Array.from({ length: 24 * 8 }, random);
+    backend.write(params[1]!.memory, 0, weights);
+    const same = tensor([24, 8], () => 0).view;
+    backend.write(same.memory, 0, weights);
+    const [want] = run([args[0], args[1], [params[0], same], ...args.slice(3)])!;
+    expect(read(run(args)![0]!)).toEqual(read(want!));
+  });
+
   it('gives back what it borrowed', () => {
     const params = [tensor([32, 5]), tensor([32, 8])].map((t) => t.view);
     const states = [tensor([1, 2, 8]), tensor([1, 2, 8])].map((t) => t.view);
@@ -369,7 +382,8 @@ describe('recurrent layers', () => {
       const out = opOf('aten::lstm.input')([x, states, params, false, 1, 0, false, false, false])!;
       for (const v of out) backend.free(v.memory);
     };
-    run();
+    // Packed weights are kept from the second call on.
+    for (let i = 0; i < 2; i++) run();
     const before = backend.heap.inUse;
     for (let i = 0; i < 5; i++) run();
     expect(backend.heap.inUse).toBe(before);

@@ -197,9 +197,8 @@ function network(
     const width = directions * units;
     const ends = starts.map(() => dense(heap, 'float32', wide));
     const share = heap.allocate('float32', steps * batch * count * units);
-    const packed = heap.allocate('float32', count * units * units + count * units);
-    const noBias = packed.pointer + 4 * count * units * units;
-    zero(heap, noBias, 4 * count * units);
+    const noBias = heap.allocate('float32', count * units);
+    zero(heap, noBias.pointer, 4 * count * units);
     let from = x;
     let copied: View | undefined;
     if (!isContiguous(x)) {
@@ -230,10 +229,13 @@ function network(
         if (bih) operands.push(scratchView(pointerOf(bih), 'float32', [1, all, n], [0, 0, 1]));
         product(bih !== undefined)([sums], operands);
         const panels = units / UNITS;
-        copy(
-          [scratchView(packed.pointer, 'float32', [panels, units, count, UNITS], contiguousStrides([panels, units, count, UNITS]))],
-          [scratchView(pointerOf(whh), 'float32', [panels, units, count, UNITS], [UNITS * units, 1, units * units, units])],
-        ); // biome-ignore format: one call
+        // Kept with the weights from the second call on.
+        const bytes = 4 * count * units * units;
+        const u = products.forms.of(whh, `steps of ${count} gates`, bytes, () => scratch.get('steps', bytes), (to) => {
+          const shape = [panels, units, count, UNITS];
+          const from = scratchView(pointerOf(whh), 'float32', shape, [UNITS * units, 1, units * units, units]);
+          copy([scratchView(to, 'float32', shape, contiguousStrides(shape))], [from]);
+        }); // biome-ignore format: one call
         const start = starts.map((s) => pointerOf(s) + 4 * index * s.strides[0]!);
         const end = ends.map((e) => pointerOf(e) + 4 * index * batch * units);
         const startRow = starts.map((s) => 4 * s.strides[1]!);
@@ -241,13 +243,13 @@ function network(
         for (let i = 1; i < starts.length; i++)
           copyRows(heap.f32, start[i]!, startRow[i]!, end[i]!, 4 * units, batch, units);
         let [h, hRow] = [start[0]!, startRow[0]!];
-        const bias = bhh ? pointerOf(bhh) : noBias;
+        const bias = bhh ? pointerOf(bhh) : noBias.pointer;
         const [timeBytes, rowBytes] = isSwapped ? [4 * n, 4 * n * steps] : [4 * n * batch, 4 * n];
         for (let k = 0; k < steps; k++) {
           const t = d === 1 ? steps - 1 - k : k;
           const to = pointerOf(out) + 4 * (t * batch * width + d * units);
           step(
-            panels, batch, units, packed.pointer, share.pointer + t * timeBytes, rowBytes, bias,
+            panels, batch, units, u, share.pointer + t * timeBytes, rowBytes, bias,
             h, hRow, to, 4 * width, end[1] ?? end[0],
           ); // biome-ignore format: as the function has them
           [h, hRow] = [to, 4 * width];
@@ -259,7 +261,7 @@ function network(
       isSwapped = false;
     }
     heap.free(share);
-    heap.free(packed);
+    heap.free(noBias);
     if (copied) heap.free(copied.memory as never);
     scratch.trim('a');
     const result = out!;
