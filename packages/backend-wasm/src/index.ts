@@ -4,7 +4,8 @@
  *
  * `memory/` holds the heap, and what turns views into loops; `asm/` writes modules (`Val` is a typed value of generated
  * code); `math/` has the functions, generic over the float lanes; `lower/` turns scalar expressions into instructions,
- * one element or one vector at a time; `kernels/` has the nine kinds. An executable keeps a compiled variant per way in
+ * one element or one vector at a time; `kernels/` has the nine kinds; `ops/` takes over operators that would go over memory
+ * more often than need be (softmax, norms, attention, LSTM and GRU). An executable keeps a compiled variant per way in
  * which its operands step through memory, and a plan per layout that it met.
  */
 export { create, create as default, WasmBackend, type WasmOptions, wasm } from './backend.ts';
