@@ -2,7 +2,8 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { kernel_launches } from '@sconce/core';
+import { reference } from '@sconce/backend-reference';
+import { type Backend, kernel_launches } from '@sconce/core';
 import * as torch from 'sconce';
 import { beforeEach, expect, test } from 'vitest';
 
@@ -135,4 +136,18 @@ test('the Chrome trace has each event with its time, and goes to a file', async 
   } finally {
     await rm(folder, { recursive: true });
   }
+});
+
+test('of a backend that works later, the table says whose time it is', async () => {
+  const later: Backend = Object.create(reference(), {
+    name: { value: 'later' },
+    deviceType: { value: 'later' },
+    readNow: { value: undefined },
+  });
+  await torch.use(later);
+  const averages = profile(() => torch.ones([3]).exp()).key_averages();
+  expect(averages.map((row) => row.key)).toContain('later::pointwise(exp)');
+  expect(averages.table()).toContain(
+    'later: times are of the calls on the host; the device does the work later',
+  );
 });
