@@ -92,6 +92,23 @@ async function visit(
   }
 }
 
+/**
+ * As Node computes, but for the last bits: an engine may have fused multiplication and addition, or not, and from a worker
+ * no operator is taken over whole.
+ */
+function expectAnswers(result: unknown): void {
+  const { answers, losses, ...rest } = result as Result;
+  expect(rest).toEqual({ backend: want.backend, fault: want.fault, printed: want.printed });
+  for (const [got, wanted] of [
+    [answers, want.answers],
+    [losses, want.losses],
+  ]) {
+    expect(got).toHaveLength(wanted.length);
+    for (const [i, value] of wanted.entries())
+      expect(Math.abs(got[i] - value)).toBeLessThan(1e-6 * Math.max(1, ...wanted.map(Math.abs)));
+  }
+}
+
 const html = (script: string): string =>
   `<!doctype html><meta charset="utf-8"><link rel="icon" href="/icon.svg"><script type="module" src="${script}"></script>`;
 
@@ -125,7 +142,7 @@ describe.runIf(hasChromium || process.env.CI)('in a page', () => {
           `/${policy}/index.html${where === 'in a worker' ? '?worker' : ''}`,
         );
         expect(complaints).toEqual([]);
-        expect(result).toEqual(want);
+        expectAnswers(result);
         expect(isIsolated).toBe(policy === 'isolated');
       });
 
@@ -133,7 +150,7 @@ describe.runIf(hasChromium || process.env.CI)('in a page', () => {
     for (const query of ['', '&worker']) {
       const { result, complaints } = await visit(`/strict/index.html?task=inWorker${query}`);
       expect(complaints).toEqual([]);
-      expect(result).toEqual(want);
+      expectAnswers(result);
     }
   });
 
@@ -235,7 +252,7 @@ describe.runIf(hasChromium || process.env.CI)('in a page', () => {
     for (const query of ['', '?worker']) {
       const { result, complaints } = await visit(`/strict/vite/index.html${query}`);
       expect(complaints).toEqual([]);
-      expect(result).toEqual(want);
+      expectAnswers(result);
     }
     const { result, complaints } = await visit('/locked/vite/index.html?task=threads&threads=2');
     expect(complaints).toEqual([]);
