@@ -6,6 +6,7 @@ const colours: Record<string, string> = {
   'sconce-wasm': '#d9480f',
   'sconce-wasm-eager': '#f59f00',
   'sconce-libtorch': '#7048e8',
+  'sconce-libtorch-native': '#b197fc',
   'onnxruntime-web': '#1971c2',
   'tfjs-wasm': '#0ca678',
   'jax-js-wasm': '#c2255c',
@@ -64,7 +65,7 @@ function panel(results: readonly Result[], threads: number, top: number): { svg:
 export function plot(results: readonly Result[]): string {
   const seen = Object.keys(colours).filter((name) => results.some((r) => r.system === name));
   const legend = seen.map((name, i) => {
-    const [x, y] = [20 + (i % 5) * 142, 16 + Math.floor(i / 5) * 18];
+    const [x, y] = [20 + (i % 5) * 148, 16 + Math.floor(i / 5) * 18];
     return `<circle cx="${x}" cy="${y}" r="5" fill="${colours[name]}"/><text x="${x + 10}" y="${y + 4}">${name}</text>`;
   });
   let top = 54;
@@ -74,7 +75,7 @@ export function plot(results: readonly Result[]): string {
     panels.push(svg);
     top += height + 20;
   }
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${LEFT + WIDTH + 50}" height="${top}" font-family="system-ui, sans-serif" font-size="12">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${LEFT + WIDTH + 90}" height="${top}" font-family="system-ui, sans-serif" font-size="12">
 <rect width="100%" height="100%" fill="#fff"/>
 ${legend.join('\n')}
 ${panels.join('\n')}

@@ -53,6 +53,13 @@ export const systems: readonly System[] = [
     command: script('sconce', 'libtorch', 'graph'),
   },
   {
+    name: 'sconce-libtorch-native',
+    role: 'ours',
+    threads: [1, 2],
+    runs: isModel,
+    command: script('sconce', 'libtorch', 'native'),
+  },
+  {
     name: 'onnxruntime-web',
     role: 'web',
     threads: [1, 2],

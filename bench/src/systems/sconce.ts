@@ -1,4 +1,4 @@
-/** Sconce: `node sconce.js WORKLOAD THREADS BACKEND graph|eager`. `graph` runs the archive that PyTorch saved. */
+/** Sconce: `node sconce.js WORKLOAD THREADS BACKEND graph|eager|native`. `graph` runs the archive that PyTorch saved, `native` has LibTorch run it. */
 import type * as Torch from 'sconce';
 import { type Prepared, run } from '../serve.ts';
 import { digest, labels, learningRate, modelFile, numbers, type Workload } from '../workloads.ts';
@@ -73,6 +73,15 @@ async function forward(torch: typeof Torch, name: string, xs: Tensor[]): Promise
   return { step: () => dispose(once()), check };
 }
 
+/** The archive in LibTorch's own interpreter, at once. */
+async function native(name: string, xs: Tensor[]): Promise<Prepared> {
+  const { ScriptModule } = await import('@sconce/backend-libtorch');
+  const module = new ScriptModule(modelFile(name, 'pt')).eval();
+  const outputs = () => [module.forward(...xs)].flat(Infinity);
+  const [first] = outputs();
+  return { step: () => dispose(outputs()), check: digest(first.data()) };
+}
+
 async function train(torch: typeof Torch, images: Tensor): Promise<Prepared> {
   const { Digits } = await import('../networks.ts');
   const model = new Digits();
@@ -122,6 +131,7 @@ async function prepare(name: string, { inputs, kind, inner }: Workload, threads:
   }
   setThreads(torch, threads);
   const xs = inputs.map((shape, i) => torch.tensor(numbers(shape, i)).reshape([...shape]));
+  if (mode === 'native') return native(name, xs);
   if (name === 'mnist_train') return train(torch, xs[0]);
   return inner > 1 ? call(torch, name, xs) : forward(torch, name, xs);
 }
