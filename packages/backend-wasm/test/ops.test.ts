@@ -390,6 +390,32 @@ describe('recurrent layers', () => {
   });
 });
 
+describe('topk', () => {
+  for (const [n, k] of [[8, 1], [61, 7], [300, 5], [4099, 256]] as const) // biome-ignore format: sizes
+    for (const largest of [true, false])
+      it(`finds the ${k} ${largest ? 'largest' : 'smallest'} of ${n}, the first of equals first, NaN above all`, () => {
+        const odd = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 0];
+        const x = tensor([3, n], () => {
+          const v = random();
+          return Math.abs(v) < 0.05 ? odd[Math.floor(Math.abs(v) * 100)]! : Math.round(v * 50) / 8;
+        });
+        const [values, indices] = opOf('aten::topk')([x.view, k, -1, largest, true])!;
+        const rank = (v: number): number => (Number.isNaN(v) ? 2e30 : Math.max(-1e30, Math.min(v, 1e30)));
+        const want = rowsOf(x.values, n).map((row) =>
+          row
+            .map((v, i) => [v, i] as const)
+            .sort(([a, i], [b, j]) => (largest ? rank(b) - rank(a) : rank(a) - rank(b)) || i - j)
+            .slice(0, k),
+        );
+        expect(read(indices!)).toEqual(want.flatMap((row) => row.map(([, i]) => i)));
+        expect(read(values!)).toEqual(want.flatMap((row) => row.map(([v]) => v)));
+      });
+
+  it('leaves many of few to a sort', () => {
+    expect(opOf('aten::topk')([tensor([2, 16]).view, 5, -1, true, true])).toBeUndefined();
+  });
+});
+
 describe('kernels that these met', () => {
   it('sort takes a row whose scratch makes the memory grow', () => {
     const fresh = new WasmBackend({ threads: 1 });

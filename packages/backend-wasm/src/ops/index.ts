@@ -6,6 +6,7 @@ import { groupNorm } from './group_norm.ts';
 import { layerNorm, layerNormBackward } from './layer_norm.ts';
 import { gru, lstm } from './recurrent.ts';
 import { softmax, softmaxBackward } from './softmax.ts';
+import { topk } from './topk.ts';
 
 const kernels: Readonly<Record<string, (products: Products) => OpKernel>> = {
   'aten::_softmax': ({ heap }) => softmax(heap, false),
@@ -17,6 +18,7 @@ const kernels: Readonly<Record<string, (products: Products) => OpKernel>> = {
   'aten::native_group_norm': ({ heap }) => groupNorm(heap),
   'aten::lstm.input': lstm,
   'aten::gru.input': gru,
+  'aten::topk': ({ heap }) => topk(heap),
   'aten::scaled_dot_product_attention': attention,
 };
 
