@@ -65,7 +65,7 @@ function panel(results: readonly Result[], threads: number, top: number): { svg:
 export function plot(results: readonly Result[]): string {
   const seen = Object.keys(colours).filter((name) => results.some((r) => r.system === name));
   const legend = seen.map((name, i) => {
-    const [x, y] = [20 + (i % 5) * 148, 16 + Math.floor(i / 5) * 18];
+    const [x, y] = [20 + (i % 5) * 152, 16 + Math.floor(i / 5) * 18];
     return `<circle cx="${x}" cy="${y}" r="5" fill="${colours[name]}"/><text x="${x + 10}" y="${y + 4}">${name}</text>`;
   });
   let top = 54;

@@ -38,37 +38,43 @@ const show = (ms: number | null | undefined): string => (ms === null || ms === u
 function shareOf(result: Result, limits: Limits): string {
   const { flops, bytes } = workloads[result.workload];
   const ms = result.median_ms;
-  if (ms === null || result.threads !== 1 || result.system === 'sconce-libtorch') return '';
+  if (ms === null || result.threads !== 1 || result.system.startsWith('sconce-libtorch')) return '';
   if (flops) return `${((100 * flops) / ms / 1e6 / peakOf(limits)).toFixed(0)} %`;
   if (!bytes) return '';
   const level = levelOf(limits, bytes);
   return `${((100 * bytes) / ms / 1e6 / level.bandwidth).toFixed(0)} % of ${level.name}`;
 }
 
-function ratiosTable({ results, limits }: Run, threads: number): string {
-  const rows = results
-    .filter((r) => r.role === 'ours' && r.threads === threads && r.median_ms !== null)
-    .map((r) => {
-      const all = results.filter((other) => other.workload === r.workload);
-      const peer = bestPeer(all, threads, 'median_ms');
-      return [
-        workloads[r.workload].title,
-        r.system,
-        show(r.median_ms),
-        show(r.min_ms),
-        peer ? `${show(peer.median_ms)} (${peer.system})` : '',
-        `**${ratio(r, all, 'median_ms')?.toFixed(2) ?? ''}**`,
-        ratio(r, all, 'min_ms')?.toFixed(2) ?? '',
-        shareOf(r, limits),
-      ];
+/** A row for each of ours on each workload: its median on each number of threads, beside the best peer's. */
+function ratiosTable({ results, limits }: Run): string {
+  const threads = [...new Set(results.map((r) => r.threads))].sort();
+  const ours = results.filter((r) => r.role === 'ours');
+  const keys = [...new Set(ours.map((r) => `${r.workload} ${r.system}`))].map((key) => key.split(' '));
+  const names = Object.keys(workloads);
+  const rows = keys
+    .toSorted(([a], [b]) => names.indexOf(a) - names.indexOf(b))
+    .map(([workload, system]) => {
+      const all = results.filter((r) => r.workload === workload);
+      const cells = threads.flatMap((count) => {
+        const r = ours.find((x) => x.workload === workload && x.system === system && x.threads === count);
+        if (!r || r.median_ms === null) return ['', '', ''];
+        const peer = bestPeer(all, count, 'median_ms');
+        const of = (figure: 'median_ms' | 'min_ms'): string => ratio(r, all, figure)?.toFixed(2) ?? '';
+        return [
+          show(r.median_ms),
+          peer ? `${show(peer.median_ms)}, ${peer.system}` : '',
+          `**${of('median_ms')}** (${of('min_ms')})`,
+        ];
+      });
+      const first = all.find((r) => r.system === system && r.threads === 1);
+      return [workloads[workload].title, system, ...cells, first ? shareOf(first, limits) : ''];
     });
-  const head = ['workload', 'system', 'median', 'minimum', 'best peer', 'ratio', 'of minima'];
-  return threads === 1
-    ? table([...head, 'share of the limit'], rows)
-    : table(
-        head,
-        rows.map((row) => row.slice(0, -1)),
-      );
+  const head = threads.flatMap((count) => [
+    count === 1 ? '1 thread' : `${count} threads`,
+    'best peer',
+    'ratio',
+  ]);
+  return table(['workload', 'system', ...head, 'share of the limit, 1 thread'], rows);
 }
 
 function everything({ results }: Run): string {
@@ -87,14 +93,12 @@ function everything({ results }: Run): string {
 function generated(run: Run): string {
   const { limits, date, kernels } = run;
   const { levels, flops, fused, machine } = limits;
-  const threads = [...new Set(run.results.map((r) => r.threads))].sort();
   return [
     `Measured on ${date}: ${machine}. The machine's own limits on one thread, measured in the same run: ${flops.toFixed(1)} GFLOP/s of float32 in wasm's 128-bit SIMD (${fused === null ? 'no `relaxed_madd` in this engine' : `${fused.toFixed(1)} with \`relaxed_madd\``}); ${levels.map((l) => `${l.name} ${l.bandwidth.toFixed(0)} GB/s`).join(', ')}.`,
     '![Time as a multiple of the best web peer’s, by workload and system](benchmarks.svg)',
-    ...threads.flatMap((count) => [
-      `### Ours to the best peer, ${count === 1 ? 'one thread' : `${count} threads`}`,
-      ratiosTable(run, count),
-    ]),
+    '### Ours to the best peer',
+    'Medians; the ratio of medians, and in brackets that of minima.',
+    ratiosTable(run),
     '### Every system',
     everything(run),
     ...(kernels.length
