@@ -22,7 +22,7 @@ import {
 } from '../tensor/layout.ts';
 import { can_cast, type Scalar } from '../tensor/promotion.ts';
 import { materialise } from '../tensor/storage.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { Tensor } from '../tensor/tensor.ts';
 import { callOperator } from './call.ts';
 import { findOperator, Operator } from './operator.ts';
 
@@ -198,6 +198,8 @@ class Fusion {
   private readonly tail: Step | undefined;
   /** Positions of the inputs that the pointwise steps read; those of the product are its own. */
   private readonly read: readonly number[];
+  private asked: Backend | undefined;
+  private own = false;
 
   constructor(readonly steps: readonly Step[]) {
     const isPointwise = (s: Step): boolean => formulaOf(s.operator) !== undefined;
@@ -233,10 +235,9 @@ class Fusion {
     }
   }
 
-  /** Operator after operator, as it was written. */
-  private apart(inputs: readonly Tensor[]): unknown {
-    const results: unknown[] = [];
-    for (const { operator, args } of this.steps)
+  /** Operator after operator, as it was written; the first one's result may be there already. */
+  private apart(inputs: readonly Tensor[], ...results: unknown[]): unknown {
+    for (const { operator, args } of this.steps.slice(results.length))
       results.push(
         callOperator(
           operator,
@@ -247,30 +248,50 @@ class Fusion {
   }
 
   private together(inputs: readonly Tensor[], backend: Backend): unknown {
-    const { head, tail, read, body, steps } = this;
+    const { head, tail, read, body } = this;
     if (!head) {
       const variant = this.isOwn(backend) ? null : body.variantOf(inputs, backend);
       if (!variant) return undefined;
       body.lay(variant, inputs);
       return tail ? this.reduce(tail, variant, inputs, backend) : runOver(variant, inputs, backend);
     }
-    if (hasOwnProducts(backend)) return undefined;
-    const { meaning } = head.operator;
-    if (meaning.kind !== 'define' || !meaning.finish) return undefined;
     const operands = read.map((i) => inputs[i]);
     const args = head.args.map((o) => taken(o, inputs, []));
-    const { dtype } = inputs[0];
-    const variant = body.variantOf([{ dtype, shape: [1, 1] }, ...operands], backend);
-    // The kernel reads its two operands and the bias as well.
-    const room = backend.capabilities.maxBindings - 4;
-    if (!variant || variant.dtype !== dtype || operands.length > room || steps.length === 1) return undefined;
-    return meaning.finish(head.operator.named(args), { expr: variant.form.exprs[0], operands });
+    const finished = this.finish(head.operator, args, operands, backend);
+    if (finished) return finished;
+    const product = callOperator(head.operator, args) as Tensor;
+    const variant = this.isOwn(backend) ? null : body.variantOf([product, ...operands], backend);
+    if (!variant) return this.apart(inputs, product);
+    body.lay(variant, [product, ...operands]);
+    return runOver(variant, [product, ...operands], backend);
   }
 
+  /** The product with the chain as its epilogue, where its kernel can have that. */
+  private finish(
+    operator: Operator,
+    args: readonly unknown[],
+    operands: readonly Tensor[],
+    backend: Backend,
+  ): Tensor | undefined {
+    const { meaning } = operator;
+    if (meaning.kind !== 'define' || !meaning.finish || hasOwnProducts(backend)) return undefined;
+    const { dtype } = args.find((arg) => arg instanceof Tensor) as Tensor;
+    const variant = this.body.variantOf([{ dtype, shape: [1, 1] }, ...operands], backend);
+    // The kernel reads its two operands and the bias as well.
+    const room = backend.capabilities.maxBindings - 4;
+    if (!variant || variant.dtype !== dtype || operands.length > room) return undefined;
+    return meaning.finish(operator.named(args), { expr: variant.form.exprs[0], operands });
+  }
+
+  /** Whether the backend has an operator of its own for one of the chain's. */
   private isOwn(backend: Backend): boolean {
-    return this.steps.some(
-      ({ operator }) => formulaOf(operator) !== undefined && operator.overrideOn(backend) !== undefined,
-    );
+    if (this.asked !== backend) {
+      this.asked = backend;
+      this.own = this.steps.some(
+        ({ operator }) => formulaOf(operator) !== undefined && operator.overrideOn(backend) !== undefined,
+      );
+    }
+    return this.own;
   }
 
   /** The chain waits for the reduction, which takes it in where it can. */

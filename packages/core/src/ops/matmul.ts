@@ -193,6 +193,30 @@ function rowsTimes(
   return rank === 2 ? out : out.view(full);
 }
 
+/** The operand as one that broadcasts to `[count, ...matrix]`, where its memory allows; `full` is what it broadcasts to. */
+function overBatch(o: Tensor, full: Shape): Tensor | undefined {
+  const rank = o.shape.length;
+  if (!broadcastsTo(o.shape, full)) return undefined;
+  if (rank <= 2) return o;
+  if (o.shape.slice(0, -2).every((n) => n === 1)) return o.reshape(o.shape.slice(-2));
+  if (!sameShape(o.shape, full) || !isContiguous(o.shape, o.strides)) return undefined;
+  return o.view([-1, ...full.slice(-2)]);
+}
+
+/** The product of two batches of matrices and the epilogue. */
+function batchesTimes(a: Tensor, b: Tensor, { expr, operands }: Epilogue): Tensor | undefined {
+  const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const [rows, inner] = a.shape.slice(-2);
+  const [, columns] = b.shape.slice(-2);
+  const full = [...batch, rows, columns];
+  const seen = operands.map((o) => overBatch(o, full));
+  if (b.shape[b.shape.length - 2] !== inner || numelOf(full) === 0 || seen.includes(undefined))
+    return undefined;
+  const x = a.expand([...batch, rows, inner]).reshape([-1, rows, inner]);
+  const y = b.expand([...batch, inner, columns]).reshape([-1, inner, columns]);
+  return product('bmm', x, y, null, { expr, operands: seen as Tensor[] }).view(full);
+}
+
 function matmul(a: Tensor, b: Tensor): Tensor {
   const [m, n] = [a.shape.length, b.shape.length];
   if (m === 0 || n === 0)
@@ -347,7 +371,10 @@ export const products = [
   }),
   op('matmul(Tensor self, Tensor other) -> Tensor', {
     define: ({ self, other }) => matmul(self, other),
-    finish: ({ self, other }, epilogue) => rowsTimes(self, other, null, epilogue),
+    finish: ({ self, other }, epilogue) =>
+      self.shape.length > 2 && other.shape.length > 2
+        ? batchesTimes(self, other, epilogue)
+        : rowsTimes(self, other, null, epilogue),
   }),
   op('linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor', {
     define: ({ input, weight, bias }) => {
