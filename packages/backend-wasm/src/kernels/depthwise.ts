@@ -74,17 +74,28 @@ function outputRows(m: Module, window: Window, rows: number, ending: Ending | un
     const to = Array.from({ length: rows }, (_, r) => (r === 0 ? out : out.add(outRow.mul(r)).keep()));
     const back = fn.local('i32');
     const value = fn.local('f32x4');
+    /** Four inputs for tap j of a line. With steps of 2 and no dilation, taps two apart share three of them. */
+    const even = fn.local('f32x4');
+    const tap = (p: Val, j: number): Val => {
+      const offset = 4 * j * window.dilation[1];
+      const near = fn.load('f32x4', LOAD, p, offset);
+      if (right === 1) return near;
+      if (window.dilation[1] !== 1 || width !== 3)
+        return near.shuffle32(fn.load('f32x4', LOAD, p, offset + 12), [0, 2, 5, 7]);
+      if (j === 0) {
+        even.set(near.shuffle32(fn.load('f32x4', LOAD, p, 16), [0, 2, 4, 6]));
+        return even;
+      }
+      if (j === 1) return fn.load('f32x4', LOAD, p).shuffle32(fn.load('f32x4', LOAD, p, 16), [1, 3, 5, 7]);
+      return even.shuffle32(fn.load('f32x4', 0x15c, p, 32), [1, 2, 3, 4]);
+    };
     fn.doWhile(
       () => {
         for (const s of sums) fn.zero(s);
         reads.forEach((r, l) => {
           if (r.every((i) => i < 0)) return;
           for (let j = 0; j < width; j++) {
-            const offset = 4 * j * window.dilation[1];
-            const near = fn.load('f32x4', LOAD, at[l]!, offset);
-            value.set(
-              right === 1 ? near : near.shuffle32(fn.load('f32x4', LOAD, at[l]!, offset + 12), [0, 2, 5, 7]),
-            );
+            value.set(tap(at[l]!, j));
             r.forEach((i, row) => {
               if (i >= 0) sums[row]!.set(sums[row]!.add(value.mul(weight[i * width + j]!)));
             });

@@ -13,17 +13,25 @@ export function stripLine(m: Module): Fn {
       Val,
       Val,
     ];
-    const p = target.snapshot();
+    const p = fn.local('i32');
+    const end = target.add(vectors.mul(16)).keep();
     const none = fn.local('f32x4');
     fn.zero(none);
-    fn.doWhile(
-      () => {
-        fn.store(0x10b, p, none);
-        p.inc(16);
-        vectors.inc(-1);
-      },
-      () => vectors.ne(0),
-    );
+    const zeroTo = (to: Val): void =>
+      fn.while(
+        () => p.ltU(to),
+        () => {
+          fn.store(0x10b, p, none);
+          p.inc(16);
+        },
+      );
+    p.set(target);
+    // Inside, what is before the columns, and what is after them from the vector on in which they end.
+    fn.if(inside, () => {
+      zeroTo(target.add(before.mul(4)));
+      p.set(target.add(before.add(columns).and(-4).mul(4)));
+    });
+    zeroTo(end);
     fn.if(inside, () => {
       p.set(target.add(before.mul(4)));
       fn.while(
