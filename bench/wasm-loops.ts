@@ -364,7 +364,7 @@ bench('flip', () => () => square.flip([1]), 8);
 bench('roll', () => () => square.roll([5], [1]), 8);
 bench('arange', () => () => torch.arange(M), 8);
 bench('full', () => () => torch.full([M], 1), 4);
-bench('dropout', () => () => F.dropout(x, 0.5, true), 8);
+bench('dropout', () => () => torch.dropout(x, 0.5, true), 8);
 bench('randn', () => () => torch.randn([M]), 4);
 bench(
   'cross_entropy 1024x1024',
