@@ -1,6 +1,5 @@
 /** Writes the types of functions and methods from the schemas of the registered operators; behaviour is never generated. */
 import { writeFileSync } from 'node:fs';
-import { signatureOf } from '../packages/core/src/dispatch/bind.ts';
 import { allOperators, findOperators, type Operator, Tensor } from '../packages/core/src/index.ts';
 import type { Argument, Return } from '../packages/core/src/schema/schema.ts';
 import type { Type } from '../packages/core/src/schema/type.ts';
@@ -84,7 +83,7 @@ const isIntList = (t: Type): boolean =>
 /** The call signatures of one overload: with its list of ints as an array and, where it may be, spread. */
 function signaturesOf(operator: Operator, asMethod: boolean): string[] {
   const { args, returns, base } = operator.schema;
-  const { self } = signatureOf(operator);
+  const { self } = operator.signature;
   const rest = asMethod ? args.filter((_, i) => i !== self) : [...args];
   const positional = rest.filter((a) => !a.kwargOnly);
   const keywords = rest.filter((a) => a.kwargOnly || a.hasDefault);
@@ -141,7 +140,7 @@ for (const name of names) {
     ...new Set(list.flatMap((o) => signaturesOf(o, asMethod))),
   ];
   if (!own.has(name)) {
-    const withSelf = overloads.filter((o) => signatureOf(o).self >= 0);
+    const withSelf = overloads.filter((o) => o.signature.self >= 0);
     if (withSelf.length > 0 && name in Tensor.prototype)
       for (const s of spell(withSelf, true)) methods.push(`  ${name}${s};`);
   }
