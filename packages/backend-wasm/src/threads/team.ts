@@ -288,8 +288,9 @@ export class Team {
         this.wait();
         const now = performance.now();
         const waited = now - claimed;
-        // Calls that had just begun take a moment; a good part of the whole they do not.
-        if (waited > SPIN && waited > (now - began) / 4)
+        // A call that had just begun takes as long as one took here, and may be a good part of a job of few calls.
+        const call = (claimed - began) / Math.max(1, done);
+        if (waited > SPIN && waited > (now - began) / 4 && waited > 1.5 * call)
           this.aloneUntil = now + (this.options.costs ?? COSTS).alone * waited;
       }
     }
