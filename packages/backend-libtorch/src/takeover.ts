@@ -107,6 +107,8 @@ export function takeOver(schema: Schema): OpKernel | undefined {
   return (args) => {
     if (dropout >= 0 && (args[dropout] as number) > 0) return undefined;
     if (refuses?.(args)) return undefined;
+    // What runs backwards arrives at LibTorch as a copy, which is of no use for writing.
+    if (writes && (args[0] as View).strides.some((stride) => stride < 0)) return undefined;
     to.at = 0;
     to.put2(index, writes ? 0 : 1);
     for (let i = 0; i < count; i++) if (!encoders[i](to, args)) return undefined;

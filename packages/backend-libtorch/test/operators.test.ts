@@ -40,12 +40,23 @@ describeBuilt('operators of LibTorch', () => {
     expect(take(add)!([{ ...x, shape: [3] }, x, 1])).toBeUndefined();
   });
 
-  test('leaves random, view, in-place and unknown operators to core', () => {
+  test('leaves random, view and unknown operators to core', () => {
     expect(take('dropout(Tensor input, float p, bool train) -> Tensor')).toBeUndefined();
     expect(take('rand_like(Tensor self) -> Tensor')).toBeUndefined();
     expect(take('view(Tensor(a) self, SymInt[] size) -> Tensor(a)')).toBeUndefined();
-    expect(take('relu_(Tensor(a!) self) -> Tensor(a!)')).toBeUndefined();
+    expect(take('bernoulli_.float(Tensor(a!) self, float p=0.5) -> Tensor(a!)')).toBeUndefined();
     expect(take('made_up(Tensor self) -> Tensor')).toBeUndefined();
+  });
+
+  test('writes in place, and returns nothing for core to take', () => {
+    const add = take('add_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)')!;
+    const x = float([-1, 1]);
+    expect(add([x, float([2, 3]), 2])).toEqual([]);
+    expect(values(x)).toEqual(new Float32Array([3, 7]));
+    expect(add([{ ...x, strides: [-1], offset: 1 }, x, 1])).toBeUndefined();
+    const wrong = float([1, 2, 3]);
+    expect(add([x, wrong, 1])).toBeUndefined();
+    expect(values(x)).toEqual(new Float32Array([3, 7]));
   });
 
   test('drops an argument newer than LibTorch while it has its default, and refuses the call otherwise', () => {
