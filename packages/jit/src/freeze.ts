@@ -1,7 +1,7 @@
 /** `torch.jit.freeze` and `torch.jit.optimize_for_inference`: a module's methods as graphs over constants, made faster. */
 import { ArgumentError, TorchError } from '@sconce/core';
 import { copyGraph } from './ir/copy.ts';
-import { Func } from './ir/function.ts';
+import { Func, type Signature } from './ir/function.ts';
 import type { Graph, Node } from './ir/graph.ts';
 import { allNodes } from './ir/graph.ts';
 import { moduleParts, type Program, ScriptModule, wrapModule } from './module.ts';
@@ -72,14 +72,7 @@ export function freeze(
     const { params, returns } = object.type.methods.get(name)!.signature;
     const [self, ...rest] = params;
     const signature = { name, params: [{ ...self, type: own.type }, ...rest], returns };
-    own.type.methods.set(
-      name,
-      new Func(
-        name,
-        () => signature,
-        () => graphs[i],
-      ),
-    );
+    own.type.methods.set(name, methodOf(name, signature, graphs[i]));
   });
   for (const graph of graphs) {
     foldConvolutionDims(graph);
@@ -93,6 +86,14 @@ export function freeze(
   for (const constant of constants) if (!used.has(constant)) constant.dispose();
   return frozen;
 }
+
+/** Made out here, since closures made in `freeze` would keep the module that it was given. */
+const methodOf = (name: string, signature: Signature, graph: Graph): Func =>
+  new Func(
+    name,
+    () => signature,
+    () => graph,
+  );
 
 /**
  * The module as fast as it gets: frozen, if it is not yet, and its operators fused. `other_methods` are kept and optimised

@@ -172,6 +172,26 @@ describe('a loaded module', () => {
   });
 });
 
+describe('an optimised module', () => {
+  it('does not keep the one that it was made of', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const made = async (): Promise<[WeakRef<ScriptModule>, ScriptModule]> => {
+      const module = await evaluated('freeze/ConvNorm.pt');
+      return [new WeakRef(module), optimize_for_inference(module)];
+    };
+    const [original, optimized] = await made();
+    for (let i = 0; i < 20 && original.deref(); i++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      collect();
+    }
+    expect(original.deref()).toBeUndefined();
+    expect(
+      await differences(await optimized(decode(golden.ConvNorm.input)), golden.ConvNorm.results[0]),
+    ).toEqual([]);
+  });
+});
+
 describe('a module that runs often', () => {
   it('holds its memory flat: two thousand forwards of a frozen and of an optimised one', async () => {
     const x = functions.ones([1, 3, 8, 8]) as Tensor;
