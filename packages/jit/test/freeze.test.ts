@@ -158,9 +158,9 @@ describe('a loaded module', () => {
   it('keeps nothing of its file but the code', async () => {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;
-    const loaded = async (): Promise<[WeakRef<Uint8Array>, ScriptModule]> => {
-      const file = new Uint8Array(bytes('freeze/ConvNorm.pt'));
-      return [new WeakRef(file), await load(file)];
+    const loaded = async (): Promise<[WeakRef<ArrayBufferLike>, ScriptModule]> => {
+      const file = bytes('freeze/ConvNorm.pt');
+      return [new WeakRef(file.buffer), await load(file)];
     };
     const [file, module] = await loaded();
     for (let i = 0; i < 20 && file.deref(); i++) {

@@ -86,5 +86,6 @@ export class StorageLoader {
   /** Leaves each storage to the tensors that view it. */
   finish(): void {
     for (const whole of this.#whole.values()) whole.dispose();
+    this.#whole.clear();
   }
 }

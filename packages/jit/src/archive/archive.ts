@@ -63,8 +63,9 @@ export class Archive {
   keepCode(): void {
     const folder = `${this.root}code/`;
     const kept = new Map<string, Uint8Array>();
+    // Copied: a Buffer's `slice` would be a window on the whole file.
     for (const name of this.zip.names)
-      if (name.startsWith(folder)) kept.set(name, this.zip.read(name).slice());
+      if (name.startsWith(folder)) kept.set(name, new Uint8Array(this.zip.read(name)));
     const read = (name: string): Uint8Array => {
       const bytes = kept.get(name);
       if (!bytes) throw new TorchError(`${name} is not kept of the archive`);
