@@ -46,7 +46,7 @@ test('a seed gives its programs again', () => {
     const found: Finding[] = [];
     fuzz(reference(), [{ name: 'forgetful', backend: forgetful() }], {
       seed,
-      programs: 60,
+      programs: 40,
       onfinding: (finding) => found.push(finding),
     });
     return found.map(({ seed: own, program }) => `${own}\n${codeOf(program)}`);

@@ -439,7 +439,11 @@ const folds: Maker[] = [
     weight: 2,
     make: (random, self) =>
       rankOf(self) > 0 && notBool(self)
-        ? method('sort', [of(self), dimOf(random, self), random.chance(0.5)], { pick: 0 })
+        ? method(
+            'sort',
+            [of(self), options({ stable: true, dim: dimOf(random, self), descending: random.chance(0.5) })],
+            { pick: 0 },
+          )
         : undefined,
   },
   {
@@ -554,7 +558,7 @@ const products: Maker[] = [
   },
   {
     places: 'product',
-    weight: 3,
+    weight: 10,
     make: (random, self, all) => {
       if (rankOf(self) !== 4 || !isFloating(self) || self.tensor.numel() === 0) return undefined;
       const fits = all.filter(
@@ -589,7 +593,165 @@ const products: Maker[] = [
   },
 ];
 
+/** A weight for the channels of a convolution: another value of rank 4 whose second size fits. */
+function windowFor(random: Random, all: readonly Value[], channels: number, dtype: DType): Value | undefined {
+  const fits = all.filter(
+    ({ tensor: { shape, dtype: own } }) =>
+      shape.length === 4 &&
+      own === dtype &&
+      shape[1] === channels &&
+      !shape.includes(0) &&
+      shape[2] * shape[3] <= MOST_WINDOW,
+  );
+  return fits.length ? random.pick(fits) : undefined;
+}
+
+/** What backends like to run in a way of their own. */
+const networks: Maker[] = [
+  {
+    places: 'rounds',
+    weight: 2,
+    make: (random, self) =>
+      isFloating(self) && rankOf(self) >= 3 && !self.tensor.shape.includes(0)
+        ? fn('scaled_dot_product_attention', [of(self), of(self), of(self), null, 0, random.chance(0.5)])
+        : undefined,
+  },
+  {
+    places: 'product',
+    weight: 2,
+    make: (random, self, all) => {
+      const inner = self.tensor.shape.at(-1);
+      const fits = all.filter(
+        (v) => rankOf(v) === 2 && v.tensor.dtype === self.tensor.dtype && v.tensor.shape[1] === inner,
+      );
+      return isFloating(self) && fits.length ? fn('linear', [of(self), of(random.pick(fits))]) : undefined;
+    },
+  },
+  {
+    places: 'rounds',
+    weight: 2,
+    make: (random, self) =>
+      isFloating(self) && rankOf(self) >= 3 && self.tensor.numel() > 1 && self.tensor.shape[1] > 0
+        ? fn('group_norm', [of(self), random.chance(0.5) ? 1 : self.tensor.shape[1], null, null, 1])
+        : undefined,
+  },
+  {
+    places: 'rounds',
+    weight: 2,
+    make: (_, self) =>
+      isFloating(self) && rankOf(self) >= 2 && self.tensor.numel() > 2 * self.tensor.shape[1]
+        ? fn('batch_norm', [of(self), null, null, null, null, true, 0.1, 1, false])
+        : undefined,
+  },
+  {
+    places: 'product',
+    weight: 8,
+    make: (random, self, all) => {
+      if (rankOf(self) !== 4 || !isFloating(self) || self.tensor.numel() === 0) return undefined;
+      const [, channels] = self.tensor.shape;
+      // Depthwise where the window has one channel; the groups must divide its filters.
+      const window = windowFor(random, all, 1, self.tensor.dtype);
+      if (!window || window.tensor.shape[0] % channels !== 0) return undefined;
+      const [stride, padding, dilation] = [random.integer(1, 2), random.integer(0, 2), random.integer(1, 2)];
+      return fn('conv2d', [of(self), of(window), null, stride, padding, dilation, channels]);
+    },
+  },
+  {
+    places: 'product',
+    weight: 3,
+    make: (random, self, all) => {
+      if (rankOf(self) !== 4 || !isFloating(self) || self.tensor.numel() === 0) return undefined;
+      const fits = all.filter(
+        (v) =>
+          rankOf(v) === 4 &&
+          v.tensor.dtype === self.tensor.dtype &&
+          v.tensor.shape[0] === self.tensor.shape[1] &&
+          !v.tensor.shape.includes(0) &&
+          v.tensor.shape[2] * v.tensor.shape[3] <= MOST_WINDOW,
+      );
+      return fits.length
+        ? fn('conv_transpose2d', [
+            of(self),
+            of(random.pick(fits)),
+            null,
+            random.integer(1, 2),
+            random.integer(0, 1),
+          ])
+        : undefined;
+    },
+  },
+  {
+    places: 'rounds',
+    weight: 1,
+    make: (random, self) =>
+      rankOf(self) === 4 && isFloating(self) && self.tensor.numel() > 0
+        ? fn('adaptive_avg_pool2d', [of(self), [random.integer(1, 4), random.integer(1, 4)]])
+        : undefined,
+  },
+];
+
+/** Positions come from sorting, so that they are always inside. */
+const positions: Maker[] = [
+  {
+    places: 'same',
+    jumps: true,
+    weight: 2,
+    make: (random, self) =>
+      rankOf(self) > 0 && notBool(self)
+        ? method('sort', [of(self), options({ stable: true, dim: dimOf(random, self) })], { pick: 1 })
+        : undefined,
+  },
+  {
+    places: 'same',
+    jumps: true,
+    weight: 2,
+    make: (random, self) => {
+      if (rankOf(self) === 0 || !notBool(self)) return undefined;
+      const dim = dimOf(random, self);
+      const size = sizeAt(self, dim);
+      // Which of equals it takes is nobody's business, so no derivative.
+      return size > 0 && !self.tensor.requires_grad
+        ? method('topk', [of(self), random.integer(1, size), dim], { pick: 0 })
+        : undefined;
+    },
+  },
+  {
+    places: 'same',
+    weight: 8,
+    make: (random, self, all) => {
+      const fits = all.filter(
+        (v) =>
+          v.tensor.dtype === 'int64' && rankOf(v) > 0 && String(v.tensor.shape) === String(self.tensor.shape),
+      );
+      if (fits.length === 0) return undefined;
+      const index = of(random.pick(fits));
+      const dim = dimOf(random, self);
+      if (random.chance(0.6)) return method('gather', [of(self), dim, index]);
+      return method('scatter_add', [of(self), dim, index, of(self)]);
+    },
+  },
+  {
+    places: 'same',
+    weight: 2,
+    make: (random, self, all) => {
+      const indices = all.filter((v) => v.tensor.dtype === 'int64' && rankOf(v) > 0);
+      return rankOf(self) === 2 && isFloating(self) && indices.length
+        ? fn('embedding', [of(self), of(random.pick(indices))])
+        : undefined;
+    },
+  },
+  {
+    places: 'rounds',
+    weight: 1,
+    make: (random, self) =>
+      isFloating(self) && rankOf(self) > 0 ? method('cumprod', [of(self), dimOf(random, self)]) : undefined,
+  },
+];
+
 export const makers: readonly Maker[] = [
+  ...networks,
+  ...positions,
+
   ...views,
   ...inplace,
   ...pointwise,

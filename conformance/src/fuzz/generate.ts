@@ -23,13 +23,28 @@ function shapeOf(random: Random): number[] {
   // Long rows meet the vector loops, their tails, and deferral.
   if (random.chance(0.12))
     return random.pick([[130], [67, 33], [9000], [5, 1030], [1, 8, 12, 12], [2, 16, 9, 9]]);
+  if (random.chance(0.12))
+    return [random.integer(1, 2), random.pick([1, 3, 8, 16]), random.integer(3, 14), random.integer(3, 14)];
   const rank = random.pick([0, 1, 1, 2, 2, 2, 3, 3, 4]);
   return Array.from({ length: rank }, () =>
     random.chance(0.03) ? 0 : random.pick([1, 2, 2, 3, 3, 4, 5, 7]),
   );
 }
 
+/** A window for an image that is there: few other shapes fit it. */
+function companion(random: Random, others: readonly Value[]): Pick<Create, 'shape' | 'dtype'> | undefined {
+  const { tensor } = random.pick(others);
+  const [, channels] = tensor.shape;
+  if (tensor.shape.length !== 4 || channels === 0 || !isFloat(tensor.dtype)) return undefined;
+  const size = random.pick([1, 2, 3, 3, 3]);
+  const isDepthwise = random.chance(0.3);
+  const filters = isDepthwise ? channels * random.integer(1, 2) : random.pick([1, 2, 5, 8, 16]);
+  return { shape: [filters, isDepthwise ? 1 : channels, size, size], dtype: tensor.dtype };
+}
+
 function creation(random: Random, others: readonly Value[], wantsGrad: boolean): Create {
+  const beside = others.length > 0 && random.chance(0.6) ? companion(random, others) : undefined;
+  if (beside) return { kind: 'create', ...beside, seed: random.integer(0, 1000), requires_grad: wantsGrad };
   const dtype = random.chance(0.6) ? 'float32' : random.pick(dtypesOfPrograms);
   const shape =
     others.length > 0 && random.chance(0.6) ? [...random.pick(others).tensor.shape] : shapeOf(random);
