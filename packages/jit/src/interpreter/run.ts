@@ -5,8 +5,6 @@ import { location } from '../frontend/source.ts';
 import type { Func } from '../ir/function.ts';
 import { callOperator, type Device, is_grad_enabled, set_grad_enabled, type Tensor } from '../ops/core.ts';
 import type { ScriptObject } from '../ops/value.ts';
-import { ambient } from './marshal.ts';
-import { Ownership } from './ownership.ts';
 import {
   CALL,
   type Instruction,
@@ -19,10 +17,12 @@ import {
   type Of,
   OP,
   type Plan,
-  planOf,
   RETURN,
   RUN,
-} from './plan.ts';
+} from './instruction.ts';
+import { ambient } from './marshal.ts';
+import { Ownership } from './ownership.ts';
+import { planOf } from './plan.ts';
 
 interface Frame {
   readonly plan: Plan;
