@@ -10,7 +10,7 @@ import { Chain, deferred, defersFrom, isOneKernel, type Leaf } from '../kernel/c
 import { compileForm } from '../kernel/compile.ts';
 import { expandTo, scalarArguments } from '../kernel/elementwise.ts';
 import { parseSchema } from '../schema/schema.ts';
-import { emptyStrided } from '../tensor/create.ts';
+import { alias, emptyStrided } from '../tensor/create.ts';
 import { type DType, dtypes } from '../tensor/dtype.ts';
 import {
   broadcastShapes,
@@ -244,7 +244,9 @@ class Fusion {
           args.map((o) => taken(o, inputs, results)),
         ),
       );
-    return results[results.length - 1];
+    const last = results[results.length - 1];
+    // In-place steps alone hand their input on, and the result is to be a tensor of its own.
+    return inputs.includes(last as Tensor) ? alias(last as Tensor) : last;
   }
 
   private together(inputs: readonly Tensor[], backend: Backend): unknown {

@@ -61,6 +61,11 @@ export class StorageLoader {
     this.#backend = backend;
   }
 
+  /** Whether the backend has this dtype. */
+  takes(dtype: DType): boolean {
+    return this.#backend.capabilities.dtypes.has(dtype);
+  }
+
   /** A tensor on the storage `key`, whose elements `read` gives when they are asked for first: flat, if they are on the backend already. */
   tensor(
     key: string,

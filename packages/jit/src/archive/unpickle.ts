@@ -48,9 +48,16 @@ export function readPickle({ archive, name, unit, loader, device, pending }: Rea
     const order = archive.has('byteorder') ? archive.text('byteorder').trim() : 'little';
     return arrayFromBytes(bytes.subarray(0, wanted), dtype, order === 'big');
   };
+  // A number that tracing wrote down as a tensor (`x * 2.5`) takes no part in promotion: float32 does where there is no more.
+  const isNumber = ({ dtype, length }: StoredStorage): boolean =>
+    name === 'constants' && dtype === 'float64' && length === 1 && !loader.takes(dtype);
   const tensors = tensorGlobals({
-    makeTensor: (storage, layout, requires_grad) =>
-      loader.tensor(`${name}/${storage.key}`, storage.dtype, layout, () => read(storage), requires_grad),
+    makeTensor: (storage, layout, requires_grad) => {
+      const key = `${name}/${storage.key}`;
+      return isNumber(storage) && layout.shape.length === 0
+        ? loader.tensor(key, 'float32', layout, () => Float32Array.from(read(storage) as Float64Array))
+        : loader.tensor(key, storage.dtype, layout, () => read(storage), requires_grad);
+    },
   });
 
   const build = (object: unknown, state: unknown): unknown => {
