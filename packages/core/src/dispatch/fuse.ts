@@ -6,22 +6,14 @@ import { X } from '../expr/build.ts';
 import { Form } from '../expr/compose.ts';
 import { substitute } from '../expr/differentiate.ts';
 import { computeType, type Expr } from '../expr/expr.ts';
-import { Chain, deferred, defersFrom, isOneKernel, type Leaf } from '../kernel/chain.ts';
+import { Chain, deferred, defersFrom, isOneKernel, leafOf } from '../kernel/chain.ts';
 import { compileForm } from '../kernel/compile.ts';
 import { expandTo, scalarArguments } from '../kernel/elementwise.ts';
 import { parseSchema } from '../schema/schema.ts';
 import { alias, emptyStrided } from '../tensor/create.ts';
 import { type DType, dtypes } from '../tensor/dtype.ts';
-import {
-  broadcastShapes,
-  expandedStrides,
-  numelOf,
-  outputStrides,
-  type Shape,
-  sameShape,
-} from '../tensor/layout.ts';
+import { broadcastShapes, numelOf, outputStrides, type Shape, sameShape } from '../tensor/layout.ts';
 import { can_cast, type Scalar } from '../tensor/promotion.ts';
-import { materialise } from '../tensor/storage.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { callOperator } from './call.ts';
 import { findOperator, Operator } from './operator.ts';
@@ -50,7 +42,7 @@ const takesProducts = new WeakMap<Backend, boolean>();
 function hasOwnProducts(backend: Backend): boolean {
   let known = takesProducts.get(backend);
   if (known === undefined) {
-    known = products.some((name) => backend.op?.(findOperator(name)!.schema) !== undefined);
+    known = products.some((name) => findOperator(name)!.overrideOn(backend) !== undefined);
     takesProducts.set(backend, known);
   }
   return known;
@@ -100,32 +92,32 @@ class PointwiseChain {
     return variant;
   }
 
+  /** What stands for an operand: an input, what an earlier step of the chain gave, or a constant itself. */
+  private standing<T>(o: Operand, inputs: readonly T[], results: readonly T[]): T | Tensor {
+    if ('input' in o) return inputs[o.input];
+    if ('step' in o) return o.step < this.first ? inputs[0] : results[o.step - this.first];
+    return (o as { constant: Tensor }).constant;
+  }
+
   private makeVariant(tensors: readonly Typed[], backend: Backend): Variant | null {
     const types: Typed[] = [];
     const exprs: Expr[] = [];
     const { steps, first } = this;
-    const typeOf = (o: Operand): Typed =>
-      'input' in o
-        ? tensors[o.input]
-        : 'step' in o
-          ? o.step < first
-            ? tensors[0]
-            : types[o.step - first]
-          : (o as { constant: Tensor }).constant;
     const exprOf = (o: Operand, dtype: DType): Expr => {
       if ('input' in o) return { op: 'input', index: o.input, dtype };
       if ('step' in o) return o.step < first ? { op: 'input', index: 0, dtype } : exprs[o.step - first];
       const { value } = o as { value: number | bigint };
       return X.const(value, computeType(dtype)).cast(dtype).expr;
     };
-    for (const { operator, args } of steps) {
+    for (const step of steps) {
+      const { operator, args } = step;
       const { elementwise, inplace } = formulaOf(operator)!;
-      const operands = operator.tensorArgs.map((i) => args[i]).filter((o) => !isNone(o));
+      const operands = operandsOf(step);
       const scalars = operator.scalarArgs
         .map((i) => (args[i] as { literal: Scalar | null }).literal)
         .filter((s) => s !== null);
       const fixed = args.map((o) => ('literal' in o ? o.literal : true));
-      const own = operands.map(typeOf);
+      const own = operands.map((o) => this.standing(o, tensors, types));
       const plan = elementwise(fixed).plan(own as Tensor[], scalars, inplace ? own[0].dtype : undefined);
       if (plan.dtypes.length !== 1) return null;
       // Refused when it runs alone.
@@ -162,22 +154,11 @@ class PointwiseChain {
       same = sameShape(tensors[i].shape, shapes[i]) && sameShape(tensors[i].strides, strides[i]);
     if (same) return;
     const results: { shape: Shape; strides: Shape; offset: number }[] = [];
-    for (const { operator, args } of this.steps) {
-      const operands = operator.tensorArgs
-        .map((i) => args[i])
-        .filter((o) => !isNone(o))
-        .map((o) =>
-          'input' in o
-            ? tensors[o.input]
-            : 'step' in o
-              ? o.step < this.first
-                ? tensors[0]
-                : results[o.step - this.first]
-              : (o as { constant: Tensor }).constant,
-        );
+    for (const step of this.steps) {
+      const operands = operandsOf(step).map((o) => this.standing(o, tensors, results));
       let shape: Shape = operands[0].shape;
       for (let i = 1; i < operands.length; i++) shape = broadcastShapes(shape, operands[i].shape);
-      if (formulaOf(operator)!.inplace && !sameShape(shape, operands[0].shape))
+      if (formulaOf(step.operator)!.inplace && !sameShape(shape, operands[0].shape))
         throw new TorchError('too large');
       results.push({ shape, strides: outputStrides(shape, operands), offset: 0 });
     }
@@ -190,6 +171,10 @@ class PointwiseChain {
 }
 
 const isNone = (o: Operand): boolean => 'literal' in o && o.literal === null;
+
+/** The step's tensors, without those that are None. */
+const operandsOf = ({ operator, args }: Step): Operand[] =>
+  operator.tensorArgs.map((i) => args[i]).filter((o) => !isNone(o));
 
 /** Runs a sequence of operators: a product or none, pointwise ones, a reduction or none. */
 class Fusion {
@@ -300,16 +285,8 @@ class Fusion {
   private reduce(tail: Step, variant: Variant, inputs: readonly Tensor[], backend: Backend): unknown {
     if (defersFrom(backend) === Infinity || tail.operator.overrideOn(backend)) return undefined;
     const { shape, form, dtype, outStrides } = variant;
-    const leaves = inputs.map((t): Leaf => {
-      materialise(t.storage);
-      return {
-        storage: t.storage,
-        dtype: t.dtype,
-        strides: expandedStrides(t.shape, t.strides, shape),
-        offset: t.offset,
-      };
-    });
     if (numelOf(shape) === 0) return undefined;
+    const leaves = inputs.map((t) => leafOf(t, shape));
     const chain = deferred(new Chain(form, shape, leaves, [], outStrides), dtype, backend);
     const args = tail.args.map((o) => ('step' in o ? chain : taken(o, inputs, [])));
     return callOperator(tail.operator, args);

@@ -149,7 +149,8 @@ function partOf(t: Tensor, shape: Shape): Chain | null {
   return null;
 }
 
-const leafOf = (t: Tensor, shape: Shape): Leaf => {
+/** A tensor as a window of the larger `shape`; what is pending in it is run. */
+export const leafOf = (t: Tensor, shape: Shape): Leaf => {
   materialise(t.storage);
   return {
     storage: t.storage,
