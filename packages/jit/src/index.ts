@@ -6,3 +6,4 @@ export { CompileError } from './frontend/source.ts';
 export { type ArchiveSource, type JitLoadOptions, load } from './load.ts';
 export { ScriptModule } from './module.ts';
 export { output } from './ops/tensor.ts';
+export { ScriptFunction } from './script-function.ts';

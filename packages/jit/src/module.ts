@@ -13,7 +13,6 @@ import {
   TorchError,
 } from '@sconce/core';
 import { type Explanation, explainModule } from './explain.ts';
-import type { CompilationUnit } from './frontend/unit.ts';
 import { bindArguments, toCaller } from './interpreter/boundary.ts';
 import { execute } from './interpreter/run.ts';
 import type { Func } from './ir/function.ts';
@@ -23,15 +22,9 @@ import type { Attribute } from './ir/types.ts';
 import type { Device } from './ops/core.ts';
 import { Tensor } from './ops/core.ts';
 import type { ScriptObject } from './ops/value.ts';
+import type { Program } from './program.ts';
 
-/** What modules of one archive share. */
-export interface Program {
-  readonly unit: CompilationUnit;
-  /** Where the module is; `cpu` and `cuda:0` in its code mean this. */
-  device: Device;
-  /** The tensors among its constants. */
-  readonly constants: readonly Tensor[];
-}
+export type { Program } from './program.ts';
 
 const OBJECT = Symbol('object');
 const PROGRAM = Symbol('program');
@@ -172,6 +165,10 @@ export const moduleParts = (module: ScriptModule): { object: ScriptObject; progr
   program: module[PROGRAM],
 });
 
+/** The program's object behind what a caller gave, when that is a module of ours. */
+export const objectOf = (value: unknown): ScriptObject | undefined =>
+  typeof value === 'function' && OBJECT in value ? (value as never)[OBJECT] : undefined;
+
 /** Names that belong to every module; an attribute so called is reached through `getattr`. */
 const reserved = new Set(
   [ScriptModule.prototype, Module.prototype].flatMap((prototype) => Object.getOwnPropertyNames(prototype)),
@@ -225,10 +222,7 @@ async function runMethod(module: ScriptModule, name: string, args: readonly unkn
   const func = object.type.methods.get(name);
   if (!func) throw new TorchError(`Module '${object.type.leafName}' has no method '${name}'`);
   const [, ...params] = func.signature.params;
-  const unwrap = {
-    object: (value: unknown) =>
-      typeof value === 'function' && OBJECT in value ? (value as never)[OBJECT] : undefined,
-  };
+  const unwrap = { object: objectOf };
   const bound = bindArguments(name, func, params, args, unwrap);
   const start = () => execute(func, [object, ...bound], program.device);
   let result: unknown;

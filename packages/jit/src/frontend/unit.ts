@@ -43,6 +43,8 @@ export class CompilationUnit implements Resolver {
   private readonly definitions = new Map<string, Definition>();
   private readonly resolved = new Map<string, Sugared>();
   private readonly tags = new Map<string, JitType>();
+  private readonly taken = new Set<string>();
+  private mangled = 0;
 
   constructor(private readonly options: UnitOptions) {}
 
@@ -75,6 +77,18 @@ export class CompilationUnit implements Resolver {
       this.tags.set(text, type);
     }
     return type;
+  }
+
+  /** Takes a name for something made here: itself where it is free, else with `___torch_mangle_N` before its last part. */
+  uniqueName(wanted: string): string {
+    let name = wanted;
+    while (this.taken.has(name)) {
+      const parts = wanted.split('.').filter((part) => !part.startsWith('___torch_mangle_'));
+      parts.splice(-1, 0, `___torch_mangle_${this.mangled++}`);
+      name = parts.join('.');
+    }
+    this.taken.add(name);
+    return name;
   }
 
   /** Every function and class that is known so far by its qualified name. */

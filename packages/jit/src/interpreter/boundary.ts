@@ -132,6 +132,7 @@ export function bindArguments(
   unwrap: Unwrap,
 ): unknown[] {
   const args = [...given];
+  const selves = func.signature.params.length - params.length;
   let keywords: Record<string, unknown> | undefined;
   const last = args[args.length - 1];
   if (isPlain(last)) {
@@ -151,7 +152,7 @@ export function bindArguments(
   }
   if (args.length > params.length)
     throw new ArgumentError(
-      `${name}() expected at most ${params.length + 1} argument(s) but received ${args.length + 1} argument(s). Declaration: ${declaration(name, func)}`,
+      `${name}() expected at most ${params.length + selves} argument(s) but received ${args.length + selves} argument(s). Declaration: ${declaration(name, func)}`,
     );
   for (const key of Object.keys(keywords ?? {})) {
     const index = params.findIndex((param) => param.name === key);

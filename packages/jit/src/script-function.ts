@@ -1,0 +1,86 @@
+/** ScriptFunction: a function compiled or traced, as users hold it. */
+import { bindArguments, toCaller } from './interpreter/boundary.ts';
+import { execute } from './interpreter/run.ts';
+import { copyGraph } from './ir/copy.ts';
+import type { Func } from './ir/function.ts';
+import { graphToString } from './ir/print.ts';
+import { schemaText } from './ir/schema.ts';
+import { objectOf, wrapModule } from './module.ts';
+import { inlineCalls } from './passes/inline.ts';
+import type { Program } from './program.ts';
+
+const FUNC = Symbol('func');
+const PROGRAM = Symbol('program');
+
+export interface ScriptFunction {
+  /** Runs the function. Keyword arguments come in one trailing object. */
+  // biome-ignore lint/suspicious/noExplicitAny: what the program returns
+  (...args: unknown[]): Promise<any>;
+}
+
+/**
+ * A TorchScript function. A call always returns a promise. `graph` and `inlined_graph` are its IR as PyTorch prints it,
+ * `schema` its signature.
+ */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: an instance is callable
+export class ScriptFunction {
+  declare readonly [FUNC]: Func;
+  declare readonly [PROGRAM]: Program;
+
+  /** Made by `jit.script` and `jit.trace` only. */
+  constructor(func: Func, program: Program) {
+    const call = (...args: unknown[]): Promise<unknown> => runFunction(func, program, args);
+    Object.setPrototypeOf(call, new.target.prototype);
+    Object.defineProperties(call, {
+      name: { value: leafOf(func.name), configurable: true },
+      [FUNC]: { value: func },
+      [PROGRAM]: { value: program },
+    });
+    // biome-ignore lint/correctness/noConstructorReturn: a callable object is a function
+    return call as ScriptFunction;
+  }
+
+  /** The name with its module's path: `__torch__.f`. */
+  get qualified_name(): string {
+    return this[FUNC].name;
+  }
+
+  get code(): string {
+    return this[FUNC].code?.() ?? '';
+  }
+
+  get graph(): string {
+    return graphToString(this[FUNC].graph);
+  }
+
+  /** The graph with every call replaced by what it calls. */
+  get inlined_graph(): string {
+    const graph = copyGraph(this[FUNC].graph);
+    inlineCalls(graph.block);
+    return graphToString(graph);
+  }
+
+  get schema(): string {
+    return schemaText(this[FUNC].signature, leafOf(this[FUNC].name));
+  }
+
+  toString(): string {
+    return `<torch.jit.ScriptFunction object ${this.qualified_name}>`;
+  }
+}
+Object.setPrototypeOf(ScriptFunction.prototype, Function.prototype);
+
+const leafOf = (qualified: string): string => qualified.slice(qualified.lastIndexOf('.') + 1);
+
+/** The function and the program behind what a user holds. */
+export const functionParts = (f: ScriptFunction): { func: Func; program: Program } => ({
+  func: f[FUNC],
+  program: f[PROGRAM],
+});
+
+async function runFunction(func: Func, program: Program, args: readonly unknown[]): Promise<unknown> {
+  const unwrap = { object: objectOf };
+  const bound = bindArguments(leafOf(func.name), func, func.signature.params, args, unwrap);
+  const result = await execute(func, bound, program.device);
+  return toCaller(result, (object) => wrapModule(object, program));
+}
