@@ -19,6 +19,7 @@ export {
 } from './dispatch/call.ts';
 export { fuse, type Operand, type Step } from './dispatch/fuse.ts';
 export { functions, ops } from './dispatch/install.ts';
+export * as library from './dispatch/library.ts';
 export {
   allOperators,
   findOperator,

@@ -19,6 +19,7 @@ export {
   initial_seed,
   intercept,
   is_grad_enabled,
+  library,
   no_grad,
   OutOfMemoryError,
   ops,

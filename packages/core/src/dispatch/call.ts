@@ -109,6 +109,10 @@ function below(operator: Operator, args: readonly unknown[], tensors: readonly T
   const { base } = operator;
   const outer = setOperatorInProgress(base);
   try {
+    if (operator.implementations !== null && backend && useOverrides) {
+      const result = implementationOn(operator, backend)?.(...(args as never[]));
+      if (result !== undefined) return result;
+    }
     if (override) {
       for (const t of tensors) if (t.storage.pending !== null) materialise(t.storage);
       const views = override(args);
@@ -128,6 +132,9 @@ function below(operator: Operator, args: readonly unknown[], tensors: readonly T
     setOperatorInProgress(outer);
   }
 }
+
+const implementationOn = ({ implementations }: Operator, { name, deviceType }: Backend) =>
+  implementations!.get(name) ?? implementations!.get(deviceType);
 
 function backendOfCall(tensors: readonly Tensor[]): Backend | undefined {
   if (tensors.length === 0) return undefined;

@@ -98,30 +98,40 @@ function methodOf(
 /** Every registered operator as a function, by name: `torch.relu`. */
 export const functions: Record<string, TorchFunction> = {};
 
-type Overloads = Record<string, TorchFunction>;
+/** Callable as its first fitting overload, and each overload by name: `add(a, b)`, `add.Tensor(a, b)`. */
+export type Packet = TorchFunction & Record<string, TorchFunction>;
 /** `torch.ops.aten.add.Tensor(a, b)`: any operator by its schema name; an empty overload is `default`. */
-export const ops: Record<string, Record<string, Overloads>> = {};
+export const ops: Record<string, Record<string, Packet>> = {};
 
-/** Makes what is registered callable; again after more operators were registered. */
+/** Makes what is registered callable. */
 export function install(): void {
-  for (const name of packetNames()) {
-    const overloads = findOperators(name);
-    const { namespace, base } = overloads[0].schema;
-    const packet = ((ops[namespace] ??= {})[base] ??= Object.assign(
-      functionOf(base, overloads),
-      {},
-    ) as unknown as Overloads);
-    for (const o of overloads) packet[o.schema.overload || 'default'] ??= functionOf(base, [o]);
-    if (namespace !== 'aten') continue;
-    functions[base] = functionOf(base, overloads);
-    const withSelf = overloads.filter((o) => o.signature.self >= 0);
-    if (withSelf.length > 0 && !(base in Tensor.prototype))
-      Object.defineProperty(Tensor.prototype, base, {
-        value: methodOf(base, withSelf),
-        writable: true,
-        configurable: true,
-      });
-  }
+  for (const name of packetNames()) installPacket(name);
+}
+
+/** Makes the operators of this name, `aten::add`, callable; again after more of them were registered. */
+export function installPacket(name: string): void {
+  const overloads = findOperators(name);
+  const { namespace, base } = overloads[0].schema;
+  const packet = ((ops[namespace] ??= {})[base] ??= functionOf(base, overloads) as Packet);
+  for (const o of overloads) packet[o.schema.overload || 'default'] ??= functionOf(base, [o]);
+  if (namespace !== 'aten') return;
+  functions[base] = functionOf(base, overloads);
+  const withSelf = overloads.filter((o) => o.signature.self >= 0);
+  if (withSelf.length > 0 && !(base in Tensor.prototype))
+    Object.defineProperty(Tensor.prototype, base, {
+      value: methodOf(base, withSelf),
+      writable: true,
+      configurable: true,
+    });
+}
+
+/** Takes a removed operator out of `ops`. */
+export function uninstall({ schema: { namespace, base, overload } }: Operator): void {
+  const packet = ops[namespace]?.[base];
+  if (!packet) return;
+  if (findOperators(`${namespace}::${base}`).length === 0) delete ops[namespace][base];
+  else delete packet[overload || 'default'];
+  if (Object.keys(ops[namespace]).length === 0) delete ops[namespace];
 }
 
 /** The method that the operators of this base name make; for code that extends it. */

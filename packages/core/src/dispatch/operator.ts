@@ -114,6 +114,8 @@ export class Operator {
   readonly gradName: string;
   /** How its graph nodes work, by which arguments want a gradient; see `autograd/operator_node.ts`. */
   readonly recipes: Map<number, Recipe> = new Map();
+  /** Kernels that users gave for single backends, by the backend's name or its device type; null where there are none. */
+  implementations: Map<string, (...args: never[]) => unknown> | null = null;
   private asked: Backend | undefined;
   private override: OpKernel | undefined;
   private bound: Signature | undefined;
@@ -324,6 +326,16 @@ export function register(list: readonly Operator[]): void {
     if (packet) packet.push(operator);
     else packets.set(`${namespace}::${base}`, [operator]);
   }
+}
+
+/** Forgets an operator; a program that was compiled with it keeps it. */
+export function unregister(operator: Operator): void {
+  const { name, namespace, base } = operator.schema;
+  if (operators.get(name) !== operator) return;
+  operators.delete(name);
+  const packet = packets.get(`${namespace}::${base}`)!;
+  packet.splice(packet.indexOf(operator), 1);
+  if (packet.length === 0) packets.delete(`${namespace}::${base}`);
 }
 
 /** All overloads of `aten::add`, in the order of definition; empty where there is none. */

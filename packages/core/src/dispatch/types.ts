@@ -45,3 +45,20 @@ type List<S extends string> = S extends `${infer Head}, ${infer Rest}` ? Arg<Hea
 
 /** The arguments of a schema, by name. */
 export type ArgsOf<S extends string> = S extends `${string}(${infer Args}) -> ${string}` ? List<Args> : never;
+
+/** One argument of a schema as a tuple of its type; what is no argument, a `*` or the rest of a default, as none. */
+type One<A extends string> = A extends `${infer T}(${string} -> *)${infer Suffix} ${string}`
+  ? [TypeOf<`${T}${Suffix}`>]
+  : A extends `${infer T} ${string}`
+    ? [TypeOf<T>]
+    : [];
+
+type Tuple<S extends string> = S extends `${infer Head}, ${infer Rest}`
+  ? [...One<Head>, ...Tuple<Rest>]
+  : One<S>;
+
+/** The arguments of a schema, in order. */
+export type PositionalOf<S extends string> = S extends `${string}(${infer Args}) -> ${string}`
+  ? Tuple<Args>
+  : // biome-ignore lint/suspicious/noExplicitAny: a schema that the compiler cannot see
+    any[];

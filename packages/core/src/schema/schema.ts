@@ -42,7 +42,8 @@ export interface Schema {
 
 const symbols = ['->', '...', '::', '(', ')', '[', ']', '{', '}', ',', '*', '=', '?', '!', '.', '|', ':'];
 
-function tokenize(text: string): string[] {
+/** The text's tokens, and where each begins where that is asked for. */
+function tokenize(text: string, starts?: number[]): string[] {
   const tokens: string[] = [];
   let i = 0;
   while (i < text.length) {
@@ -51,6 +52,7 @@ function tokenize(text: string): string[] {
       i++;
       continue;
     }
+    starts?.push(i);
     const number = /^-?(\d+\.?\d*(e[+-]?\d+)?|inf\b|nan\b)/.exec(text.slice(i));
     if (number && !/\w/.test(text[i - 1] ?? '')) {
       tokens.push(number[0]);
@@ -71,11 +73,27 @@ function tokenize(text: string): string[] {
       continue;
     }
     const symbol = symbols.find((s) => text.startsWith(s, i));
-    if (!symbol) throw new TorchError(`schema: unexpected character '${c}' in "${text}"`);
+    if (!symbol) throw pointAt(`unexpected character '${c}'`, text, i, 1);
     tokens.push(symbol);
     i += symbol.length;
   }
   return tokens;
+}
+
+/** PyTorch's error for a schema: what is wrong, the text, and a line that points at the place. */
+const pointAt = (what: string, text: string, at: number, length: number): TorchError =>
+  new TorchError(
+    at < text.length
+      ? `${what}:\n${text}\n${' '.repeat(at)}${'~'.repeat(length)} <--- HERE\n`
+      : `${what}:\n${text}`,
+  );
+
+/** PyTorch's names of tokens. */
+function tokenName(token: string | undefined): string {
+  if (token === undefined) return 'eof';
+  if (token === '->') return 'arrow';
+  if (/^-?[\d.]/.test(token)) return 'number';
+  return /^\w+$/.test(token) ? 'ident' : token;
 }
 
 class SchemaReader {
@@ -93,10 +111,19 @@ class SchemaReader {
   private take(expected?: string): string {
     const token = this.tokens[this.position++];
     if (token === undefined || (expected !== undefined && token !== expected))
-      throw new TorchError(
-        `schema: expected ${expected ?? 'more'}, found ${token ?? 'the end'} in "${this.text}"`,
+      throw this.problem(
+        `expected ${tokenName(expected ?? 'name')} but found '${tokenName(token)}' here`,
+        this.position - 1,
       );
     return token;
+  }
+
+  /** An error that points at a token; at the end of the text where there is none. */
+  private problem(what: string, position: number): TorchError {
+    const starts: number[] = [];
+    tokenize(this.text, starts);
+    const token = this.tokens[position] as string | undefined;
+    return pointAt(what, this.text, starts[position] ?? this.text.length, token?.length ?? 0);
   }
 
   private accept(token: string): boolean {
@@ -122,7 +149,9 @@ class SchemaReader {
       if (this.accept('...')) isVararg = true;
       else if (this.accept('*')) kwargOnly = true;
       else args.push(this.argument(kwargOnly));
-      this.accept(',');
+      if (this.accept(',')) continue;
+      this.take(')');
+      break;
     }
     const returns: Return[] = [];
     if (this.accept('->')) {
@@ -136,7 +165,7 @@ class SchemaReader {
       } else returns.push(this.result());
     }
     if (this.peek() !== undefined)
-      throw new TorchError(`schema: unexpected ${this.peek()} after the end of "${this.text}"`);
+      throw this.problem(`expected eof but found '${tokenName(this.peek())}' here`, this.position);
     return { namespace, base, overload, name, args, returns, isVararg, text: this.text };
   }
 
