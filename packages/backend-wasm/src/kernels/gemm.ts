@@ -11,7 +11,7 @@ import type { Scratch } from '../memory/scratch.ts';
 import { ENDING_WORDS, type Ending, endingWords } from './ending.ts';
 import { type Exports, instantiate, zero } from './engine.ts';
 import { copyEdge, packColumns, packLeft, packRows } from './pack.ts';
-import { dots, sweep } from './skinny.ts';
+import { dots, STREAMS, sweep } from './skinny.ts';
 import { ADD, block, FINISH, headOf, rowsOf, type TileForm, VECTORS } from './tile.ts';
 
 export type Accumulate = 'float32' | 'float64' | 'int32' | 'int64';
@@ -40,7 +40,7 @@ const ALONE = 1 << 17;
 /** Nanoseconds per multiplication of four bytes, for threads. */
 const COST = 0.04;
 /** Nanoseconds per byte of b where a has a row or a few. */
-const SKINNY = 0.015;
+const SKINNY = 0.02;
 /** Nanoseconds per byte of a packed operand. */
 export const PACKING = 0.04;
 
@@ -314,7 +314,7 @@ export class Gemm {
         const args = (j: number, some: number): number[] => [
           x, b.pointer + j * b.column, b.column, y + j * bytes, some, k,
         ]; // biome-ignore format: the parameters of `dots`
-        heap.team.deal(e.dots!, n * k * SKINNY * bytes, n, args, 8);
+        heap.team.deal(e.dots!, n * k * SKINNY * bytes, n, args, STREAMS);
       }
       return true;
     }

@@ -4,7 +4,14 @@ import type { Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { loads, stores } from './tile.ts';
 
-/** A row times dense columns: (a, b, ldb, c, n, k): c[j] = a . b[j], four columns at a time, two vectors of each per turn. */
+/** Columns of b that `dots` reads at the same time. */
+export const STREAMS = 6;
+
+/**
+ * A row times dense columns: (a, b, ldb, c, n, k): c[j] = a . b[j], six columns at a time that are n / 6 apart: each is read
+ * on where the one before it in memory ended, so the processor fetches ahead in six streams and not in pieces of a column. From
+ * memory that is twice as fast as six neighbours.
+ */
 export function dots(m: Module, lane: Lane, bytes: number): void {
   m.fn('dots', Array(6).fill('i32'), [], (fn) => {
     const [a, b, ldb, c, n, k] = Array.from({ length: 6 }, (_, i) => fn.param(i)) as [
@@ -13,59 +20,69 @@ export function dots(m: Module, lane: Lane, bytes: number): void {
     const per = 16 / bytes;
     const element = elementLane[lane];
     const [loadOp, storeOp] = [loads[element]!, stores[element]!];
-    const run = (columns: number): void => {
+    const turns = fn.local('i32');
+    const apart = fn.local('i32');
+    // From the end of a dense column to the next one.
+    const gap = ldb.sub(k.mul(bytes)).keep();
+    for (const columns of [STREAMS, 1]) {
       const pa = fn.local('i32');
       const p = Array.from({ length: columns }, () => fn.local('i32'));
       const sums = p.map(() => fn.local(lane));
+      const totals = p.map(() => fn.local(element));
       const left = fn.local('i32');
-      const x = [fn.local(lane), fn.local(lane)];
-      pa.set(a);
+      const x = fn.local(lane);
+      turns.set(n.divU(columns));
+      n.set(n.sub(turns.mul(columns)));
+      apart.set(turns.mul(bytes));
       p[0]!.set(b);
-      for (let i = 1; i < columns; i++) p[i]!.set(p[i - 1]!.add(ldb));
-      for (const s of sums) fn.zero(s);
-      left.set(k);
-      for (const vectors of [2, 1])
-        fn.while(
-          () => left.geU(vectors * per),
-          () => {
-            for (let v = 0; v < vectors; v++) x[v]!.set(fn.load(lane, 0x100, pa, 16 * v));
-            sums.forEach((s, i) => {
-              for (let v = 0; v < vectors; v++) s.set(s.add(x[v]!.mul(fn.load(lane, 0x100, p[i]!, 16 * v))));
-            });
-            pa.inc(16 * vectors);
-            for (const q of p) q.inc(16 * vectors);
-            left.inc(-vectors * per);
-          },
-        );
-      const total = sums.map((s) => {
-        const parts = Array.from({ length: per }, (_, l) => s.extract(l));
-        const t = fn.local(element);
-        t.set(per === 4 ? parts[0]!.add(parts[1]!).add(parts[2]!.add(parts[3]!)) : parts[0]!.add(parts[1]!));
-        return t;
-      });
+      for (let i = 1; i < columns; i++) p[i]!.set(p[i - 1]!.add(ldb.mul(turns)));
+      b.inc(ldb.mul(turns.mul(columns)));
       fn.while(
-        () => left.ne(0),
+        () => turns.ne(0),
         () => {
-          total.forEach((t, i) => {
-            t.set(t.add(fn.load(element, loadOp, pa).mul(fn.load(element, loadOp, p[i]!))));
-            p[i]!.inc(bytes);
+          pa.set(a);
+          for (const s of sums) fn.zero(s);
+          left.set(k);
+          fn.while(
+            () => left.geU(per),
+            () => {
+              x.set(fn.load(lane, 0x100, pa));
+              sums.forEach((s, i) => {
+                s.set(s.add(x.mul(fn.load(lane, 0x100, p[i]!))));
+                p[i]!.inc(16);
+              });
+              pa.inc(16);
+              left.inc(-per);
+            },
+          );
+          totals.forEach((t, i) => {
+            const parts = Array.from({ length: per }, (_, l) => sums[i]!.extract(l));
+            const pairs = parts.flatMap((v, l) => (l % 2 ? [parts[l - 1]!.add(v)] : []));
+            t.set(pairs.reduce((u, v) => u.add(v)));
           });
-          pa.inc(bytes);
-          left.inc(-1);
+          fn.while(
+            () => left.ne(0),
+            () => {
+              totals.forEach((t, i) => {
+                t.set(t.add(fn.load(element, loadOp, pa).mul(fn.load(element, loadOp, p[i]!))));
+                p[i]!.inc(bytes);
+              });
+              pa.inc(bytes);
+              left.inc(-1);
+            },
+          );
+          const target = c.snapshot();
+          totals.forEach((t, i) => {
+            fn.store(storeOp, target, t);
+            target.inc(apart);
+            p[i]!.inc(gap);
+          });
+          c.inc(bytes);
+          turns.inc(-1);
         },
       );
-      total.forEach((t, i) => {
-        fn.store(storeOp, c, t, i * bytes);
-      });
-      b.inc(ldb.mul(columns));
-      c.inc(columns * bytes);
-      n.inc(-columns);
-    };
-    for (const columns of [4, 1])
-      fn.while(
-        () => n.geU(columns),
-        () => run(columns),
-      );
+      c.inc(apart.mul(columns - 1));
+    }
   });
 }
 
