@@ -7,3 +7,4 @@ export { type ArchiveSource, type JitLoadOptions, load } from './load.ts';
 export { ScriptModule } from './module.ts';
 export { output } from './ops/tensor.ts';
 export { ScriptFunction } from './script-function.ts';
+export { ScriptMethod } from './script-method.ts';

@@ -17,12 +17,14 @@ import { bindArguments, toCaller } from './interpreter/boundary.ts';
 import { execute } from './interpreter/run.ts';
 import type { Func } from './ir/function.ts';
 import { allNodes } from './ir/graph.ts';
-import { graphToString } from './ir/print.ts';
+import { graphToString, inlinedGraph } from './ir/print.ts';
 import type { Attribute } from './ir/types.ts';
 import type { Device } from './ops/core.ts';
 import { Tensor } from './ops/core.ts';
 import type { ScriptObject } from './ops/value.ts';
+import { type Code, methodCode, namedConstants } from './print/code.ts';
 import type { Program } from './program.ts';
+import { scriptMethod } from './script-method.ts';
 
 export type { Program } from './program.ts';
 
@@ -79,7 +81,7 @@ export class ScriptModule extends Module {
         Object.defineProperty(this, name, {
           enumerable: false,
           configurable: true,
-          value: (...args: unknown[]) => runMethod(this, name, args),
+          value: scriptMethod(type.methods.get(name)!, (...args) => runMethod(this, name, args)),
         });
   }
 
@@ -96,18 +98,29 @@ export class ScriptModule extends Module {
     return this[OBJECT].type.leafName;
   }
 
-  /** The source of `forward` (or of the first method), as the archive has it. */
+  /** The source of `forward`, printed from its graph as PyTorch prints it. */
   get code(): string {
-    const { methods } = this[OBJECT].type;
-    const func = methods.get('forward') ?? [...methods.values()][0];
-    return func?.code ? methodCode(func.code()) : '';
+    return this.forwardCode().text;
+  }
+
+  /** The source of `forward`, and the values that it calls `CONSTANTS.c0`, `c1`, … by these names. */
+  get code_with_constants(): [code: string, constants: Record<string, unknown>] {
+    const { text, constants } = this.forwardCode();
+    return [text, namedConstants(constants)];
   }
 
   /** The graph of `forward` as text. */
   get graph(): string {
-    const func = this[OBJECT].type.methods.get('forward');
-    if (!func) throw new TorchError(`Module '${this.original_name}' has no method 'forward'`);
-    return graphToString(func.graph);
+    return graphToString(methodOf(this[OBJECT], 'forward').graph);
+  }
+
+  /** The graph of `forward` with every call replaced by what it calls. */
+  get inlined_graph(): string {
+    return inlinedGraph(methodOf(this[OBJECT], 'forward'));
+  }
+
+  private forwardCode(): Code {
+    return methodCode(methodOf(this[OBJECT], 'forward'));
   }
 
   /** The names of the methods that the archive has for this module. */
@@ -182,16 +195,10 @@ function attributeValue(attribute: Attribute, value: unknown): unknown {
   return value instanceof ScriptModule ? value[OBJECT] : value;
 }
 
-/** As PyTorch's `.code`: a method outside of its class, `self` without its type. */
-function methodCode(text: string): string {
-  const lines = text.split('\n');
-  const body = lines.map((line, i) =>
-    i > 0 && line.startsWith('  ') && !/^ {4}\w+: .*[,:]$/.test(line) ? line.slice(2) : line,
-  );
-  return `${body
-    .join('\n')
-    .replace(/^(def \w+\(self): __torch__[\w.]*/, '$1')
-    .trimEnd()}\n`;
+function methodOf(object: ScriptObject, name: string): Func {
+  const func = object.type.methods.get(name);
+  if (!func) throw new TorchError(`Module '${object.type.leafName}' has no method '${name}'`);
+  return func;
 }
 
 /** Whether a program stores into attributes: then its calls must not overlap. */
@@ -219,8 +226,7 @@ const queues = new WeakMap<ScriptObject, Promise<unknown>>();
 async function runMethod(module: ScriptModule, name: string, args: readonly unknown[]): Promise<unknown> {
   const object: ScriptObject = module[OBJECT];
   const program: Program = module[PROGRAM];
-  const func = object.type.methods.get(name);
-  if (!func) throw new TorchError(`Module '${object.type.leafName}' has no method '${name}'`);
+  const func = methodOf(object, name);
   const [, ...params] = func.signature.params;
   const unwrap = { object: objectOf };
   const bound = bindArguments(name, func, params, args, unwrap);

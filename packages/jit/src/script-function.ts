@@ -1,12 +1,11 @@
 /** ScriptFunction: a function compiled or traced, as users hold it. */
 import { bindArguments, toCaller } from './interpreter/boundary.ts';
 import { execute } from './interpreter/run.ts';
-import { copyGraph } from './ir/copy.ts';
 import type { Func } from './ir/function.ts';
-import { graphToString } from './ir/print.ts';
+import { graphToString, inlinedGraph } from './ir/print.ts';
 import { schemaText } from './ir/schema.ts';
 import { objectOf, wrapModule } from './module.ts';
-import { inlineCalls } from './passes/inline.ts';
+import { functionCode, namedConstants } from './print/code.ts';
 import type { Program } from './program.ts';
 
 const FUNC = Symbol('func');
@@ -45,8 +44,15 @@ export class ScriptFunction {
     return this[FUNC].name;
   }
 
+  /** Its source, printed from its graph as PyTorch prints it. */
   get code(): string {
-    return this[FUNC].code?.() ?? '';
+    return functionCode(this[FUNC]).text;
+  }
+
+  /** Its source, and the values that it calls `CONSTANTS.c0`, `c1`, … by these names. */
+  get code_with_constants(): [code: string, constants: Record<string, unknown>] {
+    const { text, constants } = functionCode(this[FUNC]);
+    return [text, namedConstants(constants)];
   }
 
   get graph(): string {
@@ -55,9 +61,7 @@ export class ScriptFunction {
 
   /** The graph with every call replaced by what it calls. */
   get inlined_graph(): string {
-    const graph = copyGraph(this[FUNC].graph);
-    inlineCalls(graph.block);
-    return graphToString(graph);
+    return inlinedGraph(this[FUNC]);
   }
 
   get schema(): string {

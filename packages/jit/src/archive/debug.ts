@@ -3,7 +3,7 @@ import { PickleGlobal, PickleTuple, unpickle } from '@sconce/core';
 import { Source } from '../frontend/source.ts';
 import type { Archive } from './archive.ts';
 
-type Place = { readonly source: Source; readonly offset: number };
+type Place = { readonly source: Source; readonly offset: number; readonly end: number };
 
 /** Looks places up in `code/….py.debug_pkl`, which is read when the first is asked for; damaged records count as none. */
 export function originalPlaces(
@@ -60,6 +60,6 @@ function places(bytes: Uint8Array): (offset: number) => Place | undefined {
     const range = records[low - 1]?.[1];
     if (!Array.isArray(range) || !Array.isArray(range[0])) return undefined;
     const source = sourceOf(range[0]);
-    return { source, offset: Number(range[1]) };
+    return { source, offset: Number(range[1]), end: Number(range[2]) };
   };
 }

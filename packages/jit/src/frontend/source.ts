@@ -8,7 +8,7 @@ export class Source {
     readonly text: string,
     readonly filename: string,
     /** Maps a position in this text to where it came from (the archive's `.debug_pkl`), when that is known. */
-    readonly original?: (offset: number) => { source: Source; offset: number } | undefined,
+    readonly original?: (offset: number) => { source: Source; offset: number; end?: number } | undefined,
     /** How many lines of the file stand before this text. */
     readonly firstLine: number = 0,
   ) {}

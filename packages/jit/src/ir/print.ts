@@ -2,6 +2,9 @@
 import { location } from '../frontend/source.ts';
 import { Device, Tensor } from '../ops/core.ts';
 import { escapeText, floatText, shortest17 } from '../ops/text.ts';
+import { inlineCalls } from '../passes/inline.ts';
+import { copyGraph } from './copy.ts';
+import type { Func } from './function.ts';
 import type { Block, Graph, Node, Value } from './graph.ts';
 import { tensorText } from './tensor-text.ts';
 import { EnumValue, graphText, type JitType } from './types.ts';
@@ -88,4 +91,11 @@ export function graphToString(graph: Graph): string {
     lines.push(`with ${name} = ${own.join('\n')}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** The function's graph with every call replaced by what it calls. */
+export function inlinedGraph(func: Func): string {
+  const graph = copyGraph(func.graph);
+  inlineCalls(graph.block);
+  return graphToString(graph);
 }

@@ -375,25 +375,30 @@ export function substitute(type: JitType, env: ReadonlyMap<string, JitType>): Ji
   }
 }
 
-/** The type as TorchScript's source writes it: `List[Optional[Tensor]]`. */
-export function annotation(type: JitType): string {
+/** What has a name of its own in annotations. */
+export type NamedType = ClassType | InterfaceType | EnumType | TupleType;
+
+/** The type as TorchScript's source writes it: `List[Optional[Tensor]]`. `nameOf` may give types other names than their own. */
+export function annotation(type: JitType, nameOf?: (named: NamedType) => string): string {
+  const text = (inner: JitType): string => annotation(inner, nameOf);
   switch (type.kind) {
     case 'List':
     case 'Optional':
     case 'Future':
-      return `${type.kind}[${annotation(type.element)}]`;
+      return `${type.kind}[${text(type.element)}]`;
     case 'Dict':
-      return `Dict[${annotation(type.key)}, ${annotation(type.value)}]`;
+      return `Dict[${text(type.key)}, ${text(type.value)}]`;
     case 'Tuple':
-      if (type.name !== undefined) return type.name;
-      return type.elements.length === 0 ? 'Tuple[()]' : `Tuple[${type.elements.map(annotation).join(', ')}]`;
+      if (type.name !== undefined) return nameOf?.(type) ?? type.name;
+      return type.elements.length === 0 ? 'Tuple[()]' : `Tuple[${type.elements.map(text).join(', ')}]`;
     case 'Union':
-      return `Union[${type.members.map(annotation).join(', ')}]`;
+      return `Union[${type.members.map(text).join(', ')}]`;
     case 'Var':
+      return type.name;
     case 'Class':
     case 'Interface':
     case 'Enum':
-      return type.name;
+      return nameOf?.(type) ?? type.name;
     case 'None':
       return 'NoneType';
     case 'AnyList':
