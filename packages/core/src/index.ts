@@ -45,8 +45,15 @@ export {
   setConvolutionPrecision,
 } from './kernel/precision.ts';
 export { operatorInProgress } from './kernel/progress.ts';
-export { type Callable, callable } from './module/callable.ts';
-export { type IncompatibleKeys, isModule, Module } from './module/module.ts';
+export { type Callable, callable, isCallableClass } from './module/callable.ts';
+export {
+  type IncompatibleKeys,
+  interceptModules,
+  isModule,
+  Module,
+  type ModuleInterceptor,
+  registered,
+} from './module/module.ts';
 export { isParameter, Parameter, replaceData } from './module/parameter.ts';
 export {
   type AbortSignalLike,

@@ -421,6 +421,27 @@ const indent = (text: string): string => {
   return [first, ...rest.map((line) => `  ${line}`)].join('\n');
 };
 
+/** What a module registered by name: its buffers (and whether they are persistent), and what it has not, such as a bias. */
+export const registered = (
+  module: Module,
+): { readonly buffers: ReadonlyMap<string, boolean>; readonly absent: ReadonlySet<string> } => module[state];
+
+/** Sees every call of a module's `forward`, between its hooks: the tracer. `proceed` makes the call. */
+export type ModuleInterceptor = (
+  module: Module,
+  args: unknown[],
+  proceed: (args: unknown[]) => unknown,
+) => unknown;
+
+let interceptor: ModuleInterceptor | undefined;
+
+/** Installs what sees modules' calls, or removes it; returns what was there. */
+export function interceptModules(next: ModuleInterceptor | undefined): ModuleInterceptor | undefined {
+  const before = interceptor;
+  interceptor = next;
+  return before;
+}
+
 export const isModule = (value: unknown): value is Module =>
   typeof value === 'function' && value instanceof Module;
 
@@ -431,7 +452,9 @@ function callModule(module: Module, args: unknown[]): unknown {
     const replaced = hook(module, input);
     if (replaced !== undefined) input = Array.isArray(replaced) ? replaced : [replaced];
   }
-  const output = module.forward(...input);
+  const output = interceptor
+    ? interceptor(module, input, (given) => module.forward(...given))
+    : module.forward(...input);
   if (hooks.length === 0) return output;
   const finish = (value: unknown): unknown => hooks.reduce((v, hook) => hook(module, input, v) ?? v, value);
   return output instanceof Promise ? output.then(finish) : finish(output);
