@@ -111,6 +111,16 @@ export {
 } from './tensor/promotion.ts';
 export { endTask as settlePending, findLeaks, Storage } from './tensor/storage.ts';
 export { Tensor } from './tensor/tensor.ts';
+export {
+  isWatched,
+  type Look,
+  look,
+  plainShape,
+  TracedNumber,
+  unwatched,
+  watch,
+  watchShape,
+} from './tensor/watch.ts';
 
 import './ops/index.ts';
 import './tensor/methods.ts';

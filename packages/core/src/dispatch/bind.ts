@@ -5,6 +5,7 @@ import { typeToString } from '../schema/type.ts';
 import { tensor } from '../tensor/create.ts';
 import { isScalar, PyFloat, type Scalar } from '../tensor/promotion.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { TracedNumber } from '../tensor/watch.ts';
 import type { Operator } from './operator.ts';
 import { MISSING, NUMBER, REFUSED, type Signature, TENSOR } from './signature.ts';
 
@@ -29,6 +30,8 @@ function place(s: Signature, out: unknown[], i: number, value: unknown): boolean
   return true;
 }
 
+const isSize = (v: unknown): boolean => typeof v === 'number' || v instanceof TracedNumber;
+
 /** The arguments in schema order, or undefined where they do not fit this overload. */
 export function bindTo(
   s: Signature,
@@ -37,9 +40,9 @@ export function bindTo(
 ): unknown[] | undefined {
   let used = args.length;
   let spread: unknown[] | null = null;
-  if (s.spread >= 0 && used > s.spread && typeof args[s.spread] === 'number') {
+  if (s.spread >= 0 && used > s.spread && isSize(args[s.spread])) {
     let end = s.spread;
-    while (end < used && typeof args[end] === 'number') end++;
+    while (end < used && isSize(args[end])) end++;
     if (end === used) {
       spread = args.slice(s.spread);
       used = s.spread + 1;
@@ -86,7 +89,9 @@ export function bindWrapped(
   args: readonly unknown[],
   kwargs: Keywords | null,
 ): { readonly operator: Operator; readonly args: readonly unknown[] } {
-  const wrapped = args.map((a) => (isScalar(a) ? wrapNumber(a, args) : a));
+  const wrapped = args.map((a) =>
+    isScalar(a) ? wrapNumber(a, args) : a instanceof TracedNumber ? a.tensor() : a,
+  );
   for (const operator of overloads) {
     const bound = bindTo(operator.signature, wrapped, kwargs);
     if (bound !== undefined) return { operator, args: bound };

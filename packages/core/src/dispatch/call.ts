@@ -19,7 +19,12 @@ import { type Operator, scalarsIn, tensorsIn } from './operator.ts';
 import { temporarily } from './scope.ts';
 
 /** Sees every operator call, outermost first: the tracer, the profiler. `proceed` runs the call as it would have run. */
-export type Interceptor = (operator: Operator, args: readonly unknown[], proceed: () => unknown) => unknown;
+export type Interceptor = (
+  operator: Operator,
+  args: readonly unknown[],
+  /** With other arguments where they are given. */
+  proceed: (args?: readonly unknown[]) => unknown,
+) => unknown;
 
 const interceptors: Interceptor[] = [];
 
@@ -43,10 +48,10 @@ export function set_overrides_enabled(value: boolean): boolean {
 /** Calls an operator with its arguments in schema order, all of them present. */
 export function callOperator(operator: Operator, args: readonly unknown[]): unknown {
   if (interceptors.length === 0) return run(operator, args);
-  let proceed = (): unknown => run(operator, args);
+  let proceed = (given = args): unknown => run(operator, given);
   for (const i of interceptors) {
     const inner = proceed;
-    proceed = () => i(operator, args, inner);
+    proceed = (given = args) => i(operator, given, (other = given) => inner(other));
   }
   return proceed();
 }

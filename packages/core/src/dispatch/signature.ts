@@ -5,6 +5,7 @@ import { Device } from '../tensor/device.ts';
 import { dtypeOfCode, dtypes } from '../tensor/dtype.ts';
 import { isScalar, PyFloat } from '../tensor/promotion.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { TracedNumber } from '../tensor/watch.ts';
 
 /** What a converter returns for a value that its type does not take. */
 export const REFUSED: unique symbol = Symbol('refused');
@@ -23,8 +24,11 @@ const convertInt: Converter = (v) => {
     const n = Number(v);
     return Number.isSafeInteger(n) ? n : v;
   }
-  return REFUSED;
+  return traced(v);
 };
+
+/** A number that a tracer follows goes where a number goes. */
+const traced: Converter = (v) => (v instanceof TracedNumber ? v.argument() : REFUSED);
 
 function convertAll(values: ArrayLike<unknown>, convert: Converter): unknown {
   const out = new Array<unknown>(values.length);
@@ -50,13 +54,13 @@ function converterOf(type: Type): Converter {
             ? v.value
             : typeof v === 'bigint'
               ? Number(v)
-              : REFUSED;
+              : traced(v);
     case 'bool':
       return (v) => (typeof v === 'boolean' ? v : REFUSED);
     case 'str':
       return (v) => (typeof v === 'string' ? v : REFUSED);
     case 'Scalar':
-      return (v) => (isScalar(v) ? v : REFUSED);
+      return (v) => (isScalar(v) ? v : traced(v));
     case 'ScalarType':
       return (v) =>
         typeof v === 'string' && Object.hasOwn(dtypes, v)

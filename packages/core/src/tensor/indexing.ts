@@ -3,6 +3,7 @@ import { ArgumentError, IndexError } from '../errors.ts';
 import { tensor } from './create.ts';
 import { isScalar, type Scalar } from './promotion.ts';
 import { Tensor } from './tensor.ts';
+import { plainShape, TracedNumber } from './watch.ts';
 
 /** `{ start: 1, stop: 5, step: 2 }` is `1:5:2`. */
 export interface Slice {
@@ -41,11 +42,11 @@ interface Plan {
 function plan(self: Tensor, index: readonly Index[]): Plan {
   const consumed = index.reduce<number>((n, i) => {
     if (i === null || i === '...' || typeof i === 'boolean') return n;
-    if (i instanceof Tensor && i.dtype === 'bool') return n + i.shape.length;
+    if (i instanceof Tensor && i.dtype === 'bool') return n + i.strides.length;
     return n + 1;
   }, 0);
-  if (consumed > self.shape.length)
-    throw new IndexError(`too many indices for tensor of dimension ${self.shape.length}`);
+  if (consumed > self.strides.length)
+    throw new IndexError(`too many indices for tensor of dimension ${self.strides.length}`);
   if (index.filter((i) => i === '...').length > 1)
     throw new IndexError("an index can only have a single ellipsis ('...')");
   let view = self;
@@ -59,13 +60,15 @@ function plan(self: Tensor, index: readonly Index[]): Plan {
     if (i === null) {
       view = view.unsqueeze(dim++);
     } else if (i === '...') {
-      dim += self.shape.length - consumed;
+      dim += self.strides.length - consumed;
     } else if (typeof i === 'boolean') {
       view = view.unsqueeze(dim);
       put(tensor([i], { device: self.backend, dtype: 'bool' }));
       dim++;
     } else if (typeof i === 'number' || typeof i === 'bigint') {
       view = selectChecked(view, dim, Number(i));
+    } else if (i instanceof TracedNumber) {
+      view = view.select(dim, i as never);
     } else if (typeof i === 'string' || isSlice(i)) {
       const { start, stop, step } = typeof i === 'string' ? parseSlice(i) : i;
       if (step != null && step <= 0) throw new ArgumentError('step must be greater than zero');
@@ -73,8 +76,8 @@ function plan(self: Tensor, index: readonly Index[]): Plan {
     } else {
       const t = asTensor(self, i as Tensor);
       put(t);
-      dim += t.dtype === 'bool' ? t.shape.length : 1;
-      if (t.dtype === 'bool') for (let k = 1; k < t.shape.length; k++) indices.push(null);
+      dim += t.dtype === 'bool' ? t.strides.length : 1;
+      if (t.dtype === 'bool') for (let k = 1; k < t.strides.length; k++) indices.push(null);
     }
   }
   return { view, indices };
@@ -88,11 +91,12 @@ const isSlice = (i: unknown): i is Slice =>
   ('start' in i || 'stop' in i || 'step' in i);
 
 function selectChecked(view: Tensor, dim: number, i: number): Tensor {
-  if (view.shape.length === 0)
+  const shape = plainShape(view);
+  if (shape.length === 0)
     throw new IndexError(
       'invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number',
     );
-  const n = view.shape[dim];
+  const n = shape[dim];
   if (!(i >= -n && i < n))
     throw new IndexError(`index ${i} is out of bounds for dimension ${dim} with size ${n}`);
   return view.select(dim, i);
@@ -104,7 +108,7 @@ function withoutPlaceholders(indices: (Tensor | null)[]): (Tensor | null)[] {
   for (let i = 0; i < indices.length; i++) {
     const t = indices[i];
     out.push(t);
-    if (t !== null && t.dtype === 'bool') i += t.shape.length - 1;
+    if (t !== null && t.dtype === 'bool') i += t.strides.length - 1;
   }
   return out;
 }
@@ -143,6 +147,6 @@ const fromScalar = (self: Tensor, value: Scalar): Tensor => self.new_full([], va
 /** Leading ones of an assigned value are dropped, as PyTorch does. */
 function trimmed(value: Tensor, target: Tensor): Tensor {
   let v = value;
-  while (v.shape.length > target.shape.length && v.shape[0] === 1) v = v.squeeze(0) as Tensor;
+  while (v.strides.length > target.strides.length && plainShape(v)[0] === 1) v = v.squeeze(0) as Tensor;
   return v;
 }

@@ -4,6 +4,7 @@ import type { BackwardOptions } from '../autograd/engine.ts';
 import type { TensorHook } from '../autograd/meta.ts';
 import type { Backend } from '../backend/backend.ts';
 import { methodNamed } from '../dispatch/install.ts';
+import { TorchError } from '../errors.ts';
 import { fromTypedArray } from './create.ts';
 import { backendOf, Device } from './device.ts';
 import type { DType, TypedArray } from './dtype.ts';
@@ -15,6 +16,7 @@ import {
   dataNow,
   type HostNumber,
   item,
+  itemNow,
   type NestedNumbers,
   readRaw,
   tolist,
@@ -23,6 +25,7 @@ import { at, type Index, setAt } from './indexing.ts';
 import { sameShape } from './layout.ts';
 import { get_default_dtype, type Scalar } from './promotion.ts';
 import { Tensor } from './tensor.ts';
+import { asNumber, look, plainShape, unwatched } from './watch.ts';
 
 export interface TensorExtras {
   /** The elements in row-major order, in the dtype's own array; float16 and bfloat16 as a Float32Array. */
@@ -47,6 +50,12 @@ export interface TensorExtras {
   at(...index: Index[]): Tensor;
   /** `x[index] = value`, and returns x. */
   set_at(index: Index[], value: Tensor | Scalar | readonly unknown[]): Tensor;
+  /** The size of dim 0, as Python's `len(x)`. */
+  readonly length: number;
+  /** The slices along dim 0: `for (const row of x)`. */
+  [Symbol.iterator](): IterableIterator<Tensor>;
+  /** The one element where JavaScript wants a number (`x.sum() > 0`), on backends whose memory the host reads. */
+  [Symbol.toPrimitive](hint: string): number | bigint | boolean | string;
   /** As PyTorch prints it: the values where the host can read them. */
   toString(): string;
   /** In another dtype (the tensor itself where it has it), or in that of `other`. */
@@ -83,13 +92,16 @@ export function installExtras(): void {
   const convert = methodNamed('to');
   const extras: Record<string, unknown> & ThisType<Tensor> = {
     data() {
-      return data(this);
+      look('data', this);
+      return unwatched(() => data(this));
     },
     item() {
-      return item(this);
+      look('item', this);
+      return unwatched(() => item(this));
     },
     tolist() {
-      return tolist(this);
+      look('tolist', this);
+      return unwatched(() => tolist(this));
     },
     backward(gradient: Tensor | null = null, options: BackwardOptions = {}) {
       const keywords =
@@ -123,10 +135,20 @@ export function installExtras(): void {
       return setAt(this, index, value);
     },
     toString() {
-      return describe(this);
+      return unwatched(() => describe(this));
     },
     [inspect]() {
-      return describe(this);
+      return unwatched(() => describe(this));
+    },
+    [Symbol.toPrimitive](hint: string) {
+      if (hint === 'string') return unwatched(() => describe(this));
+      return asNumber(this, () => itemNow(this));
+    },
+    *[Symbol.iterator]() {
+      look('iterate', this);
+      const [length] = plainShape(this);
+      if (length === undefined) throw new TorchError('iteration over a 0-d tensor');
+      for (const row of this.unbind(0)) yield row;
     },
     to(...args: unknown[]) {
       if (args.length === 1 && isDevice(args[0])) return move(this, args[0] as Device);
@@ -139,5 +161,14 @@ export function installExtras(): void {
       writable: true,
       configurable: true,
     });
+  Object.defineProperty(Tensor.prototype, 'length', {
+    configurable: true,
+    get(this: Tensor) {
+      look('len', this);
+      const [length] = plainShape(this);
+      if (length === undefined) throw new TorchError('len() of a 0-d tensor');
+      return length;
+    },
+  });
 }
 installExtras();

@@ -1,9 +1,19 @@
 /** The types of TorchScript's IR: structural ones as plain data, classes, interfaces and enums by identity. */
-import { type Type as SchemaType, TorchError } from '@sconce/core';
+import { type DType, type Type as SchemaType, TorchError } from '@sconce/core';
 import type { Func } from './function.ts';
+
+/** What a tracer saw of a tensor; graphs print it, nothing else reads it. */
+export interface TensorDetail {
+  readonly dtype: DType;
+  readonly sizes?: readonly number[];
+  readonly strides?: readonly number[];
+  readonly requires_grad?: boolean;
+  readonly device?: string;
+}
 
 export type JitType =
   | { readonly kind: PrimitiveKind }
+  | { readonly kind: 'Tensor'; readonly detail?: TensorDetail }
   | { readonly kind: 'List'; readonly element: JitType }
   | { readonly kind: 'Optional'; readonly element: JitType }
   | { readonly kind: 'Future'; readonly element: JitType }
@@ -410,6 +420,33 @@ export function annotation(type: JitType, nameOf?: (named: NamedType) => string)
   }
 }
 
+const scalarNames: Readonly<Partial<Record<DType, string>>> = {
+  float32: 'Float',
+  float64: 'Double',
+  float16: 'Half',
+  bfloat16: 'BFloat16',
+  int64: 'Long',
+  int32: 'Int',
+  int16: 'Short',
+  int8: 'Char',
+  uint8: 'Byte',
+  bool: 'Bool',
+  complex64: 'ComplexFloat',
+  complex128: 'ComplexDouble',
+  qint8: 'QInt8',
+  quint8: 'QUInt8',
+  qint32: 'QInt32',
+};
+
+/** `Float(3, 4, strides=[4, 1], requires_grad=0, device=cpu)` */
+function tensorText({ dtype, sizes, strides, requires_grad, device }: TensorDetail): string {
+  const parts = (sizes ?? []).map(String);
+  if (strides && strides.length > 0) parts.push(`strides=[${strides.join(', ')}]`);
+  if (requires_grad !== undefined) parts.push(`requires_grad=${requires_grad ? 1 : 0}`);
+  if (device !== undefined) parts.push(`device=${device}`);
+  return `${scalarNames[dtype] ?? dtype}(${parts.join(', ')})`;
+}
+
 /** The type as graphs print it: `Tensor?[]`, `Scalar`, `NamedTuple(a : int)`. */
 export function graphText(type: JitType): string {
   switch (type.kind) {
@@ -429,6 +466,8 @@ export function graphText(type: JitType): string {
       return `Union(${type.members.map(graphText).join(', ')})`;
     case 'number':
       return 'Scalar';
+    case 'Tensor':
+      return 'detail' in type && type.detail ? tensorText(type.detail) : 'Tensor';
     case 'Enum':
       return `Enum<${type.name}>`;
     case 'Interface':
