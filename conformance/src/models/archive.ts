@@ -1,7 +1,7 @@
 /** Puts a committed archive together again: reads the gzipped tar, fills in the weights, writes a zip as PyTorch does. */
 import { weight } from './fill.ts';
 
-interface Recipe {
+export interface Recipe {
   readonly root: string;
   readonly records: readonly {
     readonly record: string;
