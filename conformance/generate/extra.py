@@ -281,7 +281,36 @@ def direct(dtype):
     yield 'linear', lambda: [F.linear(a, x, b) for a, b in ((tensor(dtype, 2, 4), tensor(dtype, 3)), (tensor(dtype, 4), None), (tensor(dtype, 2, 2, 4), tensor(dtype, 3)), (tensor(dtype, 0, 4), tensor(dtype, 3)))]
 
 
-ALL = (scalar_overloads, promotion, conversions, recurrent, networks, structure, direct)
+def vision(dtype):
+    """torchvision's operators, which need its extension loaded."""
+    if not dtype.is_floating_point:
+        return
+    import torchvision  # noqa: F401
+
+    ops = torch.ops.torchvision
+    for count, size, threshold in ((12, 30, 0.3), (12, 30, 0.7), (1, 5, 0.5), (0, 5, 0.5), (40, 10, 0.1)):
+        corner = tensor(dtype, count, 2, low=0, high=40)
+        boxes = torch.cat([corner, corner + tensor(dtype, count, 2, low=1, high=size)], 1)
+        yield 'nms', lambda boxes=boxes, t=threshold: ops.nms(boxes, torch.randperm(boxes.shape[0]).to(dtype) / 64, t)
+    yield 'nms', lambda: ops.nms(torch.zeros(3, 4, dtype=dtype), torch.tensor([0.5, 0.25, 0.75], dtype=dtype), 0.5)
+    image = tensor(dtype, 2, 3, 6, 8)
+    rois = torch.tensor([[0, 0, 0, 7, 5], [1, 2.5, 1.25, 6, 4], [0, -3, -2, 2, 3], [1, 5, 4, 12, 9], [0, 3, 3, 3, 3]], dtype=dtype)
+    for scale, height, width, ratio, aligned in ((1.0, 2, 3, 2, True), (0.5, 3, 2, 2, False), (1.0, 2, 2, -1, True),
+                                                 (1.0, 2, 2, 0, False), (0.25, 1, 1, 3, True)):
+        yield 'roi_align', lambda a=(scale, height, width, ratio, aligned): ops.roi_align(image, rois, *a)
+    yield 'roi_align', lambda: ops.roi_align(image.transpose(2, 3), rois[:2], 1.0, 2, 2, 1, True)
+    yield 'roi_align', lambda: ops.roi_align(image, rois[:0], 1.0, 2, 2, 2, True)
+    for stride, pad, dilation, groups, parts, masked in ((1, 0, 1, 1, 1, False), (1, 1, 1, 1, 1, True), (2, 1, 1, 2, 1, True),
+                                                         (1, 2, 2, 1, 2, True), ((1, 2), (2, 0), (2, 1), 2, 2, False)):
+        (sh, sw), (ph, pw), (dh, dw) = ((v, v) if isinstance(v, int) else v for v in (stride, pad, dilation))
+        x, weight = tensor(dtype, 2, 4, 5, 4), tensor(dtype, 2, 4 // groups, 3, 2, low=-1, high=1)
+        out = ((5 + 2 * ph - 2 * dh - 1) // sh + 1, (4 + 2 * pw - dw - 1) // sw + 1)
+        offset, mask = tensor(dtype, 2, 12 * parts, *out, low=-2, high=2), tensor(dtype, 2, 6 * parts, *out, low=0, high=1)
+        yield 'deform_conv2d', lambda x=x, w=weight, o=offset, m=mask if masked else tensor(dtype, 0), a=(
+            sh, sw, ph, pw, dh, dw, groups, parts, masked): ops.deform_conv2d(x, w, o, m, tensor(dtype, 2), *a)
+
+
+ALL = (scalar_overloads, promotion, conversions, recurrent, networks, structure, direct, vision)
 
 
 def errors():
@@ -289,6 +318,22 @@ def errors():
     f = lambda *shape: torch.ones(shape)  # noqa: E731
     long = lambda *shape: torch.ones(shape, dtype=torch.int64)  # noqa: E731
     boolean = torch.tensor([True, False])
+    import torchvision  # noqa: F401
+
+    nms, roi_align, deform = (getattr(torch.ops.torchvision, n) for n in ('nms', 'roi_align', 'deform_conv2d'))
+    yield 'nms', lambda: nms(f(3, 4, 1), f(3), 0.5)
+    yield 'nms', lambda: nms(f(3, 5), f(3), 0.5)
+    yield 'nms', lambda: nms(f(3, 4), f(3, 1), 0.5)
+    yield 'nms', lambda: nms(f(3, 4), f(2), 0.5)
+    yield 'roi_align', lambda: roi_align(f(1, 1, 4, 4), f(2, 4), 1.0, 2, 2, 2, True)
+    yield 'roi_align', lambda: roi_align(f(1, 1, 4, 4), f(2, 5).double(), 1.0, 2, 2, 2, True)
+    yield 'roi_align', lambda: roi_align(f(1, 4, 4), f(2, 5), 1.0, 2, 2, 2, True)
+    image, kernel, offset, mask = f(1, 4, 5, 5), f(6, 2, 3, 3), f(1, 36, 3, 3), f(1, 18, 3, 3)
+    plain = (1, 1, 0, 0, 1, 1, 2, 2, True)
+    for args in ((f(4, 5, 5), kernel, offset, mask), (image, f(6, 2, 3), offset, mask), (image, kernel, f(1, 18, 3, 3), mask),
+                 (image, kernel, offset, f(1, 9, 3, 3)), (image, kernel, f(2, 36, 3, 3), mask), (image, kernel, f(1, 36, 4, 3), mask),
+                 (image, f(6, 3, 3, 3), offset, mask), (image, f(5, 2, 3, 3), offset, mask)):
+        yield 'deform_conv2d', lambda args=args: deform(*args, f(6), *plain)
     yield 'add', lambda: f(2, 3) + f(4, 3)
     yield 'add', lambda: f(2, 3).add_(f(5, 2, 3))
     yield 'add', lambda: long(2).add_(1.5)

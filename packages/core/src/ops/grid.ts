@@ -75,6 +75,25 @@ function pixelsAt(flat: Tensor, at: readonly Tensor[], sizes: readonly number[])
   return taken.mul((inside as unknown as Tensor).unsqueeze(1).to(flat.dtype));
 }
 
+/** Between the pixels of `flat`, [N, C, pixels], at coordinates with fractions, one list per dim, [N, places]; zeros around. */
+export function bilinear(flat: Tensor, at: readonly Tensor[], sizes: readonly number[]): Tensor {
+  const low = at.map((x) => x.detach().floor() as Tensor);
+  const upper = at.map((x, d) => x.sub(low[d]) as Tensor);
+  let sum: Tensor | null = null;
+  for (let corner = 0; corner < 1 << at.length; corner++) {
+    const isHigh = (d: number): boolean => ((corner >> d) & 1) === 1;
+    const pixels = pixelsAt(
+      flat,
+      low.map((x, d) => (isHigh(d) ? x.add(1) : x)),
+      sizes,
+    );
+    const weight = upper.map((w, d) => (isHigh(d) ? w : (w.rsub(1) as Tensor))).reduce((a, b) => a.mul(b));
+    const part = pixels.mul(weight.unsqueeze(1)) as Tensor;
+    sum = sum === null ? part : (sum as Tensor).add(part);
+  }
+  return sum!;
+}
+
 const cubicNear = (x: Tensor): Tensor => x.mul(1.25).sub(2.25).mul(x).mul(x).add(1);
 const cubicFar = (x: Tensor): Tensor => x.mul(-0.75).add(3.75).mul(x).sub(6).mul(x).add(3);
 
@@ -133,24 +152,14 @@ function sample(name: string, input: Tensor, grid: Tensor, how: Sampling): Tenso
         sizes,
       ),
     );
-  if (mode === BILINEAR) {
-    const at = points.map((x, d) => padded(x, sizes[d], how));
-    const low = at.map((x) => x.detach().floor() as Tensor);
-    const upper = at.map((x, d) => x.sub(low[d]) as Tensor);
-    let sum: Tensor | null = null;
-    for (let corner = 0; corner < 1 << dims; corner++) {
-      const isHigh = (d: number): boolean => ((corner >> d) & 1) === 1;
-      const pixels = pixelsAt(
+  if (mode === BILINEAR)
+    return done(
+      bilinear(
         flat,
-        low.map((x, d) => (isHigh(d) ? x.add(1) : x)),
+        points.map((x, d) => padded(x, sizes[d], how)),
         sizes,
-      );
-      const weight = upper.map((w, d) => (isHigh(d) ? w : (w.rsub(1) as Tensor))).reduce((a, b) => a.mul(b));
-      const part = pixels.mul(weight.unsqueeze(1)) as Tensor;
-      sum = sum === null ? part : (sum as Tensor).add(part);
-    }
-    return done(sum!);
-  }
+      ),
+    );
   const low = points.map((x) => x.detach().floor() as Tensor);
   const weights = points.map((x, d) => {
     const t = x.sub(low[d]) as Tensor;

@@ -10,6 +10,7 @@ import { compare } from './compare.ts';
 import { convolutions } from './conv.ts';
 import { copy } from './copy.ts';
 import { creation } from './creation.ts';
+import { deformable } from './deformable.ts';
 import { folds } from './fold.ts';
 import { gathers } from './gather.ts';
 import { grids } from './grid.ts';
@@ -60,6 +61,7 @@ for (const family of [
   recurrent,
   specials,
   vision,
+  deformable,
   grids,
   folds,
   backwards,

@@ -36,12 +36,7 @@ function checkBoxes(dets: Tensor, scores: Tensor): void {
 }
 
 /** The boxes to keep, best first: one that covers too much of a better one goes. */
-function suppress(
-  boxes: Numbers,
-  scores: Numbers,
-  threshold: number,
-  round: (x: number) => number,
-): number[] {
+function suppress(boxes: Numbers, scores: Numbers, threshold: number, round: Round): number[] {
   const n = scores.length;
   const order = Array.from({ length: n }, (_, i) => i).sort((a, b) => scores[b] - scores[a] || a - b);
   const area = (i: number): number =>
@@ -87,13 +82,23 @@ interface Samples {
   readonly inside: boolean[];
 }
 
-const round32 = Math.fround;
+type Round = (x: number) => number;
 
-function samplesAlong(start: number, bin: number, bins: number, count: number, size: number): Samples {
+/** To the precision in which PyTorch computes: float32 for 16-bit types too. */
+const roundingOf = ({ dtype }: Tensor): Round => (dtype === 'float64' ? (x) => x : Math.fround);
+
+function samplesAlong(
+  start: number,
+  bin: number,
+  bins: number,
+  count: number,
+  size: number,
+  round: Round,
+): Samples {
   const out: Samples = { low: [], high: [], weight: [], inside: [] };
   for (let b = 0; b < bins; b++)
     for (let k = 0; k < count; k++) {
-      const at = round32(round32(start + round32(b * bin)) + round32(round32((k + 0.5) * bin) / count));
+      const at = round(round(start + round(b * bin)) + round(round((k + 0.5) * bin) / count));
       const inside = at >= -1 && at <= size;
       const y = Math.max(at, 0);
       const low = Math.min(Math.floor(y), size - 1);
@@ -101,7 +106,7 @@ function samplesAlong(start: number, bin: number, bins: number, count: number, s
       out.inside.push(inside);
       out.low.push(inside ? low : 0);
       out.high.push(inside ? (last ? low : low + 1) : 0);
-      out.weight.push(last ? 0 : round32(y - low));
+      out.weight.push(last ? 0 : round(y - low));
     }
   return out;
 }
@@ -115,27 +120,34 @@ interface Box {
   readonly columns: number;
 }
 
-function boxesOf(rois: Numbers, a: Align, height: number, width: number, images: number): Box[] {
+function boxesOf(
+  rois: Numbers,
+  a: Align,
+  height: number,
+  width: number,
+  images: number,
+  round: Round,
+): Box[] {
   return Array.from({ length: rois.length / 5 }, (_, row) => {
     const [image, x1, y1, x2, y2] = Array.from({ length: 5 }, (__, k) => rois[row * 5 + k]);
     if (image < 0 || image >= images)
       throw new TorchError(`roi_align: box ${row} is in image ${image}, of ${images} images`);
     const shift = a.aligned ? 0.5 : 0;
-    const [left, top] = [x1, y1].map((v) => round32(round32(v * a.spatial_scale) - shift));
-    let wide = round32(round32(round32(x2 * a.spatial_scale) - shift) - left);
-    let tall = round32(round32(round32(y2 * a.spatial_scale) - shift) - top);
+    const [left, top] = [x1, y1].map((v) => round(round(v * a.spatial_scale) - shift));
+    let wide = round(round(round(x2 * a.spatial_scale) - shift) - left);
+    let tall = round(round(round(y2 * a.spatial_scale) - shift) - top);
     if (!a.aligned) [wide, tall] = [Math.max(wide, 1), Math.max(tall, 1)];
-    const [binX, binY] = [round32(wide / a.pooled_width), round32(tall / a.pooled_height)];
+    const [binX, binY] = [round(wide / a.pooled_width), round(tall / a.pooled_height)];
     const count = (size: number, bins: number): number =>
-      a.sampling_ratio > 0 ? a.sampling_ratio : Math.max(Math.ceil(round32(size / bins)), 0);
+      a.sampling_ratio > 0 ? a.sampling_ratio : Math.max(Math.ceil(round(size / bins)), 0);
     const [rows, columns] = [count(tall, a.pooled_height), count(wide, a.pooled_width)];
     return {
       row,
       image,
       rows,
       columns,
-      y: samplesAlong(top, binY, a.pooled_height, rows, height),
-      x: samplesAlong(left, binX, a.pooled_width, columns, width),
+      y: samplesAlong(top, binY, a.pooled_height, rows, height, round),
+      x: samplesAlong(left, binX, a.pooled_width, columns, width, round),
     };
   });
 }
@@ -189,12 +201,16 @@ function poolEqual(pixels: Tensor, boxes: readonly Box[], a: Align, height: numb
 
 function roiAlign(input: Tensor, rois: Tensor, values: Numbers, a: Align): Tensor {
   const [images, channels, height, width] = input.shape;
-  const boxes = boxesOf(values, a, height, width, images);
-  if (boxes.length === 0 || channels === 0)
-    return input.new_empty([boxes.length, channels, a.pooled_height, a.pooled_width]);
+  const boxes = boxesOf(values, a, height, width, images, roundingOf(input));
   const wide =
     input.dtype === 'float16' || input.dtype === 'bfloat16' ? (input.to('float32') as Tensor) : input;
   const pixels = wide.permute([0, 2, 3, 1]).reshape([images * height * width, channels]) as Tensor;
+  // Nothing of the input: its gradient is zeros.
+  if (boxes.length === 0 || channels === 0)
+    return input
+      .reshape([-1])
+      .narrow(0, 0, 0)
+      .reshape([boxes.length, channels, a.pooled_height, a.pooled_width]);
   const groups = new Map<string, Box[]>();
   for (const box of boxes) {
     const key = `${box.rows} ${box.columns}`;
@@ -225,7 +241,7 @@ export const vision = [
     grad: 'none',
     define: ({ dets, scores, iou_threshold }) => {
       checkBoxes(dets, scores);
-      const round = dets.dtype === 'float64' ? (x: number) => x : Math.fround;
+      const round = roundingOf(dets);
       return withValues([dets, scores], (boxes, values) =>
         indexOf(suppress(boxes, values, iou_threshold, round), dets),
       );
