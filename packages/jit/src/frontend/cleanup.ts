@@ -1,17 +1,27 @@
 /** What torch::jit does to every freshly compiled graph: simple tuples lowered, dead values dropped, constants pooled at the top. */
 import { allNodes, type Block, type Graph, type Node, type Value } from '../ir/graph.ts';
-import { propagateImmutableConstants } from '../passes/constants.ts';
+import { AliasAnalysis } from '../passes/alias.ts';
+import { takeDecidedBranches } from '../passes/constants.ts';
 import { eliminateDeadCode } from '../passes/dead-code.ts';
+import { writesArguments } from '../passes/effects.ts';
 import { poolConstants } from '../passes/pool.ts';
 
 export function cleanUp(graph: Graph): void {
   eraseListLiterals(graph.block);
   lowerSimpleTuples(graph.block);
   eliminateDeadCode(graph.block);
-  propagateImmutableConstants(graph.block);
+  takeDecidedBranches(graph);
   eliminateDeadCode(graph.block);
+  // Who sees a write takes longer to find out, and traces are full of writes whose result is read on.
+  if (hasUnreadWrite(graph.block)) eliminateDeadCode(graph.block, new AliasAnalysis(graph));
   poolConstants(graph);
   canonicalizeOutputs(graph.block);
+}
+
+function hasUnreadWrite(block: Block): boolean {
+  for (const node of allNodes(block))
+    if (writesArguments(node) && node.outputs.every((output) => output.uses.length === 0)) return true;
+  return false;
 }
 
 /** An empty list that nothing gave another type is a list of tensors. */

@@ -23,6 +23,11 @@ export function planOf(func: Func): Plan {
   return plan;
 }
 
+/** To be called when a graph has changed: its plan is made anew. */
+export function forgetPlan(graph: Graph): void {
+  plans.delete(graph);
+}
+
 /** Formats what `print` shows. */
 const print = (args: unknown[]): null => {
   output.print(args.map((arg) => valueText(arg)).join(' '));

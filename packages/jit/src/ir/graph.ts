@@ -2,7 +2,9 @@
 import type { Operator } from '@sconce/core';
 import type { Range } from '../frontend/source.ts';
 import type { ScalarOperator } from '../ops/operator.ts';
+import { copyGraph } from './copy.ts';
 import type { Func } from './function.ts';
+import { graphToString } from './print.ts';
 import { type JitType, TensorT } from './types.ts';
 
 export type AnyOperator = Operator | ScalarOperator;
@@ -212,6 +214,7 @@ export class Block {
   }
 }
 
+/** A function's program. `torch.jit.graph_of` gives it, `torch.jit.passes` change it; as text it is what PyTorch prints. */
 export class Graph {
   private nextId = 0;
   readonly names = new Map<string, Value>();
@@ -234,6 +237,15 @@ export class Graph {
     return this.block.outputs;
   }
 
+  /** A graph of its own with the same nodes, numbered from 0. */
+  copy(): Graph {
+    return copyGraph(this);
+  }
+
+  toString(): string {
+    return graphToString(this);
+  }
+
   /** A node that is in no block yet. */
   create(kind: string, inputs: readonly Value[] = [], outputs: readonly JitType[] = []): Node {
     const node = new Node(this, kind);
@@ -242,6 +254,13 @@ export class Graph {
     return node;
   }
 }
+
+// What Node's console shows of it.
+Object.defineProperty(Graph.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+  value(this: Graph) {
+    return this.toString();
+  },
+});
 
 /** Every node of a block and of the blocks inside, in program order. */
 export function* allNodes(block: Block): Generator<Node> {

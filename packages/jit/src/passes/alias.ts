@@ -36,6 +36,21 @@ const isMutable = (type: JitType): boolean => {
   }
 };
 
+/** Whether a tensor may come out of it: none comes out of a list of sizes. */
+const mayHoldTensor = (type: JitType): boolean => {
+  switch (type.kind) {
+    case 'List':
+    case 'Optional':
+      return mayHoldTensor(type.element);
+    case 'Dict':
+      return mayHoldTensor(type.key) || mayHoldTensor(type.value);
+    case 'Tuple':
+      return type.elements.some(mayHoldTensor);
+    default:
+      return isMutable(type);
+  }
+};
+
 /** Operators whose definitions always make new memory; another one, not a view by its schema, may hand on an operand. */
 const fresh = new Set(
   `conv1d conv2d conv3d convolution _convolution conv_transpose1d conv_transpose2d conv_transpose3d linear addmm mm bmm matmul
@@ -350,6 +365,7 @@ export class AliasAnalysis {
       if (isPlain && mutable.every((input) => input.type.kind === 'Tensor')) continue;
       // Anything that an operand is or contains, or new memory that holds it.
       for (const input of mutable) {
+        if (type.kind === 'Tensor' && !mayHoldTensor(input.type)) continue;
         this.same(output, input);
         this.take(output, input);
         if (type.kind === 'Tensor') continue;

@@ -27,7 +27,9 @@ function sweep(block: Block, isSeen: (node: Node) => boolean): void {
     if (node.kind === 'prim::If') removeUnusedBranchOutputs(node);
     if (node.kind === 'prim::Loop') removeUnusedCarried(node);
     for (const inner of node.blocks) sweep(inner, isSeen);
-    if (node.outputs.every((output) => output.uses.length === 0) && !isSeen(node)) node.destroy();
+    // As in torch::jit a loop lives on what its body hands from round to round: what is left of the blocks is alive.
+    const isAlive = node.blocks.some(({ nodes }) => nodes.length > 0) || isSeen(node);
+    if (!isAlive && node.outputs.every((output) => output.uses.length === 0)) node.destroy();
   }
 }
 

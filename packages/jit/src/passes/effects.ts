@@ -1,5 +1,5 @@
 /** What running a node can be seen by, other than its outputs: what it writes, prints, raises or draws. */
-import type { Node } from '../ir/graph.ts';
+import type { Node, Value } from '../ir/graph.ts';
 
 const effects = new Set([
   'prim::SetAttr',
@@ -17,7 +17,7 @@ const effects = new Set([
   'aten::save',
 ]); // prettier-ignore
 
-/** A generator's next number is an effect: what follows draws from where this left it. */
+/** What draws from a generator. torch::jit takes the drawing for no effect: numbers that nobody reads are not drawn. */
 const random = new Set(
   'rand rand_like randn randn_like randint randint_like randperm bernoulli multinomial normal poisson dropout'
     .split(' ')
@@ -41,10 +41,14 @@ export const writesArguments = (node: Node): boolean =>
 /** Whether the node must be run even where nothing reads its outputs; what it writes aside. */
 export function hasOwnEffect(node: Node): boolean {
   if (effects.has(node.kind)) return true;
-  if (node.kind === 'prim::If') return node.blocks.some((block) => block.nodes.some(hasEffect));
-  if (node.kind === 'prim::Loop') return true;
-  return random.has(node.kind) && (dropouts.test(node.kind) ? isRandom(node) : true);
+  return node.blocks.some((block) => block.nodes.some(hasEffect));
 }
+
+const isTrue = (value: Value): boolean => value.node.constant?.value === true;
+
+/** Whether only the trip count ends the loop. */
+export const isForLoop = (node: Node): boolean =>
+  node.kind === 'prim::Loop' && isTrue(node.inputs[1]) && isTrue(node.blocks[0].outputs[0]);
 
 /** The same with all that it writes. */
 export const hasEffect = (node: Node): boolean => hasOwnEffect(node) || writesArguments(node);

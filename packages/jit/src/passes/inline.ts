@@ -15,26 +15,30 @@ const DEEPEST = 200;
 
 /**
  * Replaces every call in the block, and every call in what was put in, by the callee's nodes. `callee` says what a method of
- * an interface is.
+ * an interface is; `bodyOf` may give another graph of a callee than its own.
  */
-export function inlineCalls(block: Block, callee: Callee = (node) => node.func): void {
+export function inlineCalls(
+  block: Block,
+  callee: Callee = (node) => node.func,
+  bodyOf: (func: Func) => Graph = (func) => func.graph,
+): void {
   const visit = (inner: Block, from: readonly Node[], depth: number): void => {
     for (const node of from) {
       if (calls.has(node.kind)) {
         const func = depth < DEEPEST ? callee(node) : undefined;
-        if (func) visit(inner, inlineCall(node, func), depth + 1);
+        if (func) visit(inner, inlineCall(node, func, bodyOf(func)), depth + 1);
       } else for (const child of node.blocks) visit(child, [...child.nodes], depth);
     }
   };
   visit(block, [...block.nodes], 0);
 }
 
-function inlineCall(node: Node, func: Func): Node[] {
+function inlineCall(node: Node, func: Func, body: Graph): Node[] {
   const { params, returns } = func.signature;
   const inputs = node.kind === 'prim::CallFunction' ? node.inputs.slice(1) : node.inputs;
   const args = inputs.map((input, i) => (params[i] ? typed(input, params[i].type, node) : input));
   const before = node.owner!.nodes.indexOf(node);
-  const results = insertGraph(func.graph, args, node);
+  const results = insertGraph(body, args, node);
   const { nodes } = node.owner!;
   const own = nodes.slice(before, nodes.indexOf(node));
   const [result] = results;

@@ -39,8 +39,92 @@ const element: Rule = (node, aliases) => {
 };
 
 const length: Rule = (node, aliases) => {
-  const parts = partsOf(node.inputs[0], aliases);
+  const parts = partsOf(node.inputs[0], aliases) ?? keysOf(node.inputs[0], aliases);
   return parts && insertConstant(node, parts.length, IntT);
+};
+
+/** The keys that the dict was made with, all known and different, where nothing changes it. */
+function keysOf(value: Value, aliases: AliasAnalysis): readonly unknown[] | undefined {
+  if (value.node.kind !== 'prim::DictConstruct' || aliases.isWritten(value)) return undefined;
+  const keys = value.node.inputs.filter((_, i) => i % 2 === 0).map(constantOf);
+  const areKnown = keys.every((key) => ['string', 'number', 'boolean'].includes(typeof key));
+  return areKnown && new Set(keys).size === keys.length ? keys : undefined;
+}
+
+/** What a dict that was just made has under a key. */
+const entry: Rule = (node, aliases) => {
+  const keys = keysOf(node.inputs[0], aliases);
+  const at = keys?.indexOf(constantOf(node.inputs[1])) ?? -1;
+  return at < 0 ? undefined : node.inputs[0].node.inputs[2 * at + 1];
+};
+
+/** A new list of these, unless it is changed later: what was just made is not asked for that again. */
+function listBefore(node: Node, items: readonly Value[], aliases: AliasAnalysis): Value | undefined {
+  if (aliases.isWritten(node.output)) return undefined;
+  const list = node.graph.create('prim::ListConstruct', items, [node.output.type]);
+  list.insertBefore(node);
+  return list.output;
+}
+
+/** Two lists that were just made, one after the other. */
+const concatenation: Rule = (node, aliases) => {
+  if (node.output.type.kind !== 'List') return undefined;
+  const [a, b] = node.inputs.map((input) => partsOf(input, aliases));
+  return a && b && listBefore(node, [...a, ...b], aliases);
+};
+
+/** A known part of a list that was just made. */
+const section: Rule = (node, aliases) => {
+  if (node.output.type.kind !== 'List') return undefined;
+  const parts = partsOf(node.inputs[0], aliases);
+  const [start, end, step] = node.inputs.slice(1).map(constantOf);
+  if (!parts || step !== 1 || [start, end].some((v) => v === undefined)) return undefined;
+  return listBefore(node, parts.slice(Number(start ?? 0), end === null ? undefined : Number(end)), aliases);
+};
+
+/** `n + 0`, `n * 1`, `n // 1`: n itself. */
+const withNeutral =
+  (neutral: number, isSymmetric: boolean): Rule =>
+  (node) => {
+    const [a, b] = node.inputs;
+    if (a.type.kind !== 'int' || b.type.kind !== 'int') return undefined;
+    if (constantOf(b) === neutral) return a;
+    return isSymmetric && constantOf(a) === neutral ? b : undefined;
+  };
+
+const isSum = ({ kind, inputs: [a] }: Node): boolean =>
+  (kind === 'aten::add' || kind === 'aten::sub') && a.type.kind === 'int';
+
+/** `n + 1 + 1` is `n + 2`. */
+const sumOfConstants: Rule = (node) => {
+  const { node: inner } = node.inputs[0];
+  if (!isSum(node) || !isSum(inner)) return undefined;
+  const [outer, own] = [node, inner].map(({ inputs }) => constantOf(inputs[1]));
+  if (typeof outer !== 'number' || typeof own !== 'number') return undefined;
+  const sum = inner.kind === node.kind ? outer + own : outer - own;
+  if (!Number.isSafeInteger(sum)) return undefined;
+  if (sum === 0) return inner.inputs[0];
+  const folded = node.graph.create(node.kind, [inner.inputs[0], insertConstant(node, sum, IntT)], [IntT]);
+  folded.operator = node.operator;
+  folded.insertBefore(node);
+  return folded.output;
+};
+
+/** An int compared with itself. */
+const comparedWithItself =
+  (answer: boolean): Rule =>
+  (node) => {
+    const [a, b] = node.inputs;
+    return a === b && a.type.kind === 'int' ? insertConstant(node, answer, BoolT) : undefined;
+  };
+
+/** `True if b else False` is b. */
+const condition: Rule = (node) => {
+  const [yes, no] = node.blocks;
+  if (yes.nodes.length > 0 || no.nodes.length > 0) return undefined;
+  return constantOf(yes.outputs[0]) === true && constantOf(no.outputs[0]) === false
+    ? node.inputs[0]
+    : undefined;
 };
 
 /** The number that was made a tensor to be recorded: traces are full of `int(torch.tensor(n))`. */
@@ -98,9 +182,17 @@ const rules: Readonly<Record<string, Rule>> = {
   'aten::__is__': isNone(true),
   'aten::__isnot__': isNone(false),
   'aten::__not__': negation,
-  'aten::__getitem__': element,
+  'aten::__getitem__': first(element, entry),
   'prim::TupleIndex': element,
   'aten::len': length,
+  'aten::add': first(concatenation, withNeutral(0, true), sumOfConstants),
+  'aten::sub': first(withNeutral(0, false), sumOfConstants),
+  'aten::mul': withNeutral(1, true),
+  'aten::floordiv': withNeutral(1, false),
+  'aten::slice': section,
+  'aten::eq': comparedWithItself(true),
+  'aten::ne': comparedWithItself(false),
+  'prim::If': condition,
   'aten::Int': first(isSelf('int'), untensored('int')),
   'aten::IntImplicit': untensored('int'),
   'aten::Float': first(isSelf('float'), untensored('float')),
