@@ -148,6 +148,47 @@ describe('matmul', () => {
           `${m} ${n} ${broadcast}`,
         ).toBeLessThan(1e-6);
   });
+  it('of one row reads columns in streams and those that are left over one by one', () => {
+    for (const n of [1, 5, 6, 7, 13, 515])
+      for (const k of [1, 3, 130, 1027])
+        expect(
+          run(matmul, [1, 1, n], [{ shape: [1, 1, k] }, { shape: [1, k, n], order: [0, 2, 1] }]),
+          `n ${n} k ${k}`,
+        ).toBeLessThan(2e-6);
+  });
+  it('keeps a right operand that is used again in panels, and sees what is written to it', () => {
+    for (const order of [
+      [0, 1, 2],
+      [0, 2, 1],
+    ]) {
+      const results = [want, got].map((backend) => {
+        const out = place(backend, [1, 21, 523], 1);
+        const x = place(backend, [1, 21, 300], 2);
+        const w = place(backend, [1, 300, 523], 3, order);
+        const bias = { ...place(backend, [523], 4), shape: out.shape, strides: [0, 0, 1] };
+        const residual = place(backend, [1, 21, 523], 5);
+        const executable = backend.compile({ ...matmul, finish });
+        const seen: Float32Array[] = [];
+        for (let t = 0; t < 2; t++) {
+          const inUse: number[] = [];
+          for (let again = 0; again < 3; again++) {
+            executable([out], [x, w, bias, residual]);
+            inUse.push(got.heap.inUse);
+          }
+          seen.push(read(backend, out).slice());
+          if (backend === got && t === 0) {
+            expect(inUse[1]! - inUse[0]!).toBeGreaterThan(300 * 523 * 4);
+            expect(inUse[2]).toBe(inUse[1]);
+          }
+          backend.write(w.memory, 0, values(300 * 523, 99));
+        }
+        return seen;
+      });
+      results[0]!.forEach((a, i) => {
+        expect(difference(a, results[1]![i]!), `${order} after ${i} writes`).toBeLessThan(2e-6);
+      });
+    }
+  });
 });
 
 describe('convolution', () => {
@@ -215,6 +256,13 @@ describe('convolution', () => {
           [{ shape: [2, 10, 9, 11], order: [0, 2, 3, 1] }, { shape: [12, 10, 3, 3] }],
         ),
       ).toBeLessThan(most);
+    });
+
+    it(`finished by a plane for all channels, ${name}`, () => {
+      const out = [2, 24, 20, 20];
+      const inputs = [{ shape: [2, 32, 20, 20] }, { shape: [24, 32, 3, 3] }];
+      const others = [{ shape: out, broadcast: [0, 2, 3] }, { shape: out, broadcast: [0, 1] }];
+      expect(run(conv({ ...options, finish }), out, [...inputs, ...others])).toBeLessThan(most);
     });
   }
 
@@ -316,6 +364,14 @@ describe('convolution', () => {
       expect(
         run({ ...kernel, finish }, out, [...inputs, ...others]),
         `${[k, s, d, p]} finished`,
+      ).toBeLessThan(1e-6);
+      const plane = [
+        { shape: out, broadcast: [0, 2, 3] },
+        { shape: out, broadcast: [0, 1] },
+      ];
+      expect(
+        run({ ...kernel, finish }, out, [...inputs, ...plane]),
+        `${[k, s, d, p]} finished by a plane for all channels`,
       ).toBeLessThan(1e-6);
     }
   });

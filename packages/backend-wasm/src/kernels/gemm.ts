@@ -60,6 +60,9 @@ export interface Left {
 /** Puts k rows from `row` on and n columns from `column` on into panels, the last one filled up with zeros. */
 export type PackRight = (row: number, k: number, column: number, n: number, target: number) => void;
 
+/** The right operand: what packs it, block by block as they are wanted, or the address of what `packWhole` made. */
+export type Right = PackRight | number;
+
 /** What is done with the sums, and with what; `out` is the whole that the product fills. */
 export interface Finishing {
   readonly ending: Ending;
@@ -156,13 +159,19 @@ export class Gemm {
   }
 
   /** c = a b, then the finishing. The columns of c are dense; b comes in panels, block by block. */
-  multiply(m: number, n: number, k: number, a: Left, pack: PackRight, c: Matrix, finish?: Finishing): void {
+  multiply(m: number, n: number, k: number, a: Left, b: Right, c: Matrix, finish?: Finishing): void {
     const { columns, bytes } = this;
     const code = this.code(finish?.ending);
     const line = columns * bytes;
-    const target = this.scratch.get('b', Math.ceil(Math.min(n, NC) / columns) * line * Math.min(k, KC));
+    const pack = typeof b === 'number' ? undefined : b;
+    const target =
+      typeof b === 'number'
+        ? b
+        : this.scratch.get('b', Math.ceil(Math.min(n, NC) / columns) * line * Math.min(k, KC));
+    // What was just packed should be in the second cache still; what was packed long ago comes as it is used.
+    const wide = pack ? NC : n;
     const { matrix } = a;
-    if (m * n * k < ALONE && k <= KC && n <= NC && matrix?.column === bytes && !finish) {
+    if (pack && m * n * k < ALONE && k <= KC && n <= NC && matrix?.column === bytes && !finish) {
       // One block, too small for anything to be worth arranging.
       pack(0, k, 0, n, target);
       const whole = Math.floor(n / columns);
@@ -177,11 +186,11 @@ export class Gemm {
       const rows = Math.min(most, m - i);
       const left = matrix && { ...matrix, pointer: matrix.pointer + i * matrix.row };
       const packed = inPlace ? 0 : (a.packed ?? this.packLeft(left!, rows, k));
-      for (let j = 0; j < n; j += NC) {
-        const width = Math.min(NC, n - j);
+      for (let j = 0; j < n; j += wide) {
+        const width = Math.min(wide, n - j);
         for (let l = 0; l < k; l += KC) {
           const depth = Math.min(KC, k - l);
-          pack(l, depth, j, width, target);
+          pack?.(l, depth, j, width, target);
           const words = finish ? this.wordsAt(finish, i, j) : [];
           const flags = (l > 0 ? ADD : 0) | (finish && l + depth === k ? FINISH : 0);
           this.run(
@@ -191,7 +200,7 @@ export class Gemm {
             inPlace
               ? { pointer: left!.pointer + l * bytes, row: left!.row, column: 0 }
               : { pointer: packed + l * rows * bytes, row: depth * bytes, column: bytes },
-            target,
+            pack ? target : target + this.wholeBytes(l, n),
             { ...c, pointer: c.pointer + i * c.row + j * bytes },
             [rows, width, depth, flags],
           );
@@ -299,6 +308,16 @@ export class Gemm {
       else for (let j = 0; j < rest; j++) e.copyEdge!(from + j * b.column, bytes, to + j * bytes, line, k, 1);
     }
     return true;
+  }
+
+  /** Bytes of what `packWhole` writes. */
+  wholeBytes(k: number, n: number): number {
+    return Math.ceil(n / this.columns) * this.columns * this.bytes * k;
+  }
+
+  /** All of b for `multiply`: its blocks of KC rows one after the other, each in panels. */
+  packWhole(k: number, n: number, pack: PackRight, target: number): void {
+    for (let l = 0; l < k; l += KC) pack(l, Math.min(KC, k - l), 0, n, target + this.wholeBytes(l, n));
   }
 
   /** c = a b with few rows, b read where it is. False where its layout is neither dense rows nor dense columns. */

@@ -32,6 +32,12 @@ import { Winograd } from './winograd.ts';
 /** Below this many products, plain loops. */
 const SMALL = 1024;
 const FEW_ROWS = 4;
+/**
+ * A right operand that is used again unchanged (a layer's weights) is kept in the order of the tiles (memory/forms.ts), where
+ * packing it would be a good part of the product: from so many elements on, up to so many rows on the left, and while all forms
+ * together have less than so many bytes.
+ */
+const KEPT = { elements: 1 << 15, rows: 320, bytes: 1 << 28 };
 
 /** A view of scratch memory. */
 export function scratchView(
@@ -163,7 +169,7 @@ export class Products {
 }
 
 export function compileMatmul(products: Products, kernel: MatmulKernel): Executable {
-  const { heap, scratch } = products;
+  const { heap, scratch, forms } = products;
   const { dtype, finish } = kernel;
   const accumulate = kernel.accumulate;
   if (!isAccumulate(accumulate)) throw new Error(`wasm: matmul does not accumulate in ${accumulate}`);
@@ -191,6 +197,7 @@ export function compileMatmul(products: Products, kernel: MatmulKernel): Executa
     b: Matrix,
     c: Matrix,
     finish: Finishing | undefined,
+    weights?: View,
   ): boolean => {
     if (isSmall(m, n, k)) {
       loops ??= naive(heap, dtype, accumulate);
@@ -211,7 +218,11 @@ export function compileMatmul(products: Products, kernel: MatmulKernel): Executa
       if (dtype !== accumulate || !g.packRight(part, depth, width, target))
         packGeneral(part, depth, width, target, g.columns);
     };
-    g.multiply(m, n, k, { matrix: left }, pack, c, finish);
+    const whole =
+      weights && m <= KEPT.rows && n * k >= KEPT.elements && forms.bytes < KEPT.bytes
+        ? forms.kept(weights, accumulate, g.wholeBytes(k, n), (to) => g.packWhole(k, n, pack, to))
+        : undefined;
+    g.multiply(m, n, k, { matrix: left }, whole ?? pack, c, finish);
     return true;
   };
 
@@ -292,7 +303,16 @@ export function compileMatmul(products: Products, kernel: MatmulKernel): Executa
     let isFinished = ending !== undefined;
     for (let i = 0; i < batch; i++) {
       const at = (v: View): View => ({ ...viewOf(v), offset: v.offset + i * v.strides[0]! });
-      const done = product(m, n, k, a, b, c, ending && finishing(ending, at(out!), rest.map(at)));
+      const done = product(
+        m,
+        n,
+        k,
+        a,
+        b,
+        c,
+        ending && finishing(ending, at(out!), rest.map(at)),
+        batch === 1 ? vb : undefined,
+      );
       isFinished &&= done;
       a.pointer += steps[0];
       b.pointer += steps[1];

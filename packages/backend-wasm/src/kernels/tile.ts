@@ -261,6 +261,22 @@ export function overRowTiles(fn: Fn, form: TileForm, rows: Val, body: (height: n
 }
 
 /**
+ * A dense panel into the first cache, all its lines at once: the first tile would wait for one after the other where the panel
+ * comes from memory. `seen` keeps V8 from leaving the loads out.
+ */
+function fetch(fn: Fn, line: Val, panel: Val, bytes: Val, seen: Val): void {
+  const end = panel.add(bytes).keep();
+  line.set(panel);
+  fn.doWhile(
+    () => {
+      seen.set(seen.xor(fn.loadI32(line)));
+      line.inc(64);
+    },
+    () => line.ltU(end),
+  );
+}
+
+/**
  * All row tiles under each panel of b: (a, lda, b, ldb, k, c, ldc, flags, the ending's words, rows, panels, bytes from
  * panel to panel); an edge takes its columns instead of the last two.
  */
@@ -276,7 +292,10 @@ export function block(m: Module, form: TileForm, shape: Shape): Fn {
     const pa = fn.local('i32');
     const pc = fn.local('i32');
     const moving = operands.map(() => fn.local('i32'));
+    const line = fn.local('i32');
+    const seen = fn.local('i32');
     const panel = (): void => {
+      fn.if(ldb.eq(16 * vectors), () => fetch(fn, line, b, k.mul(16 * vectors), seen));
       pa.set(a);
       pc.set(c);
       moving.forEach((v, i) => {
@@ -308,5 +327,6 @@ export function block(m: Module, form: TileForm, shape: Shape): Fn {
       },
       () => panels.ne(0),
     );
+    fn.if(seen.eq(0x5a5a5a5b), () => fn.storeI32(fn.frame(), seen, EDGE));
   });
 }

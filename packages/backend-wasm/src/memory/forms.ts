@@ -32,22 +32,31 @@ export class Forms {
     temporary: () => number,
     make: (pointer: number) => void,
   ): number {
+    const kept = this.kept(view, kind, bytes, make);
+    if (kept !== undefined) return kept;
+    const pointer = temporary();
+    make(pointer);
+    return pointer;
+  }
+
+  /** The same for one who has a way without the form: undefined where it is not kept. */
+  kept(view: View, kind: string, bytes: number, make: (pointer: number) => void): number | undefined {
     const owner = view.memory as Block;
     const key = `${kind} ${view.offset} ${view.shape} ${view.strides}`;
     const forms = (owner.forms ??= []);
     let form = forms.find((f) => f.key === key);
-    if (form?.generation === owner.generation) {
-      if (form.kept) return form.kept.pointer;
-      form.kept = this.keep(owner, bytes);
-    } else {
+    if (form?.generation !== owner.generation) {
       // What was made from contents that are gone, this form or another.
       for (const f of forms) if (f.generation !== owner.generation) this.drop(f);
       if (!form) forms.push((form = { key, generation: 0, kept: undefined }));
       form.generation = owner.generation;
+      return undefined;
     }
-    const pointer = form.kept?.pointer ?? temporary();
-    make(pointer);
-    return pointer;
+    if (!form.kept) {
+      form.kept = this.keep(owner, bytes);
+      if (form.kept) make(form.kept.pointer);
+    }
+    return form.kept?.pointer;
   }
 
   private keep(owner: Block, bytes: number): Block | undefined {
