@@ -90,9 +90,14 @@ export async function models(files: CaseFiles, writer: Writer = '1.13'): Promise
   }));
 }
 
-/** The seeds' programs and TorchScript's language. */
+/** The seeds' programs and TorchScript's language; from 1.13 also programs as people deploy them. */
 export async function programs(files: CaseFiles, writer: Writer = '1.13'): Promise<ProgramCase[]> {
-  const manifest = await readJson<ProgramManifest>(files, `models/jit${suffix(writer)}.json`);
+  const manifests = writer === '1.13' ? ['jit', 'real'] : [`jit${suffix(writer)}`];
+  return (await Promise.all(manifests.map((name) => programsIn(files, name)))).flat();
+}
+
+async function programsIn(files: CaseFiles, name: string): Promise<ProgramCase[]> {
+  const manifest = await readJson<ProgramManifest>(files, `models/${name}.json`);
   const blob = await readBlob(files, manifest.data);
   return manifest.cases.map((stored) => ({
     ...stored,

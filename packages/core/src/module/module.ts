@@ -36,6 +36,13 @@ interface State {
 const state = Symbol('module');
 
 /** What a user assigned, by name. */
+/** Methods of ours: users' attributes may have any name. */
+const own: unique symbol = Symbol('own');
+const all: unique symbol = Symbol('all');
+const checkName: unique symbol = Symbol('checkName');
+const takeState: unique symbol = Symbol('takeState');
+const convert: unique symbol = Symbol('convert');
+
 const attributes = (module: Module): Record<string, unknown> => module as unknown as Record<string, unknown>;
 
 const removable = <T>(list: T[], item: T): RemovableHandle => {
@@ -86,7 +93,7 @@ export class Module {
   }
 
   register_parameter(name: string, parameter: Parameter | null): void {
-    this.checkName(name);
+    this[checkName](name);
     if (parameter === null) {
       this[state].absent.add(name);
       attributes(this)[name] = null;
@@ -103,13 +110,13 @@ export class Module {
     tensor: Tensor | null,
     { persistent = true }: { persistent?: boolean } = {},
   ): void {
-    this.checkName(name);
+    this[checkName](name);
     this[state].buffers.set(name, persistent);
     attributes(this)[name] = tensor;
   }
 
   add_module(name: string, module: Module | null): void {
-    this.checkName(name);
+    this[checkName](name);
     attributes(this)[name] = module;
   }
 
@@ -117,7 +124,7 @@ export class Module {
     this.add_module(name, module);
   }
 
-  private checkName(name: string): void {
+  private [checkName](name: string): void {
     if (name === '') throw new ArgumentError('name can\'t be empty string ""');
     if (name.includes('.')) throw new ArgumentError(`name can't contain ".", got: ${name}`);
     if (name in this && !Object.hasOwn(this, name))
@@ -151,7 +158,7 @@ export class Module {
   }
 
   /** Own tensors of one kind, in the order in which they were assigned. */
-  private *own(kind: 'parameter' | 'buffer'): IterableIterator<[string, Tensor]> {
+  private *[own](kind: 'parameter' | 'buffer'): IterableIterator<[string, Tensor]> {
     if (kind === 'buffer') {
       for (const name of this[state].buffers.keys()) {
         const value = attributes(this)[name];
@@ -162,7 +169,7 @@ export class Module {
     for (const [name, value] of Object.entries(this)) if (isParameter(value)) yield [name, value];
   }
 
-  private *all(
+  private *[all](
     kind: 'parameter' | 'buffer',
     prefix: string,
     recurse: boolean,
@@ -172,7 +179,7 @@ export class Module {
       ? this.named_modules(new Set(), prefix)
       : [[prefix, this]];
     for (const [path, module] of modules)
-      for (const [name, tensor] of module.own(kind))
+      for (const [name, tensor] of module[own](kind))
         if (!seen.has(tensor)) {
           seen.add(tensor);
           yield [path ? `${path}.${name}` : name, tensor];
@@ -180,7 +187,7 @@ export class Module {
   }
 
   named_parameters(prefix = '', recurse = true): IterableIterator<[string, Parameter]> {
-    return this.all('parameter', prefix, recurse) as IterableIterator<[string, Parameter]>;
+    return this[all]('parameter', prefix, recurse) as IterableIterator<[string, Parameter]>;
   }
 
   *parameters(recurse = true): IterableIterator<Parameter> {
@@ -188,7 +195,7 @@ export class Module {
   }
 
   named_buffers(prefix = '', recurse = true): IterableIterator<[string, Tensor]> {
-    return this.all('buffer', prefix, recurse);
+    return this[all]('buffer', prefix, recurse);
   }
 
   *buffers(recurse = true): IterableIterator<Tensor> {
@@ -222,8 +229,8 @@ export class Module {
     const metadata = (into.attributes.get('_metadata') as OrderedDict | undefined) ?? new OrderedDict();
     into.attributes.set('_metadata', metadata);
     metadata.set(prefix.slice(0, -1), new Map([['version', this.stateVersion()]]));
-    for (const [name, p] of this.own('parameter')) into.set(prefix + name, p.detach() as Tensor);
-    for (const [name, b] of this.own('buffer'))
+    for (const [name, p] of this[own]('parameter')) into.set(prefix + name, p.detach() as Tensor);
+    for (const [name, b] of this[own]('buffer'))
       if (this[state].buffers.get(name)) into.set(prefix + name, b.detach() as Tensor);
     for (const [name, value] of Object.entries(this))
       if (isModule(value)) value.state_dict(`${prefix}${name}.`, into);
@@ -251,7 +258,7 @@ export class Module {
     const fromFile = (file: Received): IncompatibleKeys => {
       const dict = file instanceof Map ? file : read(file);
       try {
-        return this.takeState(dict, strict);
+        return this[takeState](dict, strict);
       } finally {
         for (const tensor of dict.values()) tensor.dispose();
       }
@@ -259,29 +266,29 @@ export class Module {
     try {
       return (
         withSource(source, { ...options, backend: backendOf(device), safetensors: true }, fromFile) ??
-        Promise.resolve(this.takeState(read(source as Map<string, Tensor>), strict))
+        Promise.resolve(this[takeState](read(source as Map<string, Tensor>), strict))
       );
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  private takeState(dict: Map<string, Tensor>, strict: boolean): IncompatibleKeys {
-    const own = new Map<string, Tensor>();
+  private [takeState](dict: Map<string, Tensor>, strict: boolean): IncompatibleKeys {
+    const mine = new Map<string, Tensor>();
     for (const [path, module] of this.named_modules()) {
       const prefix = path ? `${path}.` : '';
-      for (const [name, p] of module.own('parameter')) own.set(prefix + name, p);
-      for (const [name, b] of module.own('buffer'))
-        if (module[state].buffers.get(name)) own.set(prefix + name, b);
+      for (const [name, p] of module[own]('parameter')) mine.set(prefix + name, p);
+      for (const [name, b] of module[own]('buffer'))
+        if (module[state].buffers.get(name)) mine.set(prefix + name, b);
     }
-    const missing = [...own.keys()].filter((k) => !dict.has(k));
-    const unexpected = [...dict.keys()].filter((k) => !own.has(k));
+    const missing = [...mine.keys()].filter((k) => !dict.has(k));
+    const unexpected = [...dict.keys()].filter((k) => !mine.has(k));
     const problems: string[] = [];
     const quoted = (keys: string[]): string => keys.map((k) => `"${k}"`).join(', ');
     if (strict && unexpected.length > 0)
       problems.push(`Unexpected key(s) in state_dict: ${quoted(unexpected)}.`);
     if (strict && missing.length > 0) problems.push(`Missing key(s) in state_dict: ${quoted(missing)}.`);
-    for (const [key, target] of own) {
+    for (const [key, target] of mine) {
       const value = dict.get(key);
       if (value && !sameShape(value.shape, target.shape))
         problems.push(
@@ -293,7 +300,7 @@ export class Module {
         `Error(s) in loading state_dict for ${this._get_name()}:\n\t${problems.join('\n\t')}`,
       );
     no_grad(() => {
-      for (const [key, target] of own) {
+      for (const [key, target] of mine) {
         const value = dict.get(key);
         if (value) target.copy_(value);
       }
@@ -327,7 +334,7 @@ export class Module {
     return this;
   }
 
-  private convert(fn: (tensor: Tensor) => Tensor): this {
+  private [convert](fn: (tensor: Tensor) => Tensor): this {
     const done = new Set<Tensor>();
     no_grad(() => {
       for (const tensor of [...this.parameters(), ...this.buffers()]) {
@@ -354,7 +361,7 @@ export class Module {
         throw new TorchError(
           `nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=${dtype}`,
         );
-      return this.convert((t) => (isFloat(t.dtype) ? (t.to(dtype) as Tensor) : t));
+      return this[convert]((t) => (isFloat(t.dtype) ? (t.to(dtype) as Tensor) : t));
     }
     return this.moveTo(backendOf(target as Device));
   }
