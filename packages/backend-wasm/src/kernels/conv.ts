@@ -7,9 +7,9 @@
 import { type ConvKernel, dtypes, type Executable, type View } from '@sconce/core/backend';
 import { contiguousStrides, isContiguous, numel, pointerOf } from '../memory/layout.ts';
 import { buildGather, buildTables, type Tables } from './conv_gather.ts';
-import { asPlanes, type Geometry, geometryOf, isFlat, map3, stridesOf } from './conv_geometry.ts';
+import { asPlanes, type Geometry, geometryOf, isFlat, map3, stridesOf, type Three } from './conv_geometry.ts';
 import { compilePhases, hasPhases } from './conv_phases.ts';
-import { Depthwise, type Planes, slides, type Window } from './depthwise.ts';
+import { Depthwise, type Planes, reaches, slides, type Window } from './depthwise.ts';
 import { canEnd, endingOf } from './ending.ts';
 import { type Exports, zero } from './engine.ts';
 import {
@@ -33,6 +33,8 @@ const KEPT_BELOW = 512;
 /** Bytes of padded input, and columns of many small images, taken at a time. */
 const INPUT_BYTES = 1 << 23;
 const FEW_POSITIONS = 256;
+/** How other operands may meet the outputs of loops that do not walk them column by column. */
+const WITHOUT_COLUMNS = ['same', 'row'] as const;
 /** Nanoseconds per byte that is gathered, about. */
 const GATHERING = 0.08;
 
@@ -228,7 +230,7 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
     const size = channels > 0 ? tileSizeFor(layer, tileSizes) : undefined;
     if (size === undefined) return false;
     const source = x.strides[3] === 1 || input[2] === 1 ? x : dense(x);
-    const ending = endsInTiles ? endingOf(finish!, out, others, 1) : undefined;
+    const ending = endsInTiles ? endingOf(finish!, out, others, 1, WITHOUT_COLUMNS) : undefined;
     const s = w.strides as readonly [number, number, number, number];
     for (let group = 0; group < groups; group++) {
       const first = group * (transposed ? channels * s[0] : filters * s[0]);
@@ -269,21 +271,21 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
     };
     if (g.channels !== 1 || g.filters !== 1 || !slides(shape, output[2]) || numel(window) === 0) return false;
     const rows = weights(w, g);
-    const inPlace =
-      dtype === accumulate &&
-      g.holes[1] === 1 &&
-      g.holes[2] === 1 &&
-      g.before[1] >= 0 &&
-      g.before[2] >= 0 &&
-      x.strides[x.strides.length - 1] === 1;
-    const ending = endsInTiles ? endingOf(finish!, out, others, 1) : undefined;
-    const [input, before] = inPlace ? [g.input, g.before] : [padded, [0, 0, 0]];
-    const planes: Planes = {
+    const planesOf = (input: Three, before: readonly number[]): Planes => ({
       channels: groups,
       input: [input[1], input[2]],
       output: [output[1], output[2]],
       before: [before[1]!, before[2]!],
-    };
+    });
+    const whole = planesOf(g.input, g.before);
+    const inPlace =
+      dtype === accumulate &&
+      g.holes[1] === 1 &&
+      g.holes[2] === 1 &&
+      reaches(shape, whole) &&
+      x.strides[x.strides.length - 1] === 1;
+    const ending = endsInTiles ? endingOf(finish!, out, others, 1, WITHOUT_COLUMNS) : undefined;
+    const planes = inPlace ? whole : planesOf(padded, [0, 0, 0]);
     for (let n = 0; n < batch; n++) {
       const image = (v: View): View => asPlanes(part(v, n, 1, 0, groups));
       const source = inPlace

@@ -1,6 +1,7 @@
 /**
- * Depthwise convolutions of float32: a plane of the input, padded into a thread's own memory, and a window that slides over
- * it, four outputs of a row at a time and, where the weights stay in registers, two rows.
+ * Depthwise convolutions of float32: a window that slides over a plane of the input, four outputs of a row at a time and,
+ * where the weights stay in registers, two rows. Nothing is copied: lines above and below the plane are one line of zeros,
+ * and what the first and the last four outputs of a row read beside it is blended away.
  */
 import { dtypes, type Expr, type View } from '@sconce/core/backend';
 import type { Fn } from '../asm/module.ts';
@@ -10,16 +11,15 @@ import type { Heap } from '../memory/heap.ts';
 import { pointerOf } from '../memory/layout.ts';
 import type { Scratch } from '../memory/scratch.ts';
 import { applyEnding, ENDING_WORDS, type Ending, endingWords, type Meeting } from './ending.ts';
-import { type Exports, instantiate } from './engine.ts';
-import { stripLine } from './strip.ts';
+import { type Exports, instantiate, zero } from './engine.ts';
 
 const LOAD = 0x100;
 const SPLAT = 0x109;
 const STORE = 0x10b;
 
 const WORDS = [
-  'x', 'xChannel', 'xRow', 'height', 'width', 'above', 'before', 'lines', 'line',
-  'out', 'outChannel', 'outHeight', 'outWidth', 'weights', 'share',
+  'x', 'xChannel', 'xRow', 'height', 'above', 'zeros',
+  'out', 'outChannel', 'outHeight', 'outWidth', 'weights',
 ] as const; // biome-ignore format: a table
 type Description = Record<(typeof WORDS)[number], number>;
 
@@ -37,6 +37,20 @@ export interface Planes {
   readonly before: readonly [number, number];
 }
 
+/** Columns that the first and the last outputs of a row read beside the plane. */
+type Beside = readonly [number, number];
+
+const besideOf = ({ size, stride, dilation }: Window, { input, output, before }: Planes): Beside => [
+  before[1],
+  Math.max(0, (output[1] - 1) * stride[1] + (size[1] - 1) * dilation[1] - before[1] - input[1] + 1),
+];
+
+/** Whether only the first and the last four outputs of a row read beside the plane, each on its side. */
+export function reaches(window: Window, planes: Planes): boolean {
+  const [left, right] = besideOf(window, planes);
+  return left >= 0 && left < 4 && right < 4 && planes.output[1] >= 4 + Math.max(left, right);
+}
+
 /** Weights beyond this many are read again for each output. */
 const IN_REGISTERS = 9;
 
@@ -44,43 +58,63 @@ const IN_REGISTERS = 9;
 export const slides = ({ size, stride }: Window, columns: number): boolean =>
   columns >= 4 && stride[1] <= 2 && size[0] * size[1] <= 64;
 
-/** (x, line, out, output row, weights, columns, the ending's addresses): `rows` rows of outputs. */
-function outputRows(m: Module, window: Window, rows: number, ending: Ending | undefined): Fn {
+/** Lines of the input that `rows` rows of outputs read, and for each which line of the window it is to each row, -1 where none. */
+function readsOf({ size, stride, dilation }: Window, rows: number): number[][] {
+  const lines = (size[0] - 1) * dilation[0] + (rows - 1) * stride[0] + 1;
+  return Array.from({ length: lines }, (_, l) =>
+    Array.from({ length: rows }, (_, r) => {
+      const i = (l - r * stride[0]) / dilation[0];
+      return Number.isInteger(i) && i >= 0 && i < size[0] ? i : -1;
+    }),
+  );
+}
+
+/** Indices of the lines that are read at all. */
+const linesOf = (reads: readonly (readonly number[])[]): number[] =>
+  reads.flatMap((r, l) => (r.some((i) => i >= 0) ? [l] : []));
+
+/** (the lines read, out, output row, weights, columns, the ending's addresses): `rows` rows of outputs. */
+function outputRows(
+  m: Module,
+  window: Window,
+  rows: number,
+  [left, right]: Beside,
+  ending: Ending | undefined,
+): Fn {
   const [height, width] = window.size;
-  const [down, right] = window.stride;
+  const across = window.stride[1];
+  const step = window.dilation[1];
   const words = ending?.meetings.length ?? 0;
-  return m.fn(undefined, Array(6 + words).fill('i32'), [], (fn) => {
-    const [x, line, out, outRow, weights, columns] = [0, 1, 2, 3, 4, 5].map((i) => fn.param(i)) as [
-      Val, Val, Val, Val, Val, Val,
-    ]; // biome-ignore format: six parameters
+  const reads = readsOf(window, rows);
+  const read = linesOf(reads);
+  const first = read.length;
+  return m.fn(undefined, Array(first + 4 + words).fill('i32'), [], (fn) => {
+    const lines = read.map((_, i) => fn.param(i));
+    const [out, outRow, weights, columns] = [0, 1, 2, 3].map((i) => fn.param(first + i)) as [
+      Val,
+      Val,
+      Val,
+      Val,
+    ];
     const operands = Array.from({ length: words }, (_, i) => {
-      const p = fn.param(6 + i);
+      const p = fn.param(first + 4 + i);
       return ending!.meetings[i] === 'row' ? fn.load('f32x4', SPLAT, p).keep() : p;
     });
     const weight = Array.from({ length: height * width }, (_, i) => {
       const v = fn.load('f32x4', SPLAT, weights, 4 * i);
       return height * width <= IN_REGISTERS ? v.keep() : v;
     });
-    // Lines of the input that the rows read, and where each row begins among them.
-    const lines = (height - 1) * window.dilation[0] + (rows - 1) * down + 1;
-    const reads = Array.from({ length: lines }, (_, l) =>
-      Array.from({ length: rows }, (_, r) => {
-        const i = (l - r * down) / window.dilation[0];
-        return Number.isInteger(i) && i >= 0 && i < height ? i : -1;
-      }),
-    );
-    const at = reads.map((r, l) => (l > 0 && r.some((i) => i >= 0) ? x.add(line.mul(l)).keep() : x));
     const sums = Array.from({ length: rows }, () => fn.local('f32x4'));
     const to = Array.from({ length: rows }, (_, r) => (r === 0 ? out : out.add(outRow.mul(r)).keep()));
-    const back = fn.local('i32');
     const value = fn.local('f32x4');
+    const none = fn.const('f32x4', 0);
     /** Four inputs for tap j of a line. With steps of 2 and no dilation, taps two apart share three of them. */
     const even = fn.local('f32x4');
     const tap = (p: Val, j: number): Val => {
-      const offset = 4 * j * window.dilation[1];
+      const offset = 4 * j * step;
       const near = fn.load('f32x4', LOAD, p, offset);
-      if (right === 1) return near;
-      if (window.dilation[1] !== 1 || width !== 3)
+      if (across === 1) return near;
+      if (step !== 1 || width !== 3)
         return near.shuffle32(fn.load('f32x4', LOAD, p, offset + 12), [0, 2, 5, 7]);
       if (j === 0) {
         even.set(near.shuffle32(fn.load('f32x4', LOAD, p, 16), [0, 2, 4, 6]));
@@ -89,50 +123,74 @@ function outputRows(m: Module, window: Window, rows: number, ending: Ending | un
       if (j === 1) return fn.load('f32x4', LOAD, p).shuffle32(fn.load('f32x4', LOAD, p, 16), [1, 3, 5, 7]);
       return even.shuffle32(fn.load('f32x4', 0x15c, p, 32), [1, 2, 3, 4]);
     };
-    fn.doWhile(
+    /** Which of four outputs have tap j inside the plane. */
+    const inside = (j: number, isFirst: boolean, isLast: boolean): boolean[] =>
+      [0, 1, 2, 3].map((i) => {
+        const fromLeft = i * across + j * step - left;
+        const fromRight = (3 - i) * across + (width - 1 - j) * step - right;
+        return !(isFirst && fromLeft < 0) && !(isLast && fromRight < 0);
+      });
+    const four = (isFirst: boolean, isLast: boolean): void => {
+      for (const s of sums) fn.zero(s);
+      read.forEach((l, n) => {
+        for (let j = 0; j < width; j++) {
+          const keeps = inside(j, isFirst, isLast);
+          const x = tap(lines[n]!, j);
+          value.set(
+            keeps.every((k) => k)
+              ? x
+              : x.shuffle32(
+                  none,
+                  keeps.map((k, i) => (k ? i : i + 4)),
+                ),
+          );
+          reads[l]!.forEach((i, row) => {
+            if (i >= 0) sums[row]!.set(sums[row]!.add(value.mul(weight[i * width + j]!)));
+          });
+        }
+      });
+      sums.forEach((s, r) => {
+        const operand = (i: number, meeting: Meeting): Val =>
+          meeting === 'row' ? operands[i]! : fn.load('f32x4', LOAD, to[r]!.add(operands[i]!));
+        fn.store(STORE, to[r]!, ending ? applyEnding(fn, ending, s, operand) : s);
+      });
+    };
+    const move = (outputs: Val | number): void => {
+      for (const p of lines)
+        p.inc(typeof outputs === 'number' ? outputs * 4 * across : outputs.mul(4 * across));
+      for (const p of to) p.inc(typeof outputs === 'number' ? outputs * 4 : outputs.mul(4));
+    };
+    if (left > 0) {
+      four(true, false);
+      move(4);
+      columns.inc(-4);
+    }
+    fn.while(
+      () => columns.gt(4),
       () => {
-        for (const s of sums) fn.zero(s);
-        reads.forEach((r, l) => {
-          if (r.every((i) => i < 0)) return;
-          for (let j = 0; j < width; j++) {
-            value.set(tap(at[l]!, j));
-            r.forEach((i, row) => {
-              if (i >= 0) sums[row]!.set(sums[row]!.add(value.mul(weight[i * width + j]!)));
-            });
-          }
-        });
-        sums.forEach((s, r) => {
-          const operand = (i: number, meeting: Meeting): Val =>
-            meeting === 'row' ? operands[i]! : fn.load('f32x4', LOAD, to[r]!.add(operands[i]!));
-          fn.store(STORE, to[r]!, ending ? applyEnding(fn, ending, s, operand) : s);
-        });
+        four(false, false);
+        move(4);
         columns.inc(-4);
-        // The last four may overlap those before.
-        back.set(fn.select(columns.gt(0).and(columns.lt(4)), columns, fn.i32(4)));
-        new Set(at).forEach((p) => {
-          p.inc(back.mul(4 * right));
-        });
-        for (const p of to) p.inc(back.mul(4));
-        columns.set(fn.select(columns.gt(0).and(columns.lt(4)), fn.i32(4), columns));
       },
-      () => columns.gt(0),
     );
+    // The last four may overlap those before.
+    move(columns.sub(4).keep());
+    four(false, true);
   });
 }
 
-/** (description, scratch, first channel, channels). */
-function build(heap: Heap, window: Window, ending: Ending | undefined): Exports[string] {
+/** (description, first channel, channels). */
+function build(heap: Heap, window: Window, beside: Beside, ending: Ending | undefined): Exports[string] {
   const m = new Module();
-  const together = window.size[0] * window.size[1] <= IN_REGISTERS && window.stride[0] === 1 ? 2 : 1;
-  const one = outputRows(m, window, 1, ending);
-  const several = together > 1 ? outputRows(m, window, together, ending) : one;
-  const strip = stripLine(m);
-  m.fn('planes', ['i32', 'i32', 'i32', 'i32'], [], (fn) => {
-    const [description, scratch, first, count] = [0, 1, 2, 3].map((i) => fn.param(i)) as [Val, Val, Val, Val];
+  const down = window.stride[0];
+  const together = window.size[0] * window.size[1] <= IN_REGISTERS && down === 1 ? 2 : 1;
+  const heights = together > 1 ? [together, 1] : [1];
+  const codes = heights.map((rows) => outputRows(m, window, rows, beside, ending));
+  m.fn('planes', ['i32', 'i32', 'i32'], [], (fn) => {
+    const [description, first, count] = [0, 1, 2].map((i) => fn.param(i)) as [Val, Val, Val];
     const d = Object.fromEntries(
       WORDS.map((name, i) => [name, fn.loadI32(description, 4 * i).keep()]),
     ) as Record<(typeof WORDS)[number], Val>;
-    scratch.inc(fn.thread().mul(d.share));
     const [p, q, y, i] = [0, 1, 2, 3].map(() => fn.local('i32')) as [Val, Val, Val, Val];
     const x = d.x.add(first.mul(d.xChannel)).keep();
     const out = d.out.add(first.mul(d.outChannel)).keep();
@@ -144,42 +202,29 @@ function build(heap: Heap, window: Window, ending: Ending | undefined): Exports[
       if (meeting === 'row') v.inc(first.mul(step));
       return { meeting, v, step };
     });
-    const vectors = d.line.shrU(4).keep();
     const outRow = d.outWidth.mul(4).keep();
     fn.doWhile(
       () => {
         y.set(d.above.neg());
         p.set(x.add(y.mul(d.xRow)));
-        q.set(scratch);
-        i.set(d.lines);
-        fn.doWhile(
-          () => {
-            fn.call(strip, [p, q, d.width, d.before, vectors, y.ltU(d.height)]).put();
-            p.inc(d.xRow);
-            q.inc(d.line);
-            y.inc(1);
-            i.inc(-1);
-          },
-          () => i.ne(0),
-        );
-        p.set(scratch);
         q.set(out);
         i.set(d.outHeight);
-        for (const [rows, code] of together > 1
-          ? ([
-              [together, several],
-              [1, one],
-            ] as const)
-          : ([[1, one]] as const))
+        heights.forEach((rows, k) => {
+          const lines = linesOf(readsOf(window, rows));
           fn.while(
             () => i.geU(rows),
             () => {
-              fn.call(code, [p, d.line, q, outRow, weights, d.outWidth, ...operands.map((o) => o.v)]).put();
-              p.inc(d.line.mul(rows * window.stride[0]));
+              const at = lines.map((l) =>
+                fn.select(y.add(l).ltU(d.height), l === 0 ? p : p.add(d.xRow.mul(l)), d.zeros),
+              );
+              fn.call(codes[k]!, [...at, q, outRow, weights, d.outWidth, ...operands.map((o) => o.v)]).put();
+              y.inc(rows * down);
+              p.inc(d.xRow.mul(rows * down));
               q.inc(outRow.mul(rows));
               i.inc(-rows);
             },
           );
+        });
         x.inc(d.xChannel);
         out.inc(d.outChannel);
         weights.inc(4 * window.size[0] * window.size[1]);
@@ -214,28 +259,22 @@ export class Depthwise {
   ): void {
     const { heap } = this;
     const { channels, input, output, before } = planes;
-    const span = (d: 0 | 1): number =>
-      (output[d] - 1) * window.stride[d] + window.dilation[d] * (window.size[d] - 1) + 1;
-    const lines = span(0);
-    const line = Math.ceil(span(1) / 4) * 4 * BYTES;
-    const share = Math.ceil((lines * line) / 64) * 64 + 64;
-    const base = heap.team.scratch(share);
+    const bytes = 4 * (input[1] + window.size[1] * window.dilation[1] + 16);
+    const zeros = this.scratch.get('zeros', bytes);
+    zero(heap, zeros, bytes);
     const description: Description = {
-      x: pointerOf(x),
+      // Lines begin where the first output's window does.
+      x: pointerOf(x) - before[1] * BYTES,
       xChannel: x.strides[1]! * BYTES,
       xRow: x.strides[2]! * BYTES,
       height: input[0],
-      width: Math.max(0, Math.min(input[1], line / BYTES - before[1])),
       above: before[0],
-      before: before[1],
-      lines,
-      line,
+      zeros,
       out: pointerOf(out),
       outChannel: out.strides[1]! * BYTES,
       outHeight: output[0],
       outWidth: output[1],
       weights,
-      share,
     };
     const words = ending ? endingWords(ending, out, others, 1) : [];
     const at = this.scratch.get('depthwise', 4 * (WORDS.length + words.length));
@@ -244,28 +283,28 @@ export class Depthwise {
       i32[(at >> 2) + i] = description[name];
     });
     i32.set(words, (at >> 2) + WORDS.length);
-    const code = this.code(window, ending);
+    const code = this.code(window, besideOf(window, planes), ending);
     const ns = channels * output[0] * output[1] * window.size[0] * window.size[1] * 0.1;
     const pieces = heap.team.pieces(ns, channels);
     if (pieces === 1) {
-      code(at, base, 0, channels);
+      code(at, 0, channels);
       return;
     }
     const some = Math.ceil(channels / pieces);
     const count = Math.ceil(channels / some);
-    let w = heap.team.table(4 * count);
+    let w = heap.team.table(3 * count);
     for (let c = 0; c < channels; c += some)
-      for (const arg of [at, base, c, Math.min(some, channels - c)]) i32[w++] = arg;
-    heap.team.run(code, 4, count);
+      for (const arg of [at, c, Math.min(some, channels - c)]) i32[w++] = arg;
+    heap.team.run(code, 3, count);
   }
 
-  /** A kernel's stride and dilation are its own, but the window's size comes with the call. */
-  private code(window: Window, ending: Ending | undefined): Exports[string] {
+  /** A kernel's stride and dilation are its own, but the window's size and where it reaches beside the planes come with the call. */
+  private code(window: Window, beside: Beside, ending: Ending | undefined): Exports[string] {
     let codes = this.codes.get(ending?.finish);
     if (!codes) this.codes.set(ending?.finish, (codes = new Map()));
-    const key = `${window.size} ${window.stride} ${window.dilation} ${ending?.key}`;
+    const key = `${window.size} ${window.stride} ${window.dilation} ${beside} ${ending?.key}`;
     let code = codes.get(key);
-    if (!code) codes.set(key, (code = build(this.heap, window, ending)));
+    if (!code) codes.set(key, (code = build(this.heap, window, beside, ending)));
     return code;
   }
 }

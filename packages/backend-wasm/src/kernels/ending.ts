@@ -32,14 +32,20 @@ export function canEnd(finish: Expr): boolean {
 
 /**
  * The ending for these operands, where rows are dim `row` of the output and columns all dims after it, which are dense in
- * the output; undefined where an operand meets it otherwise.
+ * the output; undefined where an operand meets it otherwise than in one of `ways`.
  */
-export function endingOf(finish: Expr, out: View, others: readonly View[], row: number): Ending | undefined {
+export function endingOf(
+  finish: Expr,
+  out: View,
+  others: readonly View[],
+  row: number,
+  ways: readonly Meeting[] = ['same', 'row', 'column'],
+): Ending | undefined {
   const used = inputDtypes([finish]);
   const meetings: (Meeting | undefined)[] = [];
   for (let i = 0; i < others.length; i++) {
     const meeting = used.has(i + 1) ? meetingOf(out, others[i]!, row) : undefined;
-    if (used.has(i + 1) && meeting === undefined) return undefined;
+    if (used.has(i + 1) && !(meeting && ways.includes(meeting))) return undefined;
     meetings.push(meeting);
   }
   return { finish, meetings, key: meetings.map((m) => m ?? '-').join() };
