@@ -26,6 +26,13 @@ export type Expr = { readonly range: Range } & (
   | { readonly kind: 'conditional'; readonly test: Expr; readonly body: Expr; readonly orElse: Expr }
   | { readonly kind: 'starred'; readonly value: Expr }
   | { readonly kind: 'comprehension'; readonly element: Expr; readonly target: Expr; readonly iterable: Expr }
+  | {
+      readonly kind: 'dictComprehension';
+      readonly key: Expr;
+      readonly value: Expr;
+      readonly target: Expr;
+      readonly iterable: Expr;
+    }
 );
 
 export interface Keyword {
@@ -71,6 +78,7 @@ export interface Def {
   readonly returns?: Expr;
   readonly body: Block;
   readonly range: Range;
+  readonly decorators?: readonly Expr[];
 }
 
 export interface ClassDef {
@@ -78,9 +86,19 @@ export interface ClassDef {
   readonly base?: string;
   readonly body: Block;
   readonly range: Range;
+  readonly decorators?: readonly Expr[];
+}
+
+/** `import a.b as c` binds c to a.b; `from a import b` binds b to a.b. */
+export interface Import {
+  readonly name: string;
+  readonly path: string;
 }
 
 export interface File {
   readonly classes: readonly ClassDef[];
   readonly functions: readonly Def[];
+  readonly imports: readonly Import[];
+  /** `NAME = literal` between the definitions. */
+  readonly globals: readonly { readonly name: string; readonly value: Expr }[];
 }

@@ -1,45 +1,15 @@
-/** Attributes and calls: operators by overload, functions, methods, constructors, and the forms that look like calls. */
+/** Calls: operators by overload, functions, methods, constructors, exceptions, and the forms that look like calls. */
 import type { Signature } from '../ir/function.ts';
 import type { Value } from '../ir/graph.ts';
-import {
-  AnyT,
-  annotation,
-  BoolT,
-  futureOf,
-  IntT,
-  isSubtype,
-  type JitType,
-  NoneT,
-  StrT,
-} from '../ir/types.ts';
+import { annotation, dictOf, IntT, isSubtype, type JitType, listOf, StrT, TensorT } from '../ir/types.ts';
 import type { JitArgument } from '../ops/operator.ts';
-import { operatorsNamed } from '../ops/registry.ts';
-import type { Expr, Keyword, Statement } from './ast.ts';
-import { Expressions } from './expressions.ts';
+import type { Expr, Keyword } from './ast.ts';
+import { Attributes } from './attributes.ts';
 import { convertTo, matchOnly, type NamedValue } from './match.ts';
 import { CompileError, type Range } from './source.ts';
 import { describe, type SpecialForm, type Sugared } from './sugared.ts';
 import { typeOfExpression } from './type-expression.ts';
 import { type UpgradeContext, upgrade } from './upgrade.ts';
-
-/** Tensor attributes that are `prim::` operators; the others are `aten::` methods. */
-const tensorProperties = new Set(
-  (
-    'dtype device grad data is_cuda is_cpu is_xpu is_sparse is_sparse_csr is_mkldnn is_quantized is_meta is_nested is_mps ' +
-    'is_ort is_ipu is_vulkan requires_grad layout name'
-  ).split(' '),
-);
-/** Tensor attributes that are `aten::` operators called without arguments. */
-const tensorViews: Readonly<Record<string, string>> = {
-  shape: 'aten::size',
-  ndim: 'aten::dim',
-  T: 'aten::numpy_T',
-  H: 'aten::matrix_H',
-  mT: 'aten::mT',
-  mH: 'aten::mH',
-  real: 'aten::real',
-  imag: 'aten::imag',
-}; // prettier-ignore
 
 const callable = (signature: Signature, skip: number) => ({
   name: signature.name,
@@ -48,104 +18,36 @@ const callable = (signature: Signature, skip: number) => ({
   isVararg: false,
 });
 
-export abstract class Calls extends Expressions {
+const maxTripCount = 9223372036854775807n;
+
+const asValue = (value: Value): Sugared => ({ kind: 'value', value });
+
+export abstract class Calls extends Attributes {
   /** Old meanings of operators hold in methods only, as in PyTorch. */
   protected isMethod = false;
+  private temporaries = 0;
 
-  protected abstract statement(statement: Statement): void;
+  /** The closure of a function's body, made before it is forked. */
+  protected abstract fork(args: readonly Expr[], keywords: readonly Keyword[], range: Range): Value;
 
-  protected override attribute(object: Sugared, name: string, range: Range): Sugared {
-    switch (object.kind) {
-      case 'operators':
-        if (object.namespace === 'aten' && name === 'autograd') return object;
-        return { kind: 'builtin', name: `${object.namespace}::${name}` };
-      case 'namespaces':
-        return { kind: 'operators', namespace: name };
-      case 'path': {
-        const path = `${object.path}.${name}`;
-        return this.resolver.resolve(path) ?? { kind: 'path', path };
-      }
-      case 'constants': {
-        const found = this.resolver.constant(name);
-        if (!found) throw new CompileError(`invalid constant specifier: ${name}`, range);
-        return { kind: 'value', value: this.builder.constant(found.value, found.type, range) };
-      }
-      case 'type': {
-        const { type } = object;
-        if (name === '__new__' && type.kind === 'Class') return { kind: 'create', type };
-        if (type.kind === 'Enum') {
-          const member = type.members.get(name);
-          if (member) return { kind: 'value', value: this.builder.constant(member, type, range) };
-        }
-        throw new CompileError(`class '${type.name}' has no attribute '${name}'`, range);
-      }
-      default:
-        return this.valueAttribute(this.valueOf(object, range), name, range);
-    }
-  }
-
-  protected valueAttribute(value: Value, name: string, range: Range): Sugared {
-    const { builder } = this;
-    const { type } = value;
-    const asValue = (result: Value): Sugared => ({ kind: 'value', value: result });
-    switch (type.kind) {
-      case 'Class': {
-        const slot = type.slotOf(name);
-        if (slot !== undefined) {
-          const node = builder.node('prim::GetAttr', [value], [type.attributes[slot].type]);
-          node.name = name;
-          node.output.setDebugName(/^[A-Za-z_]\w*$/.test(name) ? name : `_${name.replace(/\W/g, '_')}`);
-          return asValue(node.output);
-        }
-        const constant = type.constants.get(name);
-        if (constant) return asValue(builder.constant(constant.value, constant.type, range));
-        if (type.methods.has(name)) return { kind: 'method', self: value, name };
-        const getter = `__${name}_getter`;
-        if (type.methods.has(getter)) return asValue(this.callMethod(value, getter, [], range));
-        throw new CompileError(
-          `${type.isModule ? 'Module' : 'Class'} '${type.leafName}' has no attribute '${name}'`,
-          range,
-        );
-      }
-      case 'Interface':
-        if (type.methods.has(name)) return { kind: 'method', self: value, name };
-        throw new CompileError(`Interface '${type.name}' has no method '${name}'`, range);
-      case 'Tuple': {
-        const at = type.fields?.indexOf(name) ?? -1;
-        if (at >= 0) return asValue(this.tupleIndex(value, type, builder.number(at, false, range), range));
-        break;
-      }
-      case 'Tensor':
-        if (Object.hasOwn(tensorViews, name))
-          return asValue(builder.builtin(tensorViews[name], [value], range));
-        if (tensorProperties.has(name)) return asValue(builder.builtin(`prim::${name}`, [value], range));
-        break;
-      case 'Device':
-        return asValue(builder.builtin(`prim::${name}`, [value], range));
-      case 'Enum':
-      case 'AnyEnum': {
-        if (name === 'name') return asValue(builder.node('prim::EnumName', [value], [StrT]).output);
-        const result = type.kind === 'Enum' ? type.valueType : AnyT;
-        if (name === 'value') return asValue(builder.node('prim::EnumValue', [value], [result]).output);
-        break;
-      }
-    }
-    if (name === 'tolist' && type.kind === 'Tensor')
-      return { kind: 'builtin', name: 'prim::tolist', self: value };
-    if (operatorsNamed(`aten::${name}`).length > 0 || type.kind === 'Tensor')
-      return { kind: 'builtin', name: `aten::${name}`, self: value };
-    throw new CompileError(`'${annotation(type)}' object has no attribute or method '${name}'.`, range);
+  /** A variable that no author can write. */
+  protected temporary(prefix: string): string {
+    return `${prefix}${this.temporaries++}`;
   }
 
   protected arguments(args: readonly Expr[]): NamedValue[] {
     const values: NamedValue[] = [];
     for (const arg of args) {
       if (arg.kind === 'starred')
-        for (const value of this.unpack(this.sugared(arg.value), undefined, arg.range))
-          values.push({ value, range: arg.range });
+        for (const part of this.asTuple(this.sugared(arg.value), undefined, arg.range))
+          values.push({ value: this.valueOf(part, arg.range), range: arg.range });
       else values.push({ value: this.expression(arg), range: arg.range });
     }
     return values;
+  }
+
+  protected keywords(keywords: readonly Keyword[]): NamedValue[] {
+    return keywords.map((kw) => ({ name: kw.name, value: this.expression(kw.value), range: kw.range }));
   }
 
   protected override call(
@@ -155,80 +57,129 @@ export abstract class Calls extends Expressions {
     range: Range,
     hint?: JitType,
   ): Sugared {
-    const { builder } = this;
     const target = this.sugared(callee);
-    if (target.kind === 'special') return this.special(target.form, args, range);
-    if (target.kind === 'create')
-      return { kind: 'value', value: builder.node('prim::CreateObject', [], [target.type], range).output };
-    if (target.kind === 'builtin' && target.name === 'prim::tolist')
-      return { kind: 'value', value: this.toList(target.self!, hint, range) };
-    const values = this.arguments(args);
-    const kwargs = keywords.map((kw) => ({
-      name: kw.name,
-      value: this.expression(kw.value),
-      range: kw.range,
-    }));
-    const result = (value: Value): Sugared => ({ kind: 'value', value });
+    if (target.kind === 'special') return this.special(target.form, callee, args, keywords, range, hint);
+    if (target.kind === 'create') {
+      this.needArguments('__new__', args, 1, range);
+      return asValue(this.builder.node('prim::CreateObject', [], [target.type], range).output);
+    }
+    if (target.kind === 'tolist') {
+      const operand = callee.kind === 'attribute' ? this.expression(callee.object) : undefined;
+      return asValue(this.toList(operand!, hint, range));
+    }
+    return this.callSugared(target, this.arguments(args), this.keywords(keywords), range);
+  }
+
+  protected callSugared(
+    target: Sugared,
+    values: readonly NamedValue[],
+    kwargs: readonly NamedValue[],
+    range: Range,
+  ): Sugared {
+    const { builder } = this;
     switch (target.kind) {
-      case 'builtin': {
-        const upgraded =
-          this.isMethod &&
-          upgrade(
-            target.name,
-            this.resolver.version,
-            values,
-            kwargs,
-            target.self,
-            this.upgradeContext(range),
-          );
-        if (upgraded) return result(upgraded);
-        return result(
-          builder.callBuiltin(
-            target.name,
-            values,
-            kwargs,
-            target.self && { value: target.self, range },
-            range,
-          ),
-        );
+      case 'builtin':
+        return asValue(this.callOperator(target, values, kwargs, range));
+      case 'tensorCast': {
+        const named = [
+          { name: 'self', value: target.self, range },
+          { name: 'dtype', value: builder.constant(target.dtype, IntT, range), range },
+          ...kwargs,
+        ];
+        return asValue(builder.callBuiltin('aten::to', values, named, undefined, range));
       }
-      case 'cast':
+      case 'cast': {
+        const [only] = values;
+        if (
+          values.length > 0 &&
+          only.value.type.kind === 'Class' &&
+          only.value.type.methods.has(target.magic)
+        )
+          return asValue(this.invoke(only.value, target.magic, values.slice(1), kwargs, range));
         if (values.length === 1 && kwargs.length === 0)
-          return result(this.cast(target.type, target.operator, values[0].value, range));
-        return result(builder.callBuiltin(target.operator, values, kwargs, undefined, range));
+          return asValue(this.cast(target.type, target.operator, only.value, range));
+        return asValue(builder.callBuiltin(target.operator, values, kwargs, undefined, range));
+      }
       case 'function': {
         const { func } = target;
         const matched = matchOnly(builder, range, callable(func.signature, 0), values, kwargs);
-        const constant = this.functionConstant(func);
-        const node = builder.node(
-          'prim::CallFunction',
-          [constant, ...matched.inputs],
-          matched.returns,
-          range,
-        );
+        const inputs = [this.functionConstant(func), ...matched.inputs];
+        const node = builder.node('prim::CallFunction', inputs, matched.returns, range);
         node.func = func;
-        return result(node.output);
+        return asValue(node.output);
       }
       case 'method':
-        return result(this.invoke(target.self, target.name, values, kwargs, range));
+        return asValue(this.invoke(target.self, target.name, values, kwargs, range));
       case 'type':
-        return result(this.construct(target.type, values, kwargs, range));
-      case 'value':
-        if (target.value.type.kind === 'Class') {
-          const name = target.value.type.methods.has('__call__') ? '__call__' : 'forward';
-          return result(this.invoke(target.value, name, values, kwargs, range));
+        return asValue(this.construct(target.type, values, kwargs, range));
+      case 'exception':
+        return this.exception(target.name, values, range);
+      case 'macro':
+        return target.expand({ builder, range }, values, kwargs);
+      case 'refused':
+        throw new CompileError(target.message, range);
+      case 'value': {
+        const { type } = target.value;
+        if (type.kind === 'Class') {
+          const name = !type.isModule || type.methods.has('__call__') ? '__call__' : 'forward';
+          return asValue(this.invoke(target.value, name, values, kwargs, range));
         }
-        throw new CompileError(`'${annotation(target.value.type)}' object is not callable`, range);
+        throw new CompileError(`'${annotation(type)}' object is not callable`, range);
+      }
       default:
-        throw new CompileError(`${describe(target)} cannot be called`, range);
+        throw new CompileError(`cannot call a ${describe(target)}`, range);
     }
+  }
+
+  private callOperator(
+    target: Extract<Sugared, { kind: 'builtin' }>,
+    values: readonly NamedValue[],
+    kwargs: readonly NamedValue[],
+    range: Range,
+  ): Value {
+    const { builder } = this;
+    const receiver = values[0]?.value;
+    if (target.magic && receiver?.type.kind === 'Class')
+      return this.invoke(receiver, target.magic, values.slice(1), kwargs, range);
+    const upgraded =
+      this.isMethod &&
+      upgrade(target.name, this.resolver.version, values, kwargs, target.self, this.upgradeContext(range));
+    if (upgraded) return upgraded;
+    return builder.callBuiltin(
+      target.name,
+      values,
+      kwargs,
+      target.self && { value: target.self, range },
+      range,
+    );
+  }
+
+  /** `ValueError('text')`: its message and its class; an assertion's class stands in the message. */
+  private exception(name: string, values: readonly NamedValue[], range: Range): Sugared {
+    const { builder } = this;
+    if (name === 'AssertionError') {
+      let message = builder.string('AssertionError: ', range);
+      for (const { value } of values) {
+        const text = value.type.kind === 'str' ? value : builder.builtin('aten::str', [value], range);
+        message = builder.builtin('aten::add', [message, text], range);
+      }
+      return { kind: 'raised', message };
+    }
+    const message =
+      values.length === 0
+        ? builder.string('', range)
+        : values.length === 1
+          ? values[0].value
+          : builder.tuple(values.map(({ value }) => value));
+    return { kind: 'raised', message, cls: builder.string(name, range) };
   }
 
   protected upgradeContext(range: Range): UpgradeContext {
     return {
       call: (name, args, named) => this.builder.callBuiltin(name, args, named, undefined, range),
       constant: (value, type) => this.builder.constant(value, type, range),
-      choose: (condition, whenTrue, whenFalse) => this.choose(condition, whenTrue, whenFalse, range),
+      choose: (value, whenTrue, whenFalse) =>
+        this.branchExpression({ value, whenTrue: [], whenFalse: [] }, whenTrue, whenFalse, range),
       range,
     };
   }
@@ -259,6 +210,8 @@ export abstract class Calls extends Expressions {
     }
     if (type.kind === 'Class') {
       const object = builder.node('prim::CreateObject', [], [type], range).output;
+      if (!type.methods.has('__init__') && this.resolver.dialect === 'python')
+        throw new CompileError(`Class ${type.leafName} does not have an __init__ function defined`, range);
       if (type.methods.has('__init__')) this.invoke(object, '__init__', args, kwargs, range);
       return object;
     }
@@ -306,7 +259,15 @@ export abstract class Calls extends Expressions {
       return node.output;
     }
     const func = type.kind === 'Class' ? type.methods.get(name) : undefined;
-    if (!func) throw new CompileError(`'${annotation(type)}' object has no method '${name}'`, range);
+    if (!func) {
+      const refused = type.kind === 'Class' ? type.refused.get(name) : undefined;
+      if (refused) throw new CompileError(refused, range);
+      const hint = type.kind === 'Class' ? ' Did you forget to initialize an attribute in __init__()?' : '';
+      throw new CompileError(
+        `'${annotation(type)}' object has no attribute or method '${name}'.${hint}`,
+        range,
+      );
+    }
     const matched = matchOnly(builder, range, callable(func.signature, 1), args, kwargs);
     const node = builder.node('prim::CallMethod', [object, ...matched.inputs], matched.returns, range);
     node.name = name;
@@ -327,110 +288,183 @@ export abstract class Calls extends Expressions {
     return builder.builtin(operator, [value], range);
   }
 
-  protected special(form: SpecialForm, args: readonly Expr[], range: Range): Sugared {
+  protected special(
+    form: SpecialForm,
+    callee: Expr,
+    args: readonly Expr[],
+    keywords: readonly Keyword[],
+    range: Range,
+    hint?: JitType,
+  ): Sugared {
     const { builder } = this;
-    const result = (value: Value): Sugared => ({ kind: 'value', value });
-    const need = (count: number) => {
-      if (args.length !== count) throw new CompileError(`${form} takes ${count} arguments`, range);
-    };
     switch (form) {
-      case 'annotate': {
-        need(2);
-        const type = typeOfExpression(args[0], this.resolver);
-        const value = convertTo(builder, range, type, this.expression(args[1], type), true);
-        if (!isSubtype(value.type, type))
-          throw new CompileError(
-            `expected an expression of type ${annotation(type)} but found ${annotation(value.type)}`,
-            range,
-          );
-        // A widened None must keep the type it was given, or a branch could not hand it out.
-        if (
-          value.node.kind === 'prim::Constant' &&
-          value.node.constant?.value === null &&
-          value.type.kind === 'None'
-        )
-          return result(builder.constant(null, type, range));
-        return result(value);
-      }
+      case 'annotate':
+        this.needArguments('annotate', args, 2, range);
+        return asValue(this.annotate(args, range));
       case 'unchecked_cast': {
-        need(2);
+        this.needArguments(form, args, 2, range);
         const type = typeOfExpression(args[0], this.resolver);
         const value = this.expression(args[1]);
-        return result(builder.node('prim::unchecked_cast', [value], [type]).output);
+        return asValue(this.uncheckedCast(value, type));
       }
       case 'uninitialized': {
-        need(1);
+        this.needArguments(form, args, 1, range);
         const type = typeOfExpression(args[0], this.resolver);
-        return result(builder.node('prim::Uninitialized', [], [type], range).output);
+        return asValue(builder.node('prim::Uninitialized', [], [type], range).output);
       }
-      case 'isinstance': {
-        need(2);
-        return result(this.isinstance(args[0], args[1], range));
-      }
+      case 'isinstance':
+        return asValue(this.isinstance(args, range).value);
+      case 'hasattr':
+        this.needArguments(form, args, 2, range);
+        return asValue(builder.bool(this.hasAttribute(args[0], args[1], range), range));
       case 'getattr':
-      case 'hasattr': {
-        const object = this.sugared(args[0]);
-        const [, name] = args;
-        if (name?.kind !== 'string')
-          throw new CompileError(`${form}'s second argument must be a string literal`, range);
-        if (form === 'hasattr') {
-          const type = this.valueOf(object, range).type;
-          const has =
-            (type.kind === 'Class' &&
-              (type.slotOf(name.value) !== undefined ||
-                type.methods.has(name.value) ||
-                type.constants.has(name.value))) ||
-            (type.kind === 'Tuple' && !!type.fields?.includes(name.value));
-          return result(builder.bool(has, range));
-        }
-        return this.attribute(object, name.value, range);
-      }
+        return this.getAttributeByName(args, range);
       case 'print': {
-        const values = args.map((arg) => this.expression(arg));
+        const values = this.arguments(args).map(({ value }) => value);
         builder.node('prim::Print', values, [], range);
-        return result(builder.none());
+        return asValue(builder.none());
       }
-      case 'range': {
-        const values = args.map((arg) => convertTo(builder, range, IntT, this.expression(arg), true));
-        // torch::jit makes a start and a step even where it does not need them.
-        if (values.length === 1) {
-          builder.constant(0, IntT, range);
-          builder.constant(1, IntT, range);
-          return { kind: 'range', end: values[0] };
-        }
-        const [start, end, step] = values;
-        return { kind: 'range', start, end, step: step ?? builder.constant(1, IntT, range) };
+      case 'range':
+        return this.range(
+          this.arguments(args).map(({ value, range: at }) =>
+            this.resolver.dialect === 'archive' ? convertTo(builder, at, IntT, value, true) : value,
+          ),
+          range,
+        );
+      case 'enumerate': {
+        if (args.length === 0)
+          throw new CompileError('enumerate expected at least 1 arguments, got 0', range);
+        if (args.length > 2)
+          throw new CompileError(`enumerate expected at most 2 arguments, got ${args.length}`, range);
+        const start = args[1] ?? keywords.find(({ name }) => name === 'start')?.value;
+        const inputs = start ? [this.expression(start)] : [];
+        inputs.push(builder.number(maxTripCount, false, range));
+        const iterable = this.iterable(this.sugared(args[0]), range);
+        return this.zip([this.range(inputs, range, this.staticLength(iterable)), iterable], range);
       }
+      case 'zip':
+        if (args.length === 0) throw new CompileError('zip expected at least 1 arguments, got 0', range);
+        return this.zip(
+          args.map((arg) => this.iterable(this.sugared(arg), range)),
+          range,
+        );
+      case 'list':
+        return asValue(this.listOf(args, range, hint));
+      case 'dict':
+        return asValue(this.dictOf(args, keywords, range, hint));
       case 'tuple': {
-        need(1);
-        return result(builder.tuple(this.unpack(this.sugared(args[0]), undefined, range)));
+        this.needArguments(form, args, 1, range);
+        const parts = this.asTuple(this.sugared(args[0]), undefined, range);
+        return asValue(builder.tuple(parts.map((part) => this.valueOf(part, range))));
       }
       case 'fork':
-        return result(this.fork(args, range));
+        return asValue(this.fork(args, keywords, range));
     }
+    throw new CompileError(`${describe({ kind: 'special', form })} cannot be called`, callee.range);
   }
 
-  protected isinstance(objectExpr: Expr, typesExpr: Expr, range: Range): Value {
-    const object = this.expression(objectExpr);
-    const types = (typesExpr.kind === 'tuple' ? typesExpr.items : [typesExpr]).map((t) =>
-      typeOfExpression(t, this.resolver),
-    );
-    const members =
-      object.type.kind === 'Optional'
-        ? [object.type.element, NoneT]
-        : object.type.kind === 'Union'
-          ? object.type.members
-          : [object.type];
-    const matches = (type: JitType) => types.some((wanted) => isSubtype(type, wanted));
-    if (object.type.kind !== 'Any' && object.type.kind !== 'number') {
-      if (members.every(matches)) return this.builder.bool(true, range);
-      const couldMatch = (type: JitType) =>
-        matches(type) || type.kind === 'Interface' || types.some((wanted) => isSubtype(wanted, type));
-      if (!members.some(couldMatch)) return this.builder.bool(false, range);
+  private annotate(args: readonly Expr[], range: Range): Value {
+    const type = typeOfExpression(args[0], this.resolver);
+    const value = convertTo(this.builder, range, type, this.expression(args[1], type), true);
+    if (!isSubtype(value.type, type))
+      throw new CompileError(
+        `expected an expression of type ${annotation(type)} but found ${annotation(value.type)}\n`,
+        range,
+      );
+    // A widened None must keep the type it was given, or a branch could not hand it out.
+    if (type.kind === 'Optional' && value.type.kind === 'None') return this.builder.constant(null, type);
+    return value;
+  }
+
+  private getAttributeByName(args: readonly Expr[], range: Range): Sugared {
+    const isPython = this.resolver.dialect === 'python';
+    if (args.length !== 2 && !(isPython && args.length === 3))
+      throw new CompileError('getattr must have 2 or 3 arguments', range);
+    const object = this.sugared(args[0]);
+    const [, name] = args;
+    if (name.kind !== 'string')
+      throw new CompileError("getattr's second argument must be a string literal", range);
+    if (args.length === 3 && !this.hasAttribute(args[0], name, range)) return this.sugared(args[2]);
+    return this.attribute(object, name.value, range);
+  }
+
+  /** `list(x)`: a copy of a list or string, else what iterating gives. */
+  private listOf(args: readonly Expr[], range: Range, hint?: JitType): Value {
+    const { builder } = this;
+    if (args.length === 0) {
+      const type = hint ?? listOf(TensorT);
+      if (type.kind !== 'List')
+        throw new CompileError(`Expected list type annotation for list(), found ${annotation(type)}`, range);
+      return builder.list(type.element, []);
     }
-    const node = this.builder.node('prim::isinstance', [object], [BoolT]);
-    node.types = types;
-    return node.output;
+    this.needArguments('list', args, 1, range);
+    const input = this.sugared(args[0]);
+    if (input.kind === 'value' && (input.value.type.kind === 'List' || input.value.type.kind === 'str'))
+      return builder.builtin('aten::list', [input.value], range);
+    const iterated = this.temporary('$_iter');
+    this.variables.set(iterated, input, range);
+    const element: Expr = { kind: 'name', name: this.temporary('$_elem'), range };
+    return this.comprehension(
+      {
+        kind: 'comprehension',
+        element,
+        target: element,
+        iterable: { kind: 'name', name: iterated, range },
+        range,
+      },
+      hint,
+    );
+  }
+
+  /** `dict(x)`, `dict(a=1)`, `dict([(k, v), …])`. */
+  private dictOf(args: readonly Expr[], keywords: readonly Keyword[], range: Range, hint?: JitType): Value {
+    const { builder } = this;
+    const addKeywords = (dict: Value): Value => {
+      for (const { name, value, range: at } of keywords) {
+        const inputs = [dict, builder.string(name, at), this.expression(value)];
+        builder.builtin('aten::_set_item', inputs, at);
+      }
+      return dict;
+    };
+    if (args.length > 0) {
+      const input = this.sugared(args[0]);
+      if (input.kind === 'value' && input.value.type.kind === 'Dict')
+        return addKeywords(builder.builtin('aten::dict', [input.value], range));
+    }
+    const [first] = args;
+    if (args.length === 0 && keywords.length === 0) {
+      const type = hint ?? dictOf(StrT, TensorT);
+      if (type.kind !== 'Dict')
+        throw new CompileError(
+          `Expected a type annotation of Dict for dict constructor dict(), got ${annotation(type)}`,
+          range,
+        );
+      return builder.node('prim::DictConstruct', [], [type]).output;
+    }
+    if (first?.kind === 'dictComprehension') return addKeywords(this.comprehension(first, hint));
+    const pair = (key: Expr, value: Expr): Expr => ({ kind: 'tuple', items: [key, value], range });
+    const pairs = keywords.map(({ name, value }) => pair({ kind: 'string', value: name, range }, value));
+    const isLiteral = !first || first.kind === 'list';
+    const list: Expr = isLiteral
+      ? { kind: 'list', items: [...(first?.kind === 'list' ? first.items : []), ...pairs], range }
+      : first;
+    const input = this.sugared(list);
+    const iterated = this.temporary('$_iter');
+    const key: Expr = { kind: 'name', name: this.temporary('$_key'), range };
+    const value: Expr = { kind: 'name', name: this.temporary('$_value'), range };
+    this.variables.set(iterated, input, range);
+    const dict = this.comprehension(
+      {
+        kind: 'dictComprehension',
+        key,
+        value,
+        target: { kind: 'tuple', items: [key, value], range },
+        iterable: { kind: 'name', name: iterated, range },
+        range,
+      },
+      hint,
+    );
+    return isLiteral ? dict : addKeywords(dict);
   }
 
   protected toList(self: Value, hint: JitType | undefined, range: Range): Value {
@@ -447,37 +481,11 @@ export abstract class Calls extends Expressions {
         `${annotation(element)} is not one of the supported element types for tolist: int, float, complex, bool`,
         range,
       );
-    // torch::jit makes one value more here.
-    this.builder.graph.takeId();
     const inputs = [
       self,
       this.builder.constant(dims, IntT),
       this.builder.constant(codes[element.kind], IntT),
     ];
     return this.builder.node('prim::tolist', inputs, [hint]).output;
-  }
-
-  /** `fork(f)`: the body runs at once in a block of its own; what it gives is wrapped as a future. */
-  protected fork(args: readonly Expr[], range: Range): Value {
-    const { builder, variables } = this;
-    const target = this.sugared(args[0]);
-    const node = builder.node('prim::fork', [], [], range);
-    const block = node.addBlock();
-    variables.push(block);
-    const type = this.within(block, () => {
-      if (target.kind !== 'closure') {
-        const called = this.call(args[0], args.slice(1), [], range);
-        const value = this.valueOf(called, range);
-        block.returnNode.addInput(value);
-        return value.type;
-      }
-      const last = target.def.body[target.def.body.length - 1];
-      for (const statement of target.def.body) if (statement !== last) this.statement(statement);
-      const value = last?.kind === 'return' && last.value ? this.expression(last.value) : builder.none(range);
-      block.returnNode.addInput(value);
-      return value.type;
-    });
-    variables.pop();
-    return node.addOutput(futureOf(type));
   }
 }

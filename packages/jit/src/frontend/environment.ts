@@ -4,9 +4,10 @@ import { annotation, isSubtype, type JitType } from '../ir/types.ts';
 import type { GraphBuilder } from './builder.ts';
 import { convertTo } from './match.ts';
 import { CompileError, type Range } from './source.ts';
-import type { Sugared } from './sugared.ts';
+import { describe, type Sugared } from './sugared.ts';
 
-interface Frame {
+/** The variables of one block; loads that a look-up needs are appended where the builder stands. */
+export interface Frame {
   readonly block: Block;
   readonly parent?: Frame;
   readonly types: Map<string, JitType>;
@@ -18,35 +19,53 @@ export const isMeaningful = (name: string): boolean => name !== '' && name[0] !=
 
 export class Environment {
   private frame?: Frame;
+  /** Why a variable that one branch sets cannot be used after it. */
+  private readonly problems = new Map<string, () => CompileError>();
 
   constructor(private readonly builder: GraphBuilder) {}
+
+  get block(): Block {
+    return this.frame!.block;
+  }
 
   push(block: Block): void {
     this.frame = { block, ...(this.frame && { parent: this.frame }), types: new Map(), values: new Map() };
   }
 
-  /** Ends the innermost frame and returns the variables it defined, with their types. */
-  pop(): ReadonlyMap<string, JitType> {
-    const { types, parent } = this.frame!;
-    this.frame = parent;
-    return types;
+  pop(): Frame {
+    const frame = this.frame!;
+    this.frame = frame.parent;
+    return frame;
   }
 
-  typeOf(name: string): JitType | undefined {
-    for (let frame = this.frame; frame; frame = frame.parent) {
-      const type = frame.types.get(name);
-      if (type) return type;
-    }
-    return undefined;
+  /** Gives a name a meaning without a variable behind it. */
+  bind(name: string, sugared: Sugared): void {
+    this.frame!.values.set(name, sugared);
   }
 
-  /** The type that a branch's end must have known: in that branch, else outside. */
+  /** What a later use of the variable is told. */
+  explain(name: string, problem: () => CompileError): void {
+    this.problems.set(name, problem);
+  }
+
+  undefined(name: string, range: Range): CompileError {
+    const problem = this.problems.get(name)?.();
+    if (problem) return new CompileError(`${problem.message}and was used here`, range);
+    return new CompileError(`undefined value ${name}`, range);
+  }
+
+  /** The type that a branch's end must have known. */
   setType(name: string, type: JitType): void {
     this.frame!.types.set(name, type);
   }
 
-  get(name: string, range: Range): Sugared | undefined {
-    for (let frame = this.frame; frame; frame = frame.parent) {
+  get(name: string, range?: Range): Sugared | undefined {
+    return this.find(this.frame, name, range);
+  }
+
+  /** Looks a variable up from this frame outwards. Every look-up that finds a value loads it. */
+  find(from: Frame | undefined, name: string, range?: Range): Sugared | undefined {
+    for (let frame = from; frame; frame = frame.parent) {
       const sugared = frame.values.get(name);
       if (sugared) return sugared;
       const type = frame.types.get(name);
@@ -55,37 +74,49 @@ export class Environment {
     return undefined;
   }
 
-  /** Reads a variable for its number's and name's sake only: where torch::jit looks a variable up, graphs show it. */
-  touch(name: string, type: JitType, times: number, range: Range): void {
-    for (let i = 0; i < times; i++) this.load(name, type, range);
-  }
-
-  private load(name: string, type: JitType, range: Range): Value {
+  private load(name: string, type: JitType, range?: Range): Value {
     const node = this.builder.node('prim::Load', [], [type], range);
     node.name = name;
     if (isMeaningful(name)) node.output.setDebugName(name);
     return node.output;
   }
 
-  set(name: string, sugared: Sugared, range: Range, annotated?: JitType): void {
-    if (sugared.kind !== 'value') {
-      this.frame!.values.set(name, sugared);
-      return;
+  remove(name: string, range: Range): void {
+    let isRemoved = false;
+    for (let frame = this.frame; frame; frame = frame.parent) {
+      const had = frame.values.delete(name);
+      isRemoved = frame.types.delete(name) || had;
     }
-    let { value } = sugared;
-    if (!value.hasDebugName && isMeaningful(name) && value.node.owner === this.frame!.block)
+    if (!isRemoved) throw this.undefined(name, range);
+  }
+
+  set(name: string, sugared: Sugared, range: Range, annotated?: JitType): void {
+    let value = sugared.kind === 'value' ? sugared.value : undefined;
+    if (value && !value.hasDebugName && isMeaningful(name) && value.node.owner === this.frame!.block)
       value.setDebugName(name);
-    let outer: JitType | undefined;
-    for (let frame = this.frame!.parent; frame && !outer; frame = frame.parent) outer = frame.types.get(name);
+    const outer = this.find(this.frame!.parent, name, range);
     if (outer) {
-      // torch::jit looks at the outer variable through a load, whose number and name show in what follows.
-      this.load(name, outer, range);
-      value = convertTo(this.builder, range, outer, value, true);
-      if (!isSubtype(value.type, outer))
+      if (annotated)
         throw new CompileError(
-          `Variable '${name}' previously had type ${annotation(outer)} but is now being assigned to a value of type ${annotation(value.type)}`,
+          `Attempting to declare and annotate the type of variable '${name}' but it is already defined in an outer block`,
           range,
         );
+      if (!value)
+        throw new CompileError(
+          `Cannot re-assign '${name}' to a value of type ${describe(sugared)} because ${name} is not a first-class value.  Only reassignments to first-class values are allowed`,
+          range,
+        );
+      if (outer.kind !== 'value')
+        throw new CompileError(
+          `Cannot re-assign '${name}' because it has type ${describe(sugared)} and ${name} is not a first-class value.  Only reassignments to first-class values are allowed`,
+          range,
+        );
+      value = convertTo(this.builder, range, outer.value.type, value, true);
+      this.check(name, outer.value.type, value.type, range);
+    }
+    if (!value) {
+      this.frame!.values.set(name, sugared);
+      return;
     }
     if (annotated && !isSubtype(value.type, annotated))
       throw new CompileError(
@@ -96,5 +127,17 @@ export class Environment {
     store.name = name;
     this.frame!.types.set(name, annotated ?? value.type);
     this.frame!.values.delete(name);
+  }
+
+  private check(name: string, before: JitType, now: JitType, range: Range): void {
+    if (isSubtype(now, before)) return;
+    const hint =
+      before.kind === 'List' && now.kind === 'List'
+        ? '\nEmpty lists default to List[Tensor]. Add a variable annotation to the assignment to create an empty list of another type (torch.jit.annotate(List[T, []]) where T is the type of elements in the list for Python 2)'
+        : '';
+    throw new CompileError(
+      `Variable '${name}' previously had type ${annotation(before)} but is now being assigned to a value of type ${annotation(now)}${hint}\n`,
+      range,
+    );
   }
 }

@@ -1,11 +1,18 @@
-/** TorchScript text to tokens: Python's layout (indentation, brackets) and literals as torch::jit's lexer reads them. */
+/** TorchScript text to tokens: Python's layout (indentation, brackets), and literals as the text's dialect has them. */
 import { CompileError, type Range, type Source } from './source.ts';
+
+/**
+ * Archives are read as torch::jit's own parser reads them; what an author writes, as Python does: the two differ in literals
+ * and in how strongly some operators bind.
+ */
+export type Dialect = 'archive' | 'python';
 
 export type TokenKind =
   | 'name'
   | 'keyword'
   | 'number'
   | 'string'
+  | 'format'
   | 'symbol'
   | 'newline'
   | 'indent'
@@ -14,7 +21,7 @@ export type TokenKind =
 
 export interface Token {
   readonly kind: TokenKind;
-  /** The text; of a string, its value. */
+  /** The text; of a string, its value; of a format string (`f'…'`), what stands between the quotes. */
   readonly text: string;
   readonly start: number;
   readonly end: number;
@@ -27,11 +34,26 @@ const keywords = new Set(
   ).split(' '),
 );
 
+const pythonKeywords = new Set([
+  ...keywords,
+  'async',
+  'await',
+  'except',
+  'finally',
+  'from',
+  'lambda',
+  'try',
+  'yield',
+]);
+
 const symbols = [
   '...',
   '**=',
   '<<=',
   '>>=',
+  '//=',
+  ':=',
+  '@=',
   '->',
   '**',
   '//',
@@ -76,7 +98,11 @@ const symbols = [
 ]; // prettier-ignore
 
 const number = /0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?j?/y;
+const pythonNumber =
+  /0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d[\d_]*)?j?/y;
 const name = /[A-Za-z_][A-Za-z0-9_]*/y;
+const pythonName = /[\p{L}_][\p{L}\p{N}_]*/uy;
+const stringPrefix = /(?:[fF][rR]?|[rR][fFbB]?|[bB][rR]?|[uU])(?=["'])/y;
 const escapes: Record<string, string> = {
   '\\': '\\',
   "'": "'",
@@ -90,14 +116,38 @@ const escapes: Record<string, string> = {
   r: '\r',
 }; // prettier-ignore
 
-/** All tokens of a file; the last is `end`. Throws `CompileError` at text that is no TorchScript. */
-export function tokenize(source: Source): Token[] {
-  const { text } = source;
+/** A comment `# type: …`, with the offset of its `#`. */
+export interface TypeComment {
+  readonly start: number;
+  readonly text: string;
+  /** Where the type begins in the text. */
+  readonly at: number;
+}
+
+export interface Tokens {
+  readonly tokens: Token[];
+  readonly typeComments: readonly TypeComment[];
+}
+
+/**
+ * All tokens of a file, or of a window of it; the last is `end`. Throws `CompileError` at text that is no TorchScript.
+ */
+export function tokenize(
+  source: Source,
+  dialect: Dialect = 'archive',
+  window: readonly [number, number] = [0, source.text.length],
+): Tokens {
+  const [from, to] = window;
+  const text = to === source.text.length ? source.text : source.text.slice(0, to);
+  const isPython = dialect === 'python';
+  const words = isPython ? pythonKeywords : keywords;
   const tokens: Token[] = [];
+  const typeComments: TypeComment[] = [];
   const indents = [0];
-  let depth = 0;
-  let i = 0;
-  let atLineStart = true;
+  // A window is part of an expression.
+  let depth = from > 0 || to < source.text.length ? 1 : 0;
+  let i = from;
+  let atLineStart = depth === 0;
   const fail = (message: string, start: number, end = start + 1): never => {
     throw new CompileError(message, { source, start, end } satisfies Range);
   };
@@ -116,7 +166,22 @@ export function tokenize(source: Source): Token[] {
     }
   };
 
-  const string = (start: number): number => {
+  const comment = (): void => {
+    const start = i;
+    while (i < text.length && text[i] !== '\n') i++;
+    const found = /^#\s*type:\s*(?!ignore)/.exec(text.slice(start, i));
+    if (found)
+      typeComments.push({
+        start,
+        text: text.slice(start + found[0].length, i),
+        at: start + found[0].length,
+      });
+  };
+
+  const string = (first: number, prefix: string): number => {
+    const start = first + prefix.length;
+    const isRaw = /r/i.test(prefix);
+    if (/b/i.test(prefix)) fail('bytes are not supported', first, start);
     const quote = text[start];
     const triple = text.startsWith(quote.repeat(3), start);
     const close = triple ? quote.repeat(3) : quote;
@@ -127,6 +192,18 @@ export function tokenize(source: Source): Token[] {
       if (text.startsWith(close, at)) break;
       if (text[at] !== '\\') {
         value += text[at++];
+        continue;
+      }
+      if (isRaw) {
+        value += text.slice(at, at + 2);
+        at += 2;
+        continue;
+      }
+      if (isPython) {
+        const [characters, length] = pythonEscape(text, at);
+        if (length === 0) fail('invalid escape in a string', at, at + 2);
+        value += characters;
+        at += length;
         continue;
       }
       const octal = /[0-7]{3}/y;
@@ -142,7 +219,11 @@ export function tokenize(source: Source): Token[] {
         at += 2;
       } else fail('octal escaped character or a known escape expected after \\', at, at + 2);
     }
-    push('string', start, at + close.length, value);
+    if (/f/i.test(prefix)) {
+      push('format', first, at + close.length, text.slice(start + close.length, at));
+      return at + close.length;
+    }
+    push('string', first, at + close.length, value);
     return at + close.length;
   };
 
@@ -159,7 +240,7 @@ export function tokenize(source: Source): Token[] {
         continue;
       }
       if (text[i] === '#') {
-        while (i < text.length && text[i] !== '\n') i++;
+        comment();
         continue;
       }
       if (i >= text.length) break;
@@ -179,7 +260,7 @@ export function tokenize(source: Source): Token[] {
       continue;
     }
     if (c === '#') {
-      while (i < text.length && text[i] !== '\n') i++;
+      comment();
       continue;
     }
     if (c === '\\' && text[i + 1] === '\n') {
@@ -187,20 +268,30 @@ export function tokenize(source: Source): Token[] {
       continue;
     }
     if (c === '"' || c === "'") {
-      i = string(i);
+      i = string(i, '');
       continue;
     }
-    number.lastIndex = i;
-    const digits = number.exec(text);
+    if (isPython) {
+      stringPrefix.lastIndex = i;
+      const prefix = stringPrefix.exec(text);
+      if (prefix) {
+        i = string(i, prefix[0]);
+        continue;
+      }
+    }
+    const numberPattern = isPython ? pythonNumber : number;
+    numberPattern.lastIndex = i;
+    const digits = numberPattern.exec(text);
     if (digits) {
       push('number', i, i + digits[0].length);
       i += digits[0].length;
       continue;
     }
-    name.lastIndex = i;
-    const word = name.exec(text);
+    const namePattern = isPython ? pythonName : name;
+    namePattern.lastIndex = i;
+    const word = namePattern.exec(text);
     if (word) {
-      push(keywords.has(word[0]) ? 'keyword' : 'name', i, i + word[0].length);
+      push(words.has(word[0]) ? 'keyword' : 'name', i, i + word[0].length);
       i += word[0].length;
       continue;
     }
@@ -217,5 +308,22 @@ export function tokenize(source: Source): Token[] {
   if (!atLineStart) push('newline', i, i);
   layout(0, i);
   push('end', i, i);
-  return tokens;
+  return { tokens, typeComments };
+}
+
+/** The characters that Python reads a backslash and what follows as, and how long that is in the text. */
+export function pythonEscape(text: string, at: number): readonly [characters: string, length: number] {
+  const next = text[at + 1];
+  if (next === '\n') return ['', 2];
+  if (next === undefined) return ['', 0];
+  const octal = /^[0-7]{1,3}/.exec(text.slice(at + 1, at + 4));
+  if (octal) return [String.fromCharCode(Number.parseInt(octal[0], 8)), 1 + octal[0].length];
+  const size = { x: 2, u: 4, U: 8 }[next];
+  if (size !== undefined) {
+    const digits = text.slice(at + 2, at + 2 + size);
+    if (digits.length < size || !/^[0-9a-fA-F]+$/.test(digits)) return ['', 0];
+    const code = Number.parseInt(digits, 16);
+    return code > 0x10ffff ? ['', 0] : [String.fromCodePoint(code), 2 + size];
+  }
+  return Object.hasOwn(escapes, next) ? [escapes[next], 2] : [`\\${next}`, 2];
 }

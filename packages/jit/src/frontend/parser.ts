@@ -1,6 +1,7 @@
-/** Tokens to syntax tree: torch::jit's grammar and its precedences, which differ from Python's for `and`, `or`, `not` and `~`. */
-import type { Block, ClassDef, Def, Expr, File, Keyword, Param, Statement } from './ast.ts';
-import { type Token, tokenize } from './lexer.ts';
+/** Tokens to syntax tree: torch::jit's grammar for archives, whose precedences differ from Python's, and Python's for an author's text. */
+import { defaultLimits, type Limits } from '../limits.ts';
+import type { Block, ClassDef, Def, Expr, File, Import, Keyword, Param, Statement } from './ast.ts';
+import { type Dialect, pythonEscape, type Token, type TypeComment, tokenize } from './lexer.ts';
 import { CompileError, type Range, type Source } from './source.ts';
 
 /** Binding strength of infix operators; `and` and `or` share a level in torch::jit's text parser. */
@@ -31,19 +32,55 @@ const precedence: Readonly<Record<string, number>> = {
   '@': 10,
   '**': 12,
 }; // prettier-ignore
+const pythonPrecedence: Readonly<Record<string, number>> = { ...precedence, or: 1 };
 const notPrecedence = 3;
+const comparison = 4;
 const negativePrecedence = 10;
+const pythonUnaryPrecedence = 11;
 const augmented = new Set(['+=', '-=', '*=', '/=', '%=', '|=', '&=', '^=', '<<=', '>>=', '**=']);
-/** Deeper nesting than any printer makes; a bound so that hostile text cannot exhaust the stack. */
-const maxDepth = 400;
+/** Python's statements that TorchScript does not have, as PyTorch names them. */
+const unsupported: Readonly<Record<string, string>> = {
+  try: "try blocks aren't supported",
+  class: "class definitions aren't supported",
+  import: "import statements aren't supported",
+  from: "import statements aren't supported",
+  global: "global variables aren't supported",
+  nonlocal: "Nonlocal aren't supported",
+  async: "AsyncFunctionDef aren't supported",
+  lambda: "Lambda aren't supported",
+  yield: "Yield aren't supported",
+  await: "Await aren't supported",
+};
+
+export interface ParseOptions {
+  readonly dialect?: Dialect;
+  readonly limits?: Limits;
+}
 
 class Parser {
   private readonly tokens: readonly Token[];
+  private readonly typeComments: readonly TypeComment[];
+  private readonly isPython: boolean;
+  private readonly strength: Readonly<Record<string, number>>;
+  private readonly limits: Limits;
   private position = 0;
-  private depth = 0;
 
-  constructor(private readonly source: Source) {
-    this.tokens = tokenize(source);
+  constructor(
+    private readonly source: Source,
+    private readonly options: ParseOptions = {},
+    window?: readonly [number, number],
+    private depth = 0,
+  ) {
+    this.limits = options.limits ?? defaultLimits;
+    if (source.text.length > this.limits.source)
+      throw new CompileError(
+        `the text has ${source.text.length} characters; the limit \`source\` is ${this.limits.source}`,
+      );
+    this.isPython = options.dialect === 'python';
+    this.strength = this.isPython ? pythonPrecedence : precedence;
+    const { tokens, typeComments } = tokenize(source, options.dialect, window);
+    this.tokens = tokens;
+    this.typeComments = typeComments;
   }
 
   private peek(offset = 0): Token {
@@ -88,7 +125,8 @@ class Parser {
   }
 
   private deeper<T>(parse: () => T): T {
-    if (++this.depth > maxDepth) this.fail(`the text is nested more than ${maxDepth} deep`);
+    if (++this.depth > this.limits.nesting)
+      this.fail(`the text is nested more than ${this.limits.nesting} deep (the limit \`nesting\`)`);
     const result = parse();
     this.depth--;
     return result;
@@ -97,42 +135,121 @@ class Parser {
   file(): File {
     const classes: ClassDef[] = [];
     const functions: Def[] = [];
+    const imports: Import[] = [];
+    const globals: { name: string; value: Expr }[] = [];
     while (this.peek().kind !== 'end') {
-      if (this.is('class')) classes.push(this.classDef());
-      else if (this.is('def')) functions.push(this.def());
+      const decorators = this.decorators();
+      if (this.is('class')) classes.push(this.classDef(decorators));
+      else if (this.is('def')) functions.push(this.def(decorators));
+      else if (this.isPython && (this.is('import') || this.is('from'))) imports.push(...this.imports());
       else if (this.is('import') || this.peek().text === 'op_version_set') {
         while (this.peek().kind !== 'newline') this.next();
         this.next();
+      } else if (this.isPython && this.peek().kind === 'string') {
+        this.expression();
+        this.endOfStatement();
+      } else if (this.isPython && this.peek().kind === 'name' && this.is('=', 1)) {
+        const name = this.next().text;
+        this.next();
+        globals.push({ name, value: this.expressionList() });
+        this.endOfStatement();
       } else this.fail('expected a class or a function definition here');
     }
-    return { classes, functions };
+    return { classes, functions, imports, globals };
   }
 
-  private classDef(): ClassDef {
+  private decorators(): Expr[] {
+    const decorators: Expr[] = [];
+    while (this.isPython && this.accept('@')) {
+      decorators.push(this.expression());
+      this.endOfStatement();
+    }
+    return decorators;
+  }
+
+  private dottedName(): string {
+    let name = this.expectKind('name').text;
+    while (this.accept('.')) name += `.${this.expectKind('name').text}`;
+    return name;
+  }
+
+  private imports(): Import[] {
+    const found: Import[] = [];
+    if (this.accept('import')) {
+      do {
+        const path = this.dottedName();
+        const [root] = path.split('.');
+        if (this.accept('as')) found.push({ name: this.expectKind('name').text, path });
+        else found.push({ name: root, path: root });
+      } while (this.accept(','));
+    } else {
+      this.expect('from');
+      const path = this.dottedName();
+      this.expect('import');
+      const isParenthesised = this.accept('(');
+      if (this.accept('*')) found.push({ name: '*', path });
+      else
+        do {
+          if (this.is(')')) break;
+          const member = this.expectKind('name').text;
+          const name = this.accept('as') ? this.expectKind('name').text : member;
+          found.push({ name, path: `${path}.${member}` });
+        } while (this.accept(','));
+      if (isParenthesised) this.expect(')');
+    }
+    this.endOfStatement();
+    return found;
+  }
+
+  private classDef(decorators: readonly Expr[]): ClassDef {
     const start = this.expect('class').start;
     const name = this.expectKind('name').text;
     let base: string | undefined;
     if (this.accept('(')) {
-      if (!this.is(')')) base = this.expectKind('name').text;
+      if (!this.is(')')) base = this.isPython ? this.dottedName() : this.expectKind('name').text;
+      if (this.is(','))
+        throw new CompileError(
+          'TorchScript classes do not support inheritance from several classes',
+          this.from(start),
+        );
       this.expect(')');
     }
     this.expect(':');
-    const body = this.block();
-    return { name, ...(base !== undefined && { base }), body, range: this.from(start) };
+    const body = this.block(true);
+    return {
+      name,
+      ...(base !== undefined && { base }),
+      body,
+      range: this.from(start),
+      ...(decorators.length > 0 && { decorators }),
+    };
   }
 
-  def(): Def {
+  def(decorators: readonly Expr[] = []): Def {
     const start = this.expect('def').start;
     const name = this.expectKind('name').text;
     this.expect('(');
     const params: Param[] = [];
     let kwargOnly = false;
     while (!this.is(')')) {
-      if (this.accept('*')) kwargOnly = true;
+      if (this.accept('*')) {
+        kwargOnly = true;
+        if (this.isPython && !this.is(','))
+          throw new CompileError(
+            "Compiled functions can't take variable number of arguments or use keyword-only arguments with defaults",
+            this.from(start),
+          );
+      } else if (this.isPython && this.is('**'))
+        throw new CompileError(
+          "Compiled functions can't take variable number of arguments or use keyword-only arguments with defaults",
+          this.from(start),
+        );
       else {
         const token = this.expectKind('name');
-        const type = this.accept(':') ? this.expression() : undefined;
+        let type = this.accept(':') ? this.expression() : undefined;
         const value = this.accept('=') ? this.expression() : undefined;
+        const hasMore = this.accept(',');
+        if (!type) type = this.commentedType(token.end, this.peek().start);
         params.push({
           name: token.text,
           ...(type && { type }),
@@ -140,39 +257,101 @@ class Parser {
           kwargOnly,
           range: this.from(token.start),
         });
+        if (!hasMore) break;
+        continue;
       }
       if (!this.accept(',')) break;
     }
     this.expect(')');
-    const returns = this.accept('->') ? this.expression() : undefined;
+    let returns = this.accept('->') ? this.expression() : undefined;
     this.expect(':');
-    const end = this.tokens[this.position - 1].end;
+    const { end } = this.tokens[this.position - 1];
+    const after = this.tokens.slice(this.position).find((t) => t.kind !== 'newline' && t.kind !== 'indent');
+    const signature = this.typeComments.find((c) => c.start >= end && c.start < (after?.start ?? end));
+    if (signature?.text.includes('->')) returns = this.typeLine(signature, params, start);
     const body = this.block();
-    return { name, params, ...(returns && { returns }), body, range: { source: this.source, start, end } };
+    return {
+      name,
+      params,
+      ...(returns && { returns }),
+      body,
+      range: { source: this.source, start, end },
+      ...(decorators.length > 0 && { decorators }),
+    };
   }
 
-  private block(): Block {
+  /** The type of `x,  # type: int`: a comment between these places. */
+  private commentedType(start: number, end: number): Expr | undefined {
+    const comment = this.typeComments.find((c) => c.start >= start && c.start < end);
+    if (!comment || comment.text.includes('->')) return undefined;
+    return this.inside(comment.at, comment.at + comment.text.length).expression();
+  }
+
+  /** A parser for a part of the text. */
+  private inside(start: number, end: number): Parser {
+    return new Parser(this.source, this.options, [start, end], this.depth);
+  }
+
+  /** `# type: (int, Tensor) -> Tensor`: gives the parameters their types and returns that of the result. */
+  private typeLine(comment: TypeComment, params: Param[], start: number): Expr {
+    const parser = this.inside(comment.at, comment.at + comment.text.trimEnd().length);
+    const types = parser.expression();
+    parser.expect('->');
+    const returns = parser.expression();
+    const given = types.kind === 'tuple' ? types.items : [types];
+    const first = params.length - given.length;
+    if (first < 0 || first > 1)
+      throw new CompileError(
+        `Number of type annotations for function parameters (${given.length}) does not match the number of parameters on the function (${params.length})!`,
+        this.from(start),
+      );
+    given.forEach((type, i) => {
+      params[first + i] = { ...params[first + i], type };
+    });
+    return returns;
+  }
+
+  private block(isClass = false): Block {
     return this.deeper(() => {
       const statements: Statement[] = [];
       if (this.peek().kind !== 'newline') {
-        statements.push(this.statement());
+        do statements.push(this.statement(isClass));
+        while (this.continuesLine());
         return statements;
       }
       this.next();
       this.expectKind('indent');
-      while (this.peek().kind !== 'dedent' && this.peek().kind !== 'end') statements.push(this.statement());
+      while (this.peek().kind !== 'dedent' && this.peek().kind !== 'end')
+        statements.push(this.statement(isClass));
       if (this.peek().kind === 'dedent') this.next();
       return statements;
     });
   }
 
+  /** Whether the statement just read ended at a `;` with another one behind it. */
+  private continuesLine(): boolean {
+    return this.tokens[this.position - 1].text === ';' && this.peek().kind !== 'newline';
+  }
+
   private endOfStatement(): void {
     if (this.peek().kind === 'end') return;
+    if (this.isPython && this.accept(';')) {
+      if (this.peek().kind === 'newline') this.next();
+      return;
+    }
     this.expectKind('newline');
   }
 
-  private statement(): Statement {
+  private statement(isClass = false): Statement {
     const { text, kind, start } = this.peek();
+    if (this.isPython && (text === '@' || text === 'def') && kind !== 'string') {
+      const decorators = this.decorators();
+      if (!isClass && this.is('def')) this.refuse("function definitions aren't supported");
+      if (!this.is('def')) this.refuse("class definitions aren't supported");
+      return { kind: 'def', def: this.def(decorators), range: this.from(start) };
+    }
+    if (this.isPython && kind === 'keyword' && Object.hasOwn(unsupported, text))
+      this.refuse(unsupported[text]);
     if (kind === 'keyword') {
       switch (text) {
         case 'if':
@@ -210,7 +389,7 @@ class Parser {
         case 'return':
         case 'raise': {
           this.next();
-          const value = this.peek().kind === 'newline' ? undefined : this.expressionList();
+          const value = this.peek().kind === 'newline' || this.is(';') ? undefined : this.expressionList();
           const range = this.from(start);
           this.endOfStatement();
           return { kind: text, ...(value && { value }), range };
@@ -242,6 +421,8 @@ class Parser {
       }
     }
     const first = this.expressionList();
+    if (this.isPython && (this.is('//=') || this.is('@=')))
+      this.refuse(`unsupported kind of augmented assignment: ${this.is('@=') ? 'MatMult' : 'FloorDiv'}`);
     if (this.is(':')) {
       this.next();
       const type = this.expression();
@@ -289,15 +470,25 @@ class Parser {
     return { kind: 'if', test, body, orElse: this.block(), range };
   }
 
+  private refuse(message: string): never {
+    const { start, end } = this.peek();
+    throw new CompileError(message, { source: this.source, start, end: Math.max(end, start + 1) });
+  }
+
   /** The targets of a `for`, which stop before `in`. */
   private targets(): Expr {
     const start = this.peek().start;
-    const items = [this.primary()];
+    const item = (): Expr => {
+      const at = this.peek().start;
+      if (!this.accept('*')) return this.primary();
+      return { kind: 'starred', value: this.primary(), range: this.from(at) };
+    };
+    const items = [item()];
     let isTuple = false;
     while (this.accept(',')) {
       isTuple = true;
       if (this.is('in')) break;
-      items.push(this.primary());
+      items.push(item());
     }
     return isTuple ? { kind: 'tuple', items, range: this.from(start) } : items[0];
   }
@@ -310,7 +501,7 @@ class Parser {
     while (this.is(',')) {
       this.next();
       isTuple = true;
-      if (this.is('=') || this.is(')') || this.peek().kind === 'newline') break;
+      if (this.is('=') || this.is(')') || this.is(';') || this.peek().kind === 'newline') break;
       items.push(this.starredOrExpression());
     }
     return isTuple ? { kind: 'tuple', items, range: this.from(start) } : items[0];
@@ -325,9 +516,12 @@ class Parser {
   expression(): Expr {
     return this.deeper(() => {
       const start = this.peek().start;
-      const body = this.infix(2);
+      if (this.isPython && (this.is('lambda') || this.is('yield') || this.is('await')))
+        this.refuse(unsupported[this.peek().text]);
+      const body = this.infix(1);
+      if (this.isPython && this.is(':=')) this.refuse("NamedExpr aren't supported");
       if (!this.accept('if')) return body;
-      const test = this.infix(2);
+      const test = this.infix(1);
       this.expect('else');
       const orElse = this.expression();
       return { kind: 'conditional', test, body, orElse, range: this.from(start) };
@@ -345,17 +539,28 @@ class Parser {
   private infix(minimum: number): Expr {
     const start = this.peek().start;
     let left = this.prefix();
-    for (let op = this.infixOperator(); op && precedence[op] >= minimum; op = this.infixOperator()) {
-      const strength = precedence[op];
+    // Of `a < b < c`, the comparisons so far and the operand that the next one begins with.
+    let chain: { all: Expr; last: Expr } | undefined;
+    for (let op = this.infixOperator(); op && this.strength[op] >= minimum; op = this.infixOperator()) {
+      const strength = this.strength[op];
       this.position += op.includes(' ') ? 2 : 1;
       const right = this.deeper(() => this.infix(op === '**' ? strength : strength + 1));
-      left = { kind: 'binary', op, left, right, range: this.from(start) };
+      const isChained = this.isPython && strength === comparison;
+      const first = isChained && chain ? chain.last : left;
+      let result: Expr = { kind: 'binary', op, left: first, right, range: this.from(start) };
+      if (op === 'not in')
+        result = { kind: 'unary', op: 'not', operand: { ...result, op: 'in' } as Expr, range: result.range };
+      if (isChained && chain)
+        result = { kind: 'binary', op: 'and', left: chain.all, right: result, range: result.range };
+      chain = isChained ? { all: result, last: right } : undefined;
+      left = result;
     }
     return left;
   }
 
   private prefix(): Expr {
     const start = this.peek().start;
+    if (this.isPython) return this.pythonPrefix();
     if (this.is('not') || this.is('~')) {
       const op = this.next().text as 'not' | '~';
       const operand = this.deeper(() => this.infix(notPrecedence));
@@ -370,11 +575,26 @@ class Parser {
     return this.primary();
   }
 
+  private pythonPrefix(): Expr {
+    const { start } = this.peek();
+    if (this.accept('not')) {
+      const operand = this.deeper(() => this.infix(notPrecedence));
+      return { kind: 'unary', op: 'not', operand, range: this.from(start) };
+    }
+    for (const op of ['-', '~', '+'] as const)
+      if (this.accept(op)) {
+        const operand = this.deeper(() => this.infix(pythonUnaryPrecedence));
+        if (op === '+') throw new CompileError('unsupported unary operator: UAdd', this.from(start));
+        return { kind: 'unary', op, operand, range: this.from(start) };
+      }
+    return this.primary();
+  }
+
   private number(negative: boolean, start: number): Expr {
-    const { text } = this.next();
+    const text = this.next().text.replaceAll('_', '');
     const range = this.from(start);
     const sign = negative ? -1 : 1;
-    if (/^0[xX]/.test(text) || /^\d+$/.test(text)) {
+    if (/^0[xXbBoO]/.test(text) || /^\d+$/.test(text)) {
       const value = BigInt(text) * BigInt(sign);
       if (BigInt.asIntN(64, value) !== value)
         throw new CompileError('Integral literals must fit in 64 bits: the number is out of range', range);
@@ -393,11 +613,9 @@ class Parser {
         return { kind: 'name', name: token.text, range: this.from(start) };
       case 'number':
         return this.number(false, start);
-      case 'string': {
-        let value = '';
-        while (this.peek().kind === 'string') value += this.next().text;
-        return { kind: 'string', value, range: this.from(start) };
-      }
+      case 'string':
+      case 'format':
+        return this.strings(start);
       case 'keyword':
         if (token.text === 'True' || token.text === 'False' || token.text === 'None') {
           this.next();
@@ -418,12 +636,81 @@ class Parser {
     return this.fail(`expected an expression but found '${token.text || token.kind}' here`);
   }
 
+  /** Adjacent strings are one. Where one of them is an f-string, a call of `format`, as PyTorch's frontend makes it. */
+  private strings(start: number): Expr {
+    let value = '';
+    const args: Expr[] = [];
+    let isFormat = false;
+    while (this.peek().kind === 'string' || this.peek().kind === 'format') {
+      const token = this.next();
+      if (token.kind === 'string') value += token.text;
+      else {
+        isFormat = true;
+        value += this.formatString(token, args);
+      }
+    }
+    const range = this.from(start);
+    const text: Expr = { kind: 'string', value, range };
+    if (!isFormat) return text;
+    return {
+      kind: 'call',
+      callee: { kind: 'attribute', object: text, name: 'format', range },
+      args,
+      kwargs: [],
+      range,
+    };
+  }
+
+  /** The template of an f-string; its expressions go to `args`. */
+  private formatString(token: Token, args: Expr[]): string {
+    const { text } = token;
+    const quoteAt = this.source.text.slice(token.start, token.end).search(/["']/);
+    const isRaw = /r/i.test(this.source.text.slice(token.start, token.start + quoteAt));
+    const triple = this.source.text.startsWith(
+      this.source.text[token.start + quoteAt].repeat(3),
+      token.start + quoteAt,
+    );
+    const base = token.start + quoteAt + (triple && token.end - token.start - quoteAt >= 6 ? 3 : 1);
+    let template = '';
+    for (let i = 0; i < text.length; ) {
+      const c = text[i];
+      if (c === '\\' && !isRaw) {
+        const [characters, length] = pythonEscape(text, i);
+        if (length === 0) this.fail('invalid escape in a string', token);
+        template += characters;
+        i += length;
+      } else if ((c === '{' || c === '}') && text[i + 1] === c) {
+        template += c;
+        i += 2;
+      } else if (c === '{') {
+        const parser = this.inside(base + i + 1, base + text.length);
+        args.push(parser.expressionList());
+        if (parser.is('!'))
+          throw new CompileError("Don't support conversion in JoinedStr", this.from(token.start));
+        if (parser.is(':'))
+          throw new CompileError("Don't support formatting in JoinedStr", this.from(token.start));
+        template += '{}';
+        i = parser.expect('}').end - base;
+      } else if (c === '}') this.fail("f-string: single '}' is not allowed", token);
+      else {
+        template += c;
+        i++;
+      }
+    }
+    return template;
+  }
+
   private parenthesised(): Expr {
     const { start } = this.expect('(');
     const items: Expr[] = [];
     let isTuple = false;
     while (!this.is(')')) {
       items.push(this.starredOrExpression());
+      if (items.length === 1 && this.isPython && this.is('for')) {
+        const generator = this.comprehension(items[0], start);
+        this.expect(')');
+        return generator;
+      }
       if (!this.accept(',')) break;
       isTuple = true;
     }
@@ -437,12 +724,10 @@ class Parser {
     const items: Expr[] = [];
     while (!this.is(']')) {
       const element = this.starredOrExpression();
-      if (items.length === 0 && this.accept('for')) {
-        const target = this.targets();
-        this.expect('in');
-        const iterable = this.expression();
+      if (items.length === 0 && this.is('for')) {
+        const comprehension = this.comprehension(element, start);
         this.expect(']');
-        return { kind: 'comprehension', element, target, iterable, range: this.from(start) };
+        return { ...comprehension, range: this.from(start) };
       }
       items.push(element);
       if (!this.accept(',')) break;
@@ -451,14 +736,39 @@ class Parser {
     return { kind: 'list', items, range: this.from(start) };
   }
 
+  /** What follows `[element` up to the bracket: one `for`, no `if`. */
+  private comprehension(element: Expr, start: number): Expr {
+    const { target, iterable } = this.generator();
+    return { kind: 'comprehension', element, target, iterable, range: this.from(start) };
+  }
+
+  private generator(): { target: Expr; iterable: Expr } {
+    this.expect('for');
+    const target = this.targets();
+    this.expect('in');
+    const iterable = this.infix(1);
+    if (this.is('for')) this.refuse('Only a single generator is currently supported');
+    if (this.is('if')) this.refuse('Comprehension ifs are not supported yet');
+    return { target, iterable };
+  }
+
   private dict(): Expr {
     const { start } = this.expect('{');
     const keys: Expr[] = [];
     const values: Expr[] = [];
     while (!this.is('}')) {
       keys.push(this.expression());
+      if (this.isPython && keys.length === 1 && (this.is(',') || this.is('}')))
+        this.refuse("Set aren't supported");
       this.expect(':');
       values.push(this.expression());
+      if (keys.length === 1 && this.is('for')) {
+        const { target, iterable } = this.generator();
+        this.expect('}');
+        const [key] = keys;
+        const [value] = values;
+        return { kind: 'dictComprehension', key, value, target, iterable, range: this.from(start) };
+      }
       if (!this.accept(',')) break;
     }
     this.expect('}');
@@ -466,8 +776,9 @@ class Parser {
   }
 
   private primary(): Expr {
-    const { start } = this.peek();
     let expr = this.atom();
+    // Parentheses leave no trace: `(self).f()` begins at `self`, as PyTorch has it.
+    const { start } = expr.range;
     for (;;) {
       if (this.accept('.')) {
         const token = this.next();
@@ -491,7 +802,12 @@ class Parser {
           this.position += 2;
           const value = this.expression();
           kwargs.push({ name: token.text, value, range: this.from(token.start) });
-        } else args.push(this.starredOrExpression());
+        } else if (this.isPython && this.is('**')) this.refuse('keyword-arg expansion is not supported');
+        else {
+          const at = this.peek().start;
+          const arg = this.starredOrExpression();
+          args.push(this.isPython && this.is('for') && args.length === 0 ? this.comprehension(arg, at) : arg);
+        }
         if (!this.accept(',')) break;
       }
       this.expect(')');
@@ -534,7 +850,7 @@ class Parser {
 }
 
 /** Reads a `code/*.py` file, or a compilation unit's text. */
-export const parseFile = (source: Source): File => new Parser(source).file();
+export const parseFile = (source: Source, options?: ParseOptions): File => new Parser(source, options).file();
 
 /** Reads one type expression, such as a pickle's type tag `List[Optional[int]]`. */
 export function parseTypeExpression(source: Source): Expr {

@@ -1,14 +1,18 @@
 /** Loads and stores of variables to static single assignment, in torch::jit's steps and order, so that value numbers agree. */
+import { copyNode } from '../ir/copy.ts';
 import type { Block, Graph, Node, Value } from '../ir/graph.ts';
-import { type JitType, unify } from '../ir/types.ts';
+import { BoolT, type JitType, unify } from '../ir/types.ts';
 import { isMeaningful } from './environment.ts';
+import { transformExits } from './exits.ts';
 import { CompileError } from './source.ts';
 
-/** Rewrites the graph in place: afterwards it has no `prim::Load` and no `prim::Store`. */
+/** Rewrites the graph in place: afterwards it has no load, store, return, break or continue. */
 export function convertToSsa(graph: Graph): void {
   new ControlFlow(graph).block(graph.block);
+  new Continuations(graph, graph.block).run();
   inlineLoopConditions(graph.block);
   eraseLoadsAndStores(graph.block, undefined);
+  transformExits(graph);
 }
 
 class Scope<T> {
@@ -61,10 +65,7 @@ class ControlFlow {
   private nodeOutput(node: Node, type: JitType, name: string): void {
     const output = node.addOutput(type);
     if (isMeaningful(name)) output.setDebugName(name);
-    const nodes = node.owner!.nodes;
-    const store = this.store(name, output);
-    store.owner = node.owner;
-    nodes.splice(nodes.indexOf(node) + 1, 0, store);
+    this.store(name, output).insertAfter(node);
   }
 
   private branch(node: Node): void {
@@ -89,71 +90,110 @@ class ControlFlow {
     const [body] = node.blocks;
     const changed = this.block(body);
     for (const name of [...changed.own.keys()].sort()) {
-      const type = this.scope!.find(name);
-      if (!type) continue;
-      const initial = this.load(name, type);
-      initial.owner = node.owner;
-      node.owner!.nodes.splice(node.owner!.nodes.indexOf(node), 0, initial);
+      const outer = this.scope!.find(name);
+      if (!outer) continue;
+      const own = changed.own.get(name)!;
+      const type = unify(outer, own, true) ?? outer;
+      const initial = this.load(name, outer);
+      initial.insertBefore(node);
       node.addInput(initial.output);
       const param = body.paramNode.addOutput(type);
+      // Unlike elsewhere, whatever the name is.
       param.setDebugName(name);
       body.prepend(this.store(name, param));
-      this.blockOutput(body, type, name);
+      this.blockOutput(body, own, name);
       this.nodeOutput(node, type, name);
     }
   }
 }
 
-/** Step 2: a loop's condition block is computed once before the loop and again at the end of its body. */
+/** Step 2: break and continue say what the loop goes on with: whether it does, and its variables. */
+class Continuations {
+  private readonly stops: Value;
+  private loop?: Node;
+
+  constructor(
+    private readonly graph: Graph,
+    private readonly block: Block,
+  ) {
+    const node = graph.create('prim::Constant', [], [BoolT]);
+    node.constant = { value: false };
+    block.prepend(node);
+    this.stops = node.output;
+  }
+
+  run(): void {
+    this.visit(this.block);
+  }
+
+  private visit(block: Block): void {
+    for (const node of [...block.nodes])
+      switch (node.kind) {
+        case 'prim::If':
+          for (const inner of node.blocks) this.visit(inner);
+          break;
+        case 'prim::ComprehensionScope':
+          this.visit(node.blocks[0]);
+          break;
+        case 'prim::Closure':
+          new Continuations(this.graph, node.blocks[0]).run();
+          break;
+        case 'prim::Loop': {
+          const outer = this.loop;
+          this.loop = node;
+          this.visit(node.blocks[0]);
+          this.loop = outer;
+          break;
+        }
+        case 'prim::BreakStmt':
+        case 'prim::ContinueStmt':
+          this.leave(node);
+          break;
+      }
+  }
+
+  private leave(node: Node): void {
+    const [body, condition] = this.loop!.blocks;
+    const leave = this.graph.create('prim::LoopContinuation');
+    leave.insertAfter(node);
+    if (node.kind === 'prim::BreakStmt') leave.addInput(this.stops);
+    else leave.addInput(cloneBefore(condition, leave)[0]);
+    for (const output of body.outputs) {
+      const load = copyNode(output.node, this.graph, new Map());
+      load.insertBefore(leave);
+      leave.addInput(load.output);
+    }
+    node.destroy();
+  }
+}
+
+/** Step 3: a loop's condition block is computed once before the loop and again at the end of its body. */
 function inlineLoopConditions(block: Block): void {
   for (const node of [...block.nodes]) {
     for (const inner of node.blocks) inlineLoopConditions(inner);
     if (node.kind !== 'prim::Loop') continue;
     const [body, condition] = node.blocks;
-    const again = cloneInto(condition, body);
+    const again = cloneBefore(condition, body.returnNode)[0];
     const first = condition.outputs[0];
     for (const inner of [...condition.nodes]) inner.moveBefore(node);
     node.insertInput(1, first);
-    const outputs = [again, ...body.returnNode.inputs];
-    while (body.returnNode.inputs.length) body.returnNode.removeInput(body.returnNode.inputs.length - 1);
-    for (const output of outputs) body.returnNode.addInput(output);
+    body.returnNode.insertInput(0, again);
     condition.returnNode.removeInput(0);
     node.blocks.pop();
   }
 }
 
-/** Appends copies of a block's nodes to another block and returns the copy of its first output. */
-function cloneInto(from: Block, to: Block): Value {
-  const copies = new Map<Value, Value>();
-  const clone = (node: Node, into: Block): void => {
-    const copy = node.graph.create(
-      node.kind,
-      node.inputs.map((input) => copies.get(input) ?? input),
-    );
-    copy.name = node.name;
-    copy.constant = node.constant;
-    copy.types = node.types;
-    copy.func = node.func;
-    copy.operator = node.operator;
-    copy.range = node.range;
-    into.append(copy);
-    for (const inner of node.blocks) {
-      const block = copy.addBlock();
-      for (const input of inner.inputs) copies.set(input, block.paramNode.addOutput(input.type));
-      for (const child of inner.nodes) clone(child, block);
-      for (const output of inner.outputs) block.returnNode.addInput(copies.get(output) ?? output);
-    }
-    for (const output of node.outputs) {
-      const result = copy.addOutput(output.type);
-      if (output.hasDebugName) result.setDebugName(output.debugName);
-      copies.set(output, result);
-    }
-  };
-  for (const node of from.nodes) clone(node, to);
-  return copies.get(from.outputs[0]) ?? from.outputs[0];
+/** Puts copies of a block's nodes before `at` and returns the copies of its outputs. */
+export function cloneBefore(from: Block, at: Node, values: Map<Value, Value> = new Map()): readonly Value[] {
+  for (const node of from.nodes) {
+    const copy = copyNode(node, at.graph, values);
+    if (at.kind === 'prim::Return') at.owner!.append(copy);
+    else copy.insertBefore(at);
+  }
+  return from.outputs.map((output) => values.get(output) ?? output);
 }
 
-/** Step 3: every load becomes the value that was last stored. */
+/** Step 4: every load becomes the value that was last stored. */
 function eraseLoadsAndStores(block: Block, parent: Scope<Value> | undefined): void {
   const scope = new Scope<Value>(parent);
   for (const node of [...block.nodes]) {
@@ -164,6 +204,11 @@ function eraseLoadsAndStores(block: Block, parent: Scope<Value> | undefined): vo
       const value = scope.find(node.name!);
       if (!value) throw new CompileError(`undefined value ${node.name}`, node.range);
       node.output.replaceAllUsesWith(value);
+      node.destroy();
+    } else if (node.kind === 'prim::ComprehensionScope') {
+      const [body] = node.blocks;
+      eraseLoadsAndStores(body, scope);
+      for (const inner of [...body.nodes]) inner.moveBefore(node);
       node.destroy();
     } else for (const inner of node.blocks) eraseLoadsAndStores(inner, scope);
   }

@@ -1,5 +1,5 @@
 /** A compilation unit: finds functions and classes by qualified name in source files, and compiles them as they are needed. */
-import { Func, type Param, type Signature } from '../ir/function.ts';
+import { Func, type Param } from '../ir/function.ts';
 import {
   BoolT,
   ClassType,
@@ -17,8 +17,12 @@ import {
 } from '../ir/types.ts';
 import type { ClassDef, Def, Expr } from './ast.ts';
 import { cleanUp } from './cleanup.ts';
-import { Emitter } from './emit.ts';
+import { Emitter, type MethodOptions } from './emit.ts';
+import { inlineForkedClosures } from './forks.ts';
+import type { Dialect } from './lexer.ts';
 import { literalValue } from './literal.ts';
+import { canonicalizeModifiedLoops } from './loops.ts';
+import { normalizeOperators } from './normalize.ts';
 import { parseFile, parseTypeExpression } from './parser.ts';
 import { CompileError, Source } from './source.ts';
 import { convertToSsa } from './ssa.ts';
@@ -34,11 +38,19 @@ export interface UnitOptions {
   readonly constant?: (name: string) => { value: unknown; type: JitType } | undefined;
 }
 
+export interface FuncOptions extends MethodOptions {
+  /** Where free names come from; the unit itself unless given. */
+  readonly resolver?: Resolver;
+  /** What compiles it: another language's meaning of the same syntax tree. */
+  readonly emitter?: new (resolver: Resolver) => Emitter;
+}
+
 type Definition =
   | { readonly kind: 'class'; readonly node: ClassDef }
   | { readonly kind: 'function'; readonly node: Def };
 
 export class CompilationUnit implements Resolver {
+  readonly dialect: Dialect = 'archive';
   private readonly read = new Set<string>();
   private readonly definitions = new Map<string, Definition>();
   private readonly resolved = new Map<string, Sugared>();
@@ -113,37 +125,51 @@ export class CompilationUnit implements Resolver {
     this.definitions.set(name, definition);
   }
 
-  private func(name: string, def: Def, self?: ClassType): Func {
-    return new Func(
+  /** A function or method of this definition, compiled when its graph, or a result that is not declared, is asked for. */
+  func(name: string, def: Def, options: FuncOptions = {}): Func {
+    const { self, resolver = this, emitter = Emitter } = options;
+    let inferred: JitType | undefined;
+    let params: readonly Param[] | undefined;
+    const parameters = () => (params ??= this.parameters(def, resolver, self));
+    const declared = () => def.returns && typeOfExpression(def.returns, resolver);
+    const func: Func = new Func(
       name,
-      () => this.signature(name, def, self),
-      (func) => {
-        const graph = new Emitter(this).function(def, func.signature, self);
-        // torch::jit makes a value for the return here, and its exit transform eight that no program of an archive needs.
-        graph.takeId();
+      () => {
+        const returns = declared();
+        const given = { name, params: parameters() };
+        if (returns) return { ...given, returns };
+        func.graph;
+        return { ...given, returns: inferred! };
+      },
+      () => {
+        const { graph, returns } = new emitter(resolver).function(def, parameters(), declared(), options);
+        inferred = returns;
         convertToSsa(graph);
-        for (let i = 0; i < 8; i++) graph.takeId();
+        canonicalizeModifiedLoops(graph);
+        normalizeOperators(graph);
+        inlineForkedClosures(graph);
         cleanUp(graph);
         return graph;
       },
       () => def.range.source.text.slice(def.range.start, endOf(def)),
       () => operatorsIn(def),
     );
+    return func;
   }
 
-  private signature(name: string, def: Def, self?: ClassType): Signature {
-    const params = def.params.map((param, i): Param => {
-      const type = i === 0 && self ? self : param.type ? typeOfExpression(param.type, this) : TensorT;
+  private parameters(def: Def, resolver: Resolver, self?: ClassType): Param[] {
+    if (self && def.params.length === 0)
+      throw new CompileError('methods must have a self argument', def.range);
+    return def.params.map((param, i) => {
+      const type = i === 0 && self ? self : param.type ? typeOfExpression(param.type, resolver) : TensorT;
       return {
         name: param.name,
         type,
         kwargOnly: param.kwargOnly,
         hasDefault: param.default !== undefined,
-        ...(param.default && { default: literalValue(param.default, this) }),
+        ...(param.default && { default: literalValue(param.default, resolver) }),
       };
     });
-    if (self && params.length === 0) throw new CompileError('methods must have a self argument', def.range);
-    return { name, params, returns: def.returns ? typeOfExpression(def.returns, this) : TensorT };
   }
 
   private defineClass(name: string, node: ClassDef): Sugared {
@@ -208,7 +234,7 @@ export class CompilationUnit implements Resolver {
         const { def } = statement;
         if (type.methods.has(def.name))
           throw new CompileError(`method '${def.name}' is defined twice`, def.range);
-        type.methods.set(def.name, this.func(def.name, def, type));
+        type.methods.set(def.name, this.func(def.name, def, { self: type }));
       } else if (statement.kind !== 'pass')
         throw new CompileError('Unexpected statement kind in a class body', statement.range);
     }

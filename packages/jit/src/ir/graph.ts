@@ -100,6 +100,8 @@ export class Node {
   subgraph?: Graph;
   owner?: Block;
   range?: Range;
+  /** The modules in whose calls it was recorded: `__module.a/__module.a.b`. */
+  scope?: string;
 
   constructor(
     readonly graph: Graph,
@@ -168,10 +170,17 @@ export class Node {
     this.owner = other.owner;
     other.owner!.nodes.splice(other.owner!.nodes.indexOf(other), 0, this);
   }
+
+  /** Puts a node that is in no block yet behind another one. */
+  insertAfter(other: Node): void {
+    this.owner = other.owner;
+    other.owner!.nodes.splice(other.owner!.nodes.indexOf(other) + 1, 0, this);
+  }
 }
 
 export class Block {
   readonly nodes: Node[] = [];
+  private owner?: Node;
   /** Its outputs are the block's inputs. */
   readonly paramNode: Node;
   /** Its inputs are the block's outputs. */
@@ -179,12 +188,24 @@ export class Block {
 
   constructor(
     readonly graph: Graph,
-    readonly owningNode?: Node,
+    owner?: Node,
   ) {
+    this.owner = owner;
     this.paramNode = new Node(graph, 'prim::Param');
     this.returnNode = new Node(graph, 'prim::Return');
     this.paramNode.owner = this;
     this.returnNode.owner = this;
+  }
+
+  /** The node that the block belongs to; undefined for a graph's own. */
+  get owningNode(): Node | undefined {
+    return this.owner;
+  }
+
+  /** Hands the block to another node, whose `blocks` it must be put in. */
+  ownedBy(node: Node): this {
+    this.owner = node;
+    return this;
   }
 
   get inputs(): readonly Value[] {

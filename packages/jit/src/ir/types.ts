@@ -67,6 +67,13 @@ export class ClassType {
   readonly attributes: Attribute[] = [];
   readonly constants = new Map<string, { type: JitType; value: unknown }>();
   readonly methods = new Map<string, Func>();
+  /** Properties: the methods that read and write them. */
+  readonly getters = new Map<string, string>();
+  readonly setters = new Map<string, string>();
+  /** Functions of the class that take no object. */
+  readonly statics = new Map<string, Func>();
+  /** What may not be used in TorchScript, each with the reason. */
+  readonly refused = new Map<string, string>();
   private readonly slots = new Map<string, number>();
 
   constructor(
@@ -420,7 +427,7 @@ export function annotation(type: JitType, nameOf?: (named: NamedType) => string)
   }
 }
 
-const scalarNames: Readonly<Partial<Record<DType, string>>> = {
+const scalarNames: Readonly<Record<string, string>> = {
   float32: 'Float',
   float64: 'Double',
   float16: 'Half',
