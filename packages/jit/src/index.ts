@@ -1,3 +1,4 @@
+export type { JitSaveOptions } from './archive/write.ts';
 export { JitError } from './errors.ts';
 export type { Explanation } from './explain.ts';
 export { type FreezeOptions, freeze, optimize_for_inference } from './freeze.ts';
@@ -10,5 +11,9 @@ export { ScriptModule } from './module.ts';
 export { output } from './ops/tensor.ts';
 export * as passes from './passes/index.ts';
 export { type Printed, program_text } from './print/program.ts';
+export { type FileWriter, set_file_writer } from './save.ts';
 export { ScriptFunction } from './script-function.ts';
 export { ScriptMethod } from './script-method.ts';
+export { is_tracing } from './trace/state.ts';
+export { type ExampleInputs, type TraceOptions, trace, trace_module } from './trace/trace.ts';
+export { TracerWarning, tracerWarnings } from './trace/warning.ts';

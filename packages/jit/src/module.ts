@@ -12,6 +12,7 @@ import {
   replaceData,
   TorchError,
 } from '@sconce/core';
+import { type JitSaveOptions, writeArchive } from './archive/write.ts';
 import { type Explanation, explainModule } from './explain.ts';
 import { bindArguments, toCaller } from './interpreter/boundary.ts';
 import { execute } from './interpreter/run.ts';
@@ -24,6 +25,7 @@ import { Tensor } from './ops/core.ts';
 import type { ScriptObject } from './ops/value.ts';
 import { type Code, methodCode, namedConstants } from './print/code.ts';
 import type { Program } from './program.ts';
+import { saveObject } from './save.ts';
 import { scriptMethod } from './script-method.ts';
 
 export type { Program } from './program.ts';
@@ -121,6 +123,16 @@ export class ScriptModule extends Module {
 
   private forwardCode(): Code {
     return methodCode(methodOf(this[OBJECT], 'forward'));
+  }
+
+  /** The bytes of an archive that `torch.jit.load` reads, in PyTorch too. */
+  save_to_buffer(options?: JitSaveOptions): Promise<Uint8Array> {
+    return writeArchive(this[OBJECT], this[PROGRAM], options);
+  }
+
+  /** Writes the archive to a path. */
+  save(path: string, options?: JitSaveOptions): Promise<void> {
+    return saveObject(path, this[OBJECT], this[PROGRAM], options);
   }
 
   /** The names of the methods that the archive has for this module. */

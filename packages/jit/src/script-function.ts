@@ -1,4 +1,5 @@
 /** ScriptFunction: a function compiled or traced, as users hold it. */
+import { type JitSaveOptions, writeArchive } from './archive/write.ts';
 import { bindArguments, toCaller } from './interpreter/boundary.ts';
 import { execute } from './interpreter/run.ts';
 import type { Func } from './ir/function.ts';
@@ -7,6 +8,7 @@ import { schemaText } from './ir/schema.ts';
 import { objectOf, wrapModule } from './module.ts';
 import { functionCode, namedConstants } from './print/code.ts';
 import type { Program } from './program.ts';
+import { moduleOfFunction, saveObject } from './save.ts';
 
 const FUNC = Symbol('func');
 const PROGRAM = Symbol('program');
@@ -66,6 +68,16 @@ export class ScriptFunction {
 
   get schema(): string {
     return schemaText(this[FUNC].signature, leafOf(this[FUNC].name));
+  }
+
+  /** The bytes of an archive whose module's `forward` is this function, as PyTorch saves one. */
+  save_to_buffer(options?: JitSaveOptions): Promise<Uint8Array> {
+    return writeArchive(moduleOfFunction(this[FUNC]), this[PROGRAM], options);
+  }
+
+  /** Writes the archive to a path. */
+  save(path: string, options?: JitSaveOptions): Promise<void> {
+    return saveObject(path, moduleOfFunction(this[FUNC]), this[PROGRAM], options);
   }
 
   toString(): string {

@@ -1,8 +1,38 @@
-/** `torch.jit`: TorchScript archives, loaded and run. */
+/** `torch.jit`: TorchScript archives, loaded, run and saved. */
 import { backendOf, type ReadOptions, type Source, withSource } from '@sconce/core';
-import { type ArchiveSource, type JitLoadOptions, load as loadBytes, type ScriptModule } from '@sconce/jit';
+import {
+  type ArchiveSource,
+  type JitLoadOptions,
+  type JitSaveOptions,
+  load as loadBytes,
+  type ScriptFunction,
+  type ScriptModule,
+  set_file_writer,
+} from '@sconce/jit';
+import { writePath } from './load/files.ts';
 
 export * from '@sconce/jit';
+
+set_file_writer(writePath);
+
+/** Writes a module or a function as PyTorch's `torch.jit.save` does: to a path, or, where none is given, as bytes. */
+export async function save(
+  program: ScriptModule | ScriptFunction,
+  path: string,
+  options?: JitSaveOptions,
+): Promise<void>;
+export async function save(
+  program: ScriptModule | ScriptFunction,
+  path?: null,
+  options?: JitSaveOptions,
+): Promise<Uint8Array>;
+export async function save(
+  program: ScriptModule | ScriptFunction,
+  path?: string | null,
+  options?: JitSaveOptions,
+): Promise<Uint8Array | void> {
+  return path === undefined || path === null ? program.save_to_buffer(options) : program.save(path, options);
+}
 
 /**
  * Loads a TorchScript archive from a path, URL, Response, Blob or bytes. Calling the module returns a promise. What comes

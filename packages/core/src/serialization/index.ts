@@ -14,7 +14,7 @@ export {
   saveSafetensors,
   writeSafetensors,
 } from './safetensors.ts';
-export { type SaveOptions, save } from './save.ts';
+export { type SaveOptions, save, storageBytes } from './save.ts';
 export { readStateDict, type StateDictSource } from './state-dict.ts';
 export {
   arrayFromBytes,

@@ -19,6 +19,10 @@ export interface SaveOptions {
   readonly isParameter?: (tensor: Tensor) => boolean;
 }
 
+/** The elements of a whole storage, as files hold them. */
+export const storageBytes = async (storage: Storage): Promise<Uint8Array> =>
+  bytesOfArray(await storage.backend.read(materialise(storage), 0, storage.length));
+
 /** A storage in the place where its persistent id is to be written. */
 class StorageId {
   constructor(readonly id: readonly unknown[]) {}
@@ -86,7 +90,7 @@ export async function save(value: unknown, options: SaveOptions = {}): Promise<U
   // All reads are issued before the first is awaited, so that what the program changes meanwhile is not saved in part.
   const reads = [...keys].map(async ([storage, { key }]) => ({
     name: `${name}/data/${key}`,
-    data: bytesOfArray(await storage.backend.read(materialise(storage), 0, storage.length)),
+    data: await storageBytes(storage),
   }));
   return writeZip([
     { name: `${name}/data.pkl`, data },

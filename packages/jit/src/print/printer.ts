@@ -35,6 +35,7 @@ export class Printer {
   private readonly expressions = new Map<Value, Tagged>();
   private inlining = new Inlining();
   private readonly listed = new Set<Node>();
+  private readonly annotated = new Set<Value>();
   /** For each node whose operands were given statements: up to which operand. */
   private readonly split = new Map<Node, number>();
 
@@ -279,7 +280,16 @@ export class Printer {
 
   private assign(targets: readonly Value[], values: readonly Value[]): void {
     if (targets.length === 0) return;
-    this.put('', this.uses(targets).add(' = ', this.range).append(this.uses(values)), '');
+    const type = targets.length === 1 ? this.newlyOptional(targets[0]) : '';
+    this.put('', this.uses(targets).add(`${type} = `, this.range).append(this.uses(values)), '');
+  }
+
+  /** The type of a variable that may hold several, where it is first assigned. */
+  private newlyOptional(value: Value): string {
+    const { type } = value;
+    if ((type.kind !== 'Optional' && type.kind !== 'Union') || this.annotated.has(value)) return '';
+    this.annotated.add(value);
+    return ` : ${this.typeText(type)}`;
   }
 
   private branch(node: Node): void {

@@ -62,10 +62,19 @@ async function* pieces(files: Files, place: string | URL): AsyncGenerator<Uint8A
   }
 }
 
-/** Writes a file; only where there is a file system. */
+/** Writes a file whole or not at all: under another name first, then under its own; only where there is a file system. */
 export async function writePath(path: string, bytes: Uint8Array): Promise<void> {
   const files = nodeFiles();
   if (!files)
     throw new TorchError(`cannot write '${path}': there is no file system here; take the bytes instead`);
-  await files.writeFile(path, bytes);
+  const draft = `${path}.${Math.random().toString(36).slice(2, 10)}.part`;
+  try {
+    await files.writeFile(draft, bytes);
+    await files.rename(draft, path);
+  } catch (error) {
+    await files.rm(draft, { force: true });
+    if ((error as { code?: string }).code === 'ENOENT')
+      throw new TorchError(`Parent directory of '${path}' does not exist.`);
+    throw error;
+  }
 }

@@ -1,0 +1,129 @@
+"""Compares archives that Sconce saved with the ones that it read: the other half of conformance/bin/round-trip.ts, which starts it.
+
+Each line of the input names two archives and a case; the answer is a line, `ok` or what differs. Runs under PyTorch 1.13 and 2.x.
+"""
+
+import gzip
+import json
+import pathlib
+import re
+import sys
+
+import numpy as np
+import torch
+
+import fill
+
+try:
+    import torchvision  # its operators, for programs that call them
+except ImportError:
+    torchvision = None
+
+HERE = pathlib.Path(__file__).resolve().parent
+manifests, blobs = {}, {}
+
+
+def manifest(name):
+    if name not in manifests:
+        manifests[name] = json.loads((HERE / name).read_text())
+    return manifests[name]
+
+
+def blob(path):
+    if path not in blobs:
+        blobs.clear()
+        blobs[path] = gzip.decompress((HERE / path).read_bytes())
+    return blobs[path]
+
+
+def value(stored, data):
+    """A value of README.md's table."""
+    if not isinstance(stored, dict):
+        return stored
+    [(kind, held)] = stored.items()
+    if kind == "tensor":
+        dtype = np.dtype(held["dtype"])
+        count = int(np.prod(held["shape"], dtype=np.int64))
+        flat = np.frombuffer(data, dtype, count, held["offset"])
+        return torch.from_numpy(flat.reshape(held["shape"]).copy())
+    if kind == "uniform":
+        return torch.from_numpy(fill.uniform(held["name"], held["shape"], held["bound"]).copy())
+    if kind == "dict":
+        return {value(k, data): value(v, data) for k, v in held}
+    if kind in ("tuple", "list"):
+        return (tuple if kind == "tuple" else list)(value(item, data) for item in held)
+    return {"int": int, "float": float}[kind](held)
+
+
+def same(a, b):
+    if isinstance(a, torch.Tensor):
+        return isinstance(b, torch.Tensor) and a.dtype == b.dtype and a.shape == b.shape and torch.allclose(a, b, 0, 0, True)
+    if isinstance(a, dict):
+        return isinstance(b, dict) and a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, (list, tuple)):
+        return type(a).__name__ == type(b).__name__ and len(a) == len(b) and all(map(same, a, b))
+    return type(a) is type(b) and (a == b or a != a) or str(type(a)) == str(type(b)) and not isinstance(a, (int, float, str))
+
+
+def results(module, calls, data):
+    for call in calls:
+        inputs = [value(stored, data) for stored in call["inputs"]]
+        try:
+            with torch.no_grad():
+                yield getattr(module, call["method"])(*inputs)
+        except Exception as error:   # what is raised must be the same
+            yield str(error).splitlines()[-1]
+
+
+def texts(module):
+    """The code of every method of every module, by path, without the numbers of mangled names."""
+    for path, child in module.named_modules():
+        for name in child._c._method_names():
+            yield f"{path}.{name}", re.sub(r"___torch_mangle_\d+\.", "", child._c._get_method(name).code)
+
+
+def compare(original, saved, calls, data):
+    before, after = torch.jit.load(original), torch.jit.load(saved)
+    texts_before, texts_after = dict(texts(before)), dict(texts(after))
+    if texts_before.keys() != texts_after.keys():
+        return f"methods: {set(texts_before) ^ set(texts_after)}"
+    for name, text in texts_before.items():
+        if texts_after[name] != text:
+            return f".code of {name}\n--- before\n{text}\n--- after\n{texts_after[name]}"
+    if str(before) != str(after):
+        return f"str: {before} {after}"
+    state = after.state_dict()
+    if list(before.state_dict()) != list(state):
+        return "state_dict has other names"
+    for name, tensor in before.state_dict().items():
+        if not same(tensor, state[name]):
+            return f"{name} differs"
+    grads = [[p.requires_grad for p in m.parameters()] for m in (before, after)]
+    if grads[0] != grads[1]:
+        return "requires_grad differs"
+    sharing = [[a.storage().data_ptr() == b.storage().data_ptr() for a in tensors for b in tensors]
+               for tensors in (list(m.state_dict().values())[:40] for m in (before, after))]
+    if sharing[0] != sharing[1]:
+        return "what shares a storage differs"
+    for i, (a, b) in enumerate(zip(results(before, calls, data), results(after, calls, data))):
+        if not same(a, b):
+            return f"call {i}: {a} and {b}"
+    return "ok"
+
+
+def main():
+    torch.set_num_threads(1)
+    for line in sys.stdin:
+        job = json.loads(line)
+        whole = manifest(job["manifest"])
+        [case] = [case for case in whole["cases"] if case["name"] == job["name"]]
+        data = blob(case.get("data", whole.get("data")))
+        try:
+            answer = compare(job["original"], job["saved"], case["calls"], data)
+        except Exception as error:
+            answer = f"PyTorch: {error}"
+        print(answer.replace("\n", "\\n"), flush=True)
+
+
+if __name__ == "__main__":
+    main()
