@@ -14,3 +14,6 @@ export { type Printed, program_text } from './print/program.ts';
 export { type FileWriter, set_file_writer } from './save.ts';
 export { ScriptFunction } from './script-function.ts';
 export { ScriptMethod } from './script-method.ts';
+export { is_tracing } from './trace/state.ts';
+export { type ExampleInputs, type TraceOptions, trace, trace_module } from './trace/trace.ts';
+export { TracerWarning, tracerWarnings } from './trace/warning.ts';

@@ -11,6 +11,7 @@ import {
   readRaw,
   replaceData,
   TorchError,
+  TracedNumber,
 } from '@sconce/core';
 import { type JitSaveOptions, writeArchive } from './archive/write.ts';
 import { type Explanation, explainModule } from './explain.ts';
@@ -22,11 +23,12 @@ import { graphToString, inlinedGraph } from './ir/print.ts';
 import type { Attribute } from './ir/types.ts';
 import type { Device } from './ops/core.ts';
 import { Tensor } from './ops/core.ts';
-import type { ScriptObject } from './ops/value.ts';
+import { ScriptObject } from './ops/value.ts';
 import { type Code, methodCode, namedConstants } from './print/code.ts';
 import type { Program } from './program.ts';
 import { saveObject } from './save.ts';
 import { scriptMethod } from './script-method.ts';
+import { activeTrace } from './trace/state.ts';
 
 export type { Program } from './program.ts';
 
@@ -184,6 +186,26 @@ export class ScriptModule extends Module {
   }
 }
 
+/** What tracing makes of a module: it prints as the module that was traced. */
+export class TracedModule extends ScriptModule {
+  override _get_name(): string {
+    return this.original_name;
+  }
+}
+
+/** The module of a traced object; of the objects below it, those that were made with it are traced modules too. */
+export function wrapTraced(
+  object: ScriptObject,
+  program: Program,
+  own: ReadonlySet<ScriptObject>,
+): ScriptModule {
+  for (const slot of object.slots)
+    if (slot instanceof ScriptObject && own.has(slot)) wrapTraced(slot, program, own);
+  let module = wrappers.get(object);
+  if (!module) wrappers.set(object, (module = new TracedModule(object, program)));
+  return module;
+}
+
 /** The program's object behind a module, and what it shares with the others of its archive. */
 export const moduleParts = (module: ScriptModule): { object: ScriptObject; program: Program } => ({
   object: module[OBJECT],
@@ -241,10 +263,13 @@ async function runMethod(module: ScriptModule, name: string, args: readonly unkn
   const func = methodOf(object, name);
   const [, ...params] = func.signature.params;
   const unwrap = { object: objectOf };
-  const bound = bindArguments(name, func, params, args, unwrap);
+  const trace = activeTrace();
+  const given = trace ? args.map((arg) => (arg instanceof TracedNumber ? arg.valueOf() : arg)) : args;
+  const bound = bindArguments(name, func, params, given, unwrap);
   const start = () => execute(func, [object, ...bound], program.device);
   let result: unknown;
-  if (!writesAttributes(func)) result = start();
+  if (trace) result = trace.callMethod(object, func, bound, start);
+  else if (!writesAttributes(func)) result = start();
   else {
     const previous = queues.get(object);
     const mine = previous ? previous.then(start, start) : start();

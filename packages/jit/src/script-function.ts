@@ -1,4 +1,5 @@
 /** ScriptFunction: a function compiled or traced, as users hold it. */
+import { TracedNumber } from '@sconce/core';
 import { type JitSaveOptions, writeArchive } from './archive/write.ts';
 import { bindArguments, toCaller } from './interpreter/boundary.ts';
 import { execute } from './interpreter/run.ts';
@@ -9,6 +10,7 @@ import { objectOf, wrapModule } from './module.ts';
 import { functionCode, namedConstants } from './print/code.ts';
 import type { Program } from './program.ts';
 import { moduleOfFunction, saveObject } from './save.ts';
+import { activeTrace } from './trace/state.ts';
 
 const FUNC = Symbol('func');
 const PROGRAM = Symbol('program');
@@ -96,7 +98,10 @@ export const functionParts = (f: ScriptFunction): { func: Func; program: Program
 
 async function runFunction(func: Func, program: Program, args: readonly unknown[]): Promise<unknown> {
   const unwrap = { object: objectOf };
-  const bound = bindArguments(leafOf(func.name), func, func.signature.params, args, unwrap);
-  const result = await execute(func, bound, program.device);
+  const trace = activeTrace();
+  const given = trace ? args.map((arg) => (arg instanceof TracedNumber ? arg.valueOf() : arg)) : args;
+  const bound = bindArguments(leafOf(func.name), func, func.signature.params, given, unwrap);
+  const run = () => execute(func, bound, program.device);
+  const result = await (trace ? trace.callFunction(func, bound, run) : run());
   return toCaller(result, (object) => wrapModule(object, program));
 }

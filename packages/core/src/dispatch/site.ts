@@ -60,6 +60,16 @@ export function userLine({ trace }: CallSite): string | undefined {
   return places.find((place) => !isOurs(place, own));
 }
 
+/** The line of the user's that is being run, where the engine gives stacks: `app.js:12:3`. */
+export function callersLine(): string | undefined {
+  const traces = Error as StackTraces;
+  const before = traces.stackTraceLimit;
+  if (before !== undefined) traces.stackTraceLimit = FRAMES;
+  const trace = new Error('here');
+  if (before !== undefined) traces.stackTraceLimit = before;
+  return userLine({ operator: '', trace });
+}
+
 /** The error, telling where the operator was called: in its message, and by the call's stack in place of the read's. */
 export function calledAt<E extends Error>(error: E, site: CallSite): E {
   const line = userLine(site);

@@ -19,6 +19,7 @@ export function copyNode(node: Node, graph: Graph, values: Map<Value, Value>): N
   copy.operator = node.operator;
   copy.subgraph = node.subgraph;
   copy.range = node.range;
+  copy.scope = node.scope;
   for (const output of node.outputs) values.set(output, copyValue(output, copy.addOutput()));
   for (const block of node.blocks) {
     const inner = copy.addBlock();

@@ -61,7 +61,7 @@ function printNode(node: Node, indent: string, lines: string[], subgraphs: Subgr
   const outputs = node.outputs.map(declared).join(', ');
   const inputs = node.inputs.map((input) => `%${input.debugName}`).join(', ');
   const where = node.range ? location(node.range) : '';
-  const place = where && ` # ${where}`;
+  const place = `${node.scope ? `, scope: ${node.scope}` : ''}${where && ` # ${where}`}`;
   lines.push(`${indent}${outputs} = ${kindOf(node, subgraphs)}${attributes(node)}(${inputs})${place}`);
   node.blocks.forEach((block, i) => {
     lines.push(`${indent}  block${i}(${block.inputs.map(declared).join(', ')}):`);

@@ -1,0 +1,138 @@
+/** How PyTorch 1.13 records a call where that is not the operator and the arguments of the call itself. */
+
+import { TracedNumber, unwatched } from '@sconce/core';
+import { findOperator, type Operator, Tensor, tensor } from '../ops/core.ts';
+
+export interface RecordedCall {
+  readonly operator: Operator;
+  readonly args: readonly unknown[];
+}
+
+type Form = (operator: Operator, args: readonly unknown[]) => RecordedCall;
+
+export const operatorNamed = (name: string): Operator => {
+  const operator = findOperator(name);
+  if (!operator) throw new Error(`no operator ${name}`);
+  return operator;
+};
+
+/** Python lets a number stand for the tensor `other` of these. */
+const takesNumberAsTensor = /^(add|sub|subtract|mul|multiply|div|divide|true_divide|floor_divide)_?$/;
+
+/** The zero-dim tensor that Python makes of a number: int64 of an int, float64 of a float. */
+export function numberTensor(value: unknown, beside: unknown): Tensor {
+  const backend = beside instanceof Tensor ? beside.backend : undefined;
+  const isInt = typeof value === 'bigint' || (typeof value === 'number' && Number.isInteger(value));
+  const number = typeof value === 'bigint' ? value : Number(value);
+  const dtype = typeof value === 'boolean' ? 'bool' : isInt ? 'int64' : 'float64';
+  return unwatched(() => {
+    try {
+      return tensor(number as number, { dtype, device: backend });
+    } catch {
+      // A backend without float64 keeps it as the float32 that it computes with.
+      return tensor(number as number, { dtype: isInt ? 'int32' : 'float32', device: backend });
+    }
+  });
+}
+
+const withTensor: Form = (operator, args) => {
+  const { base, namespace } = operator.schema;
+  const tensorForm = findOperator(`${namespace}::${base}.Tensor`) ?? findOperator(`${namespace}::${base}`);
+  const other = args[1];
+  if (!tensorForm || other instanceof Tensor) return { operator, args };
+  const value = other instanceof TracedNumber ? other : numberTensor(other, args[0]);
+  return { operator: tensorForm, args: [args[0], value, ...args.slice(2, tensorForm.schema.args.length)] };
+};
+
+const zeros = (stride: unknown): number[] => new Array((stride as readonly number[]).length).fill(0);
+
+/** `input, weight, bias, stride, padding, dilation, groups` */
+const convolution: Form = (_, [input, weight, bias, stride, padding, dilation, groups]) => ({
+  operator: operatorNamed('aten::_convolution'),
+  args: [
+    input,
+    weight,
+    bias,
+    stride,
+    padding,
+    dilation,
+    false,
+    zeros(stride),
+    groups,
+    false,
+    false,
+    true,
+    true,
+  ],
+});
+
+/** `input, weight, bias, stride, padding, output_padding, groups, dilation` */
+const transposed: Form = (_, [input, weight, bias, stride, padding, output_padding, groups, dilation]) => ({
+  operator: operatorNamed('aten::_convolution'),
+  args: [
+    input,
+    weight,
+    bias,
+    stride,
+    padding,
+    dilation,
+    true,
+    output_padding,
+    groups,
+    false,
+    false,
+    true,
+    true,
+  ],
+});
+
+const forms: Readonly<Record<string, Form>> = {
+  'aten::conv1d': convolution,
+  'aten::conv2d': convolution,
+  'aten::conv3d': convolution,
+  'aten::conv_transpose1d': transposed,
+  'aten::conv_transpose2d.input': transposed,
+  'aten::conv_transpose3d.input': transposed,
+  'aten::convolution': (_, args) => ({
+    operator: operatorNamed('aten::_convolution'),
+    args: [...args, false, false, true, true],
+  }),
+  ...Object.fromEntries(
+    ['conv1d', 'conv2d', 'conv3d'].map((name): [string, Form] => [
+      `aten::${name}.padding`,
+      (operator, args) => ({ operator: findOperator('aten::_convolution_mode') ?? operator, args }),
+    ]),
+  ),
+  // Python's slices say where they begin and end.
+  'aten::slice.Tensor': (operator, [self, dim, start, end, step]) => ({
+    operator,
+    args: [self, dim, start ?? 0, end ?? 9223372036854775807n, step],
+  }),
+  'aten::sum': (operator, [self, dtype]) => ({ operator, args: [self, dtype] }),
+};
+
+/** Switches that Python sets from `torch.backends.cudnn`. */
+const cudnn = new Set(['cudnn_enabled', 'cudnn_enable']);
+
+/** What Python's functions fill in for a tensor that is like another: its dtype, layout and device. */
+const likeAnother = /^(\w+_like|new_\w+)$/;
+
+export function recordedForm(operator: Operator, args: readonly unknown[]): RecordedCall {
+  const { schema } = operator;
+  const form = forms[schema.name];
+  if (form) return form(operator, args);
+  if (takesNumberAsTensor.test(schema.base) && schema.overload === 'Scalar')
+    return withTensor(operator, args);
+  let out: unknown[] | undefined;
+  schema.args.forEach((arg, i) => {
+    if (cudnn.has(arg.name)) (out ??= [...args])[i] = true;
+    else if (likeAnother.test(schema.base) && args[0] instanceof Tensor) {
+      if (arg.name === 'dtype' && args[i] === null) (out ??= [...args])[i] = args[0].dtype;
+      if (arg.name === 'layout' && args[i] === null) (out ??= [...args])[i] = 'strided';
+    }
+    if (arg.name === 'pin_memory' && args[i] === null) (out ??= [...args])[i] = false;
+    if (schema.base.startsWith('randint') && arg.name === 'dtype' && args[i] === null)
+      (out ??= [...args])[i] = 'int64';
+  });
+  return { operator, args: out ?? args };
+}

@@ -1,0 +1,102 @@
+/** Sizes while a trace is recorded: numbers whose arithmetic the trace repeats. */
+import { TracedNumber } from '@sconce/core';
+import type { Value } from '../ir/graph.ts';
+import type { Tensor } from '../ops/core.ts';
+
+/** What a size needs of its recording. */
+export interface NumberRecording {
+  readonly isActive: boolean;
+  /** Records an operator on zero-dim tensors: `aten::mul(%n, %m)`. */
+  arithmetic(operator: string, operands: readonly (Size | number)[], result: number, isInt: boolean): Size;
+  /** A zero-dim tensor of the program's that stands for the number. */
+  tensorFor(size: Size): Tensor;
+  /** Says that a size became a plain number, and so a constant. */
+  becameNumber(size: Size): void;
+}
+
+/**
+ * A size, or what was computed from sizes: `x.size(0).mul(2).sub(1)`. It goes wherever an operator takes a number, and the
+ * trace computes it anew for other shapes. JavaScript's own operators (`n * 2`) make it a plain number, with a warning.
+ */
+export class Size extends TracedNumber {
+  constructor(
+    private readonly recording: NumberRecording,
+    /** The zero-dim tensor in the graph. */
+    readonly traced: Value,
+    readonly value: number,
+    readonly isInt = true,
+  ) {
+    super();
+  }
+
+  add(other: Size | number): Size {
+    return this.with('aten::add.Tensor', other, (a, b) => a + b);
+  }
+  sub(other: Size | number): Size {
+    return this.with('aten::sub.Tensor', other, (a, b) => a - b);
+  }
+  mul(other: Size | number): Size {
+    return this.with('aten::mul.Tensor', other, (a, b) => a * b);
+  }
+  /** True division: no int any more. */
+  div(other: Size | number): Size {
+    return this.recording.arithmetic('aten::div.Tensor', [this, other], this.value / plain(other), false);
+  }
+  floor_divide(other: Size | number): Size {
+    return this.with('aten::floor_divide', other, (a, b) => Math.floor(a / b));
+  }
+  /** Python's `//`. */
+  floordiv(other: Size | number): Size {
+    return this.floor_divide(other);
+  }
+  remainder(other: Size | number): Size {
+    return this.with(
+      other instanceof Size ? 'aten::remainder.Tensor' : 'aten::remainder.Scalar',
+      other,
+      (a, b) => a - b * Math.floor(a / b),
+    );
+  }
+  pow(exponent: Size | number): Size {
+    return this.with(
+      exponent instanceof Size ? 'aten::pow.Tensor_Tensor' : 'aten::pow.Tensor_Scalar',
+      exponent,
+      (a, b) => a ** b,
+    );
+  }
+  neg(): Size {
+    return this.recording.arithmetic('aten::neg', [this], -this.value, this.isInt);
+  }
+
+  private with(operator: string, other: Size | number, compute: (a: number, b: number) => number): Size {
+    const isInt = this.isInt && (other instanceof Size ? other.isInt : Number.isInteger(other));
+    return this.recording.arithmetic(operator, [this, other], compute(this.value, plain(other)), isInt);
+  }
+
+  /** A plain number, which the trace keeps as a constant. */
+  override valueOf(): number {
+    if (this.recording.isActive) this.recording.becameNumber(this);
+    return this.value;
+  }
+
+  toString(): string {
+    return String(this.value);
+  }
+
+  toJSON(): number {
+    return this.value;
+  }
+
+  [Symbol.toPrimitive](hint: string): number | string {
+    return hint === 'string' ? this.toString() : this.valueOf();
+  }
+
+  override argument(): TracedNumber | number {
+    return this.recording.isActive ? this : this.value;
+  }
+
+  override tensor(): Tensor {
+    return this.recording.tensorFor(this);
+  }
+}
+
+const plain = (n: Size | number): number => (n instanceof Size ? n.value : n);

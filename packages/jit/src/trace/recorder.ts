@@ -1,0 +1,545 @@
+/** The recording of one trace: operators as they are called become nodes of a graph, their tensors its values. */
+import {
+  callersLine,
+  intercept,
+  isWatched,
+  type Look,
+  plainShape,
+  type Shape,
+  TorchError,
+  type Type,
+  unwatched,
+  watch,
+  watchShape,
+} from '@sconce/core';
+import { Source } from '../frontend/source.ts';
+import type { Func } from '../ir/function.ts';
+import { type Block, Graph, type Node, type Value } from '../ir/graph.ts';
+import {
+  BoolT,
+  DeviceT,
+  FloatT,
+  FunctionT,
+  fromSchemaType,
+  IntT,
+  type JitType,
+  listOf,
+  NoneT,
+  NumberT,
+  optionalOf,
+  StrT,
+  TensorT,
+  tupleOf,
+} from '../ir/types.ts';
+import { Device, dtypes, type Operator, PyFloat, Tensor } from '../ops/core.ts';
+import { operatorsNamed } from '../ops/registry.ts';
+import { isTuple, ScriptObject } from '../ops/value.ts';
+import { decomposed } from './cells.ts';
+import { numberTensor, recordedForm } from './form.ts';
+import { type NumberRecording, Size } from './number.ts';
+import { type ActiveTrace, setActiveTrace } from './state.ts';
+import { converting, sentences, type Warnings } from './warning.ts';
+
+const memoryFormats = ['contiguous_format', 'preserve_format', 'channels_last', 'channels_last_3d'];
+
+/** What the program asked that is a number or a fact, and no node. */
+const facts = new Set(
+  'dim is_floating_point is_complex is_conj is_neg is_signed is_same_size stride storage_offset is_contiguous is_set_to is_nonzero equal item _local_scalar_dense sym_size sym_stride sym_numel sym_storage_offset result_type can_cast promote_types'
+    .split(' ')
+    .map((name) => `aten::${name}`),
+);
+
+/** The type of a tensor as a tracer sees it. */
+export const tracedType = (tensor: Tensor): JitType => ({
+  kind: 'Tensor',
+  detail: {
+    dtype: tensor.dtype,
+    sizes: [...plainShape(tensor)],
+    strides: [...tensor.strides],
+    requires_grad: tensor.requires_grad,
+    device: 'cpu',
+  },
+});
+
+const zeroDim = (dtype: 'int64' | 'float32'): JitType => ({
+  kind: 'Tensor',
+  detail: { dtype, sizes: [], requires_grad: false, device: 'cpu' },
+});
+
+/** What NumToTensor gives, of which nothing is known about gradients. */
+const NumberTensorT: JitType = { kind: 'Tensor', detail: { dtype: 'int64', sizes: [], device: 'cpu' } };
+
+const operatorOf = (name: string): ReturnType<typeof operatorsNamed>[number] | undefined => {
+  const kind = name.replace(/\.\w+$/, '');
+  return operatorsNamed(kind).find((operator) => operator.schema.name === name);
+};
+
+export class Recorder implements NumberRecording, ActiveTrace {
+  readonly graph = new Graph();
+  /** Where nodes go. */
+  block: Block = this.graph.block;
+  /** The scopes of the modules being called, outermost first. */
+  readonly scopes: string[] = [];
+  private readonly values = new Map<object, Value>();
+  private readonly numberTensors = new WeakMap<Size, Tensor>();
+  private stop: (() => void) | undefined;
+  private pending = 0;
+  isActive = false;
+
+  constructor(
+    readonly strict: boolean,
+    readonly warnings: Warnings,
+  ) {}
+
+  start(): void {
+    const removeInterceptor = intercept((operator, args, proceed) =>
+      isWatched() && this.pending === 0 ? this.record(operator, args, proceed) : proceed(),
+    );
+    const watcher = watch((look, tensor) => this.looked(look, tensor));
+    const outer = setActiveTrace(this);
+    this.isActive = true;
+    this.stop = () => {
+      this.isActive = false;
+      removeInterceptor();
+      watch(watcher);
+      setActiveTrace(outer);
+    };
+  }
+
+  finish(): void {
+    this.stop?.();
+    this.stop = undefined;
+  }
+
+  // Nodes
+
+  append(node: Node): Node {
+    this.block.append(node);
+    if (this.scopes.length > 0) node.scope = this.scopes.join('/');
+    return node;
+  }
+
+  /** A node with the line of the program that it comes from. */
+  node(kind: string, inputs: readonly Value[], outputs: readonly JitType[]): Node {
+    const node = this.append(this.graph.create(kind, inputs, outputs));
+    node.range = this.range;
+    return node;
+  }
+
+  private range = undefined as Node['range'];
+
+  private locate(): void {
+    const place = /^(.*):(\d+):\d+$/.exec(callersLine() ?? '');
+    this.range = place
+      ? { source: new Source('', place[1], undefined, Number(place[2]) - 1), start: 0, end: 0 }
+      : undefined;
+  }
+
+  constant(value: unknown, type: JitType): Value {
+    const node = this.node('prim::Constant', [], [type]);
+    node.constant = { value };
+    return node.output;
+  }
+
+  private none(): Value {
+    const value = this.constant(null, NoneT);
+    value.node.range = undefined;
+    return value;
+  }
+
+  // Values
+
+  setValue(of: object, value: Value): void {
+    this.values.set(of, value);
+  }
+
+  hasValue(of: object): boolean {
+    return this.values.has(of);
+  }
+
+  knownValue(of: object): Value | undefined {
+    return this.values.get(of);
+  }
+
+  /** The value of a tensor; one that the trace did not see being made is a constant of it. */
+  valueOf(tensor: Tensor): Value {
+    const known = this.values.get(tensor);
+    if (known) return known;
+    if (tensor.requires_grad)
+      throw new TorchError(
+        `Cannot insert a Tensor that requires grad as a constant. Consider making it a parameter or input, or detaching the gradient\nTensor:\n${unwatched(() => tensor.toString())}`,
+      );
+    const value = this.constant(tensor, tracedType(tensor));
+    this.values.set(tensor, value);
+    return value;
+  }
+
+  /** The value of anything that a TorchScript function may be called with. */
+  valueOfAny(value: unknown, type: JitType): Value {
+    if (value instanceof Tensor) return this.valueOf(value);
+    if (value instanceof Size) return value.traced;
+    if (value instanceof ScriptObject) {
+      const known = this.values.get(value);
+      if (known) return known;
+      throw new TorchError(
+        `Tried to trace ${value.type.name} but it is not part of the active trace. Modules that are called during a trace must be registered as submodules of the thing being traced.`,
+      );
+    }
+    const inner = type.kind === 'Optional' ? type.element : type;
+    if (Array.isArray(value) && holdsTensor(value)) {
+      if (isTuple(value) || inner.kind === 'Tuple') {
+        const items = value.map((item, i) =>
+          this.valueOfAny(item, inner.kind === 'Tuple' ? inner.elements[i] : TensorT),
+        );
+        return this.node('prim::TupleConstruct', items, [tupleOf(items.map((item) => item.type))]).output;
+      }
+      const element = inner.kind === 'List' ? inner.element : TensorT;
+      const items = value.map((item) => this.valueOfAny(item, element));
+      return this.node('prim::ListConstruct', items, [listOf(element)]).output;
+    }
+    if (value === null || value === undefined) return this.none();
+    return this.constant(value, inner);
+  }
+
+  /** Makes a new tensor, or all that are in a result, the values of a node's output. */
+  setResult(result: unknown, value: Value): void {
+    if (result instanceof Tensor) {
+      this.setValue(result, value);
+      this.watchSizes(result);
+    } else if (isTuple(result)) {
+      const types = value.type.kind === 'Tuple' ? value.type.elements : result.map(() => TensorT);
+      const unpack = this.append(this.graph.create('prim::TupleUnpack', [value], types));
+      result.forEach((item, i) => {
+        this.setResult(item, unpack.outputs[i]);
+      });
+    } else if (Array.isArray(result)) {
+      if (!holdsTensor(result)) return;
+      const element = value.type.kind === 'List' ? value.type.element : TensorT;
+      const unpack = this.append(
+        this.graph.create(
+          'prim::ListUnpack',
+          [value],
+          result.map(() => element),
+        ),
+      );
+      result.forEach((item, i) => {
+        this.setResult(item, unpack.outputs[i]);
+      });
+    } else if (result instanceof Map) {
+      const types = value.type.kind === 'Dict' ? value.type : undefined;
+      for (const [key, item] of result) {
+        const at = this.constant(key, types?.key ?? StrT);
+        const get = this.append(
+          this.graph.create('aten::__getitem__', [value, at], [types?.value ?? TensorT]),
+        );
+        get.operator = operatorOf(`aten::__getitem__.Dict_${types?.key.kind ?? 'str'}`);
+        this.setResult(item, get.output);
+      }
+    }
+  }
+
+  // Operators
+
+  private record(
+    operator: Operator,
+    args: readonly unknown[],
+    proceed: (args?: readonly unknown[]) => unknown,
+  ): unknown {
+    const { schema } = operator;
+    this.locate();
+    if (schema.name === 'aten::size.int') return this.size(args[0] as Tensor, args[1] as number);
+    if (schema.name === 'aten::size')
+      return (args[0] as Tensor).strides.map((_, d) => this.size(args[0] as Tensor, d));
+    if (schema.name === 'aten::numel') return this.numel(args[0] as Tensor);
+    const name = `${schema.namespace}::${schema.base}`;
+    const plain = args.map(plainArgument);
+    if (facts.has(name)) return unwatched(() => proceed(plain));
+    const cell = decomposed(schema.name);
+    if (cell) return cell(args);
+    const call = recordedForm(operator, args);
+    const node = this.graph.create(`${call.operator.schema.namespace}::${call.operator.schema.base}`);
+    node.operator = call.operator;
+    call.operator.schema.args.forEach((arg, i) => {
+      node.addInput(this.input(call.args[i], arg.type));
+    });
+    this.append(node);
+    node.range = this.range;
+    const result = unwatched(() => proceed(plain));
+    if (!(result instanceof Promise)) {
+      this.output(node, call.operator, result);
+      return result;
+    }
+    // Its definition waits for values, and goes on calling operators of its own.
+    this.pending++;
+    return result.then(
+      (value) => {
+        this.pending--;
+        this.output(node, call.operator, value);
+        return value;
+      },
+      (error) => {
+        this.pending--;
+        throw error;
+      },
+    );
+  }
+
+  private output(node: Node, operator: Operator, result: unknown): void {
+    const { returns } = operator.schema;
+    if (returns.length === 1 && returns[0].type.kind === 'List') {
+      const list = node.addOutput(fromSchemaType(returns[0].type));
+      const items = result as readonly Tensor[];
+      if (!items.every((item) => item instanceof Tensor)) return;
+      const unpack = this.append(this.graph.create('prim::ListUnpack', [list], items.map(tracedType)));
+      unpack.range = undefined;
+      items.forEach((item, i) => {
+        this.setResult(item, unpack.outputs[i]);
+      });
+      return;
+    }
+    const results = returns.length === 1 ? [result] : (result as readonly unknown[]);
+    for (const one of results) {
+      if (one instanceof Tensor) this.setResult(one, node.addOutput(tracedType(one)));
+      else node.addOutput(returns.length === 1 ? fromSchemaType(returns[0].type) : TensorT);
+    }
+  }
+
+  /** An argument as an input of its node: each number, None or list is a node of its own, as in PyTorch. */
+  private input(value: unknown, type: Type): Value {
+    switch (type.kind) {
+      case 'Optional':
+        return value === null || value === undefined ? this.none() : this.input(value, type.element);
+      case 'Tensor':
+        if (value === null || value === undefined) return this.none();
+        return value instanceof Size ? value.traced : this.valueOf(value as Tensor);
+      case 'List': {
+        const items = value as readonly unknown[];
+        if (
+          type.element.kind === 'Tensor' ||
+          (type.element.kind === 'Optional' && type.element.element.kind === 'Tensor')
+        ) {
+          const values = items.map((item) => this.input(item, type.element));
+          const element = type.element.kind === 'Optional' ? optionalOf(TensorT) : TensorT;
+          return this.node('prim::ListConstruct', values, [listOf(element)]).output;
+        }
+        const values = items.map((item) => this.input(item, type.element));
+        const list = this.node('prim::ListConstruct', values, [listOf(fromSchemaType(type.element))]);
+        list.range = undefined;
+        return list.output;
+      }
+      case 'Scalar':
+        if (value instanceof Size) return this.cast(value, 'aten::ScalarImplicit', NumberT);
+        if (value instanceof PyFloat) return this.constant(value.value, FloatT);
+        if (typeof value === 'boolean') return this.constant(value, BoolT);
+        if (typeof value === 'bigint') return this.constant(value, IntT);
+        return this.constant(value, Number.isInteger(value) ? IntT : FloatT);
+      case 'int':
+        return value instanceof Size
+          ? this.cast(value, 'aten::Int.Tensor', IntT)
+          : this.constant(value, IntT);
+      case 'float':
+        if (value instanceof Size) return this.cast(value, 'aten::FloatImplicit', FloatT);
+        return this.constant(value instanceof PyFloat ? value.value : value, FloatT);
+      case 'bool':
+        return this.constant(value, BoolT);
+      case 'str':
+        return this.constant(value, StrT);
+      case 'ScalarType':
+        return this.constant(dtypes[value as keyof typeof dtypes].code, IntT);
+      case 'Layout':
+        return this.constant(0, IntT);
+      case 'MemoryFormat':
+        return this.constant(memoryFormats.indexOf(value as string), IntT);
+      case 'Device':
+        return this.constant(new Device('cpu', null), DeviceT);
+      case 'Generator':
+        throw new TorchError('a Generator cannot be recorded: the trace draws from the default generator');
+      default:
+        return this.constant(value, fromSchemaType(type));
+    }
+  }
+
+  /** A number made of a size stands right behind it. */
+  private cast(size: Size, operator: string, type: JitType): Value {
+    const node = this.graph.create(operator.replace(/\.\w+$/, ''), [size.traced], [type]);
+    node.operator = operatorOf(operator);
+    const after = size.traced.node;
+    node.owner = after.owner;
+    node.scope = after.scope;
+    const { nodes } = after.owner!;
+    nodes.splice(nodes.indexOf(after) + 1, 0, node);
+    return node.output;
+  }
+
+  // Sizes
+
+  private watchSizes(tensor: Tensor): void {
+    watchShape(tensor, (t, shape) => (this.isActive ? this.shape(t) : shape));
+  }
+
+  private shape(tensor: Tensor): Shape {
+    if (!this.isActive || this.pending > 0) return plainShape(tensor);
+    this.locate();
+    return tensor.strides.map((_, d) => this.size(tensor, d)) as unknown as Shape;
+  }
+
+  private size(tensor: Tensor, dim: number): Size {
+    const shape = plainShape(tensor);
+    const self = this.valueOf(tensor);
+    const at = this.constant(dim, IntT);
+    const node = this.node('aten::size', [self, at], [IntT]);
+    node.operator = operatorOf('aten::size.int');
+    const size = shape[dim < 0 ? dim + shape.length : dim];
+    if (size === undefined)
+      throw new TorchError(
+        `Dimension out of range (expected to be in range of [${-shape.length}, ${shape.length - 1}], but got ${dim})`,
+      );
+    return this.toSize(node.output, size);
+  }
+
+  private numel(tensor: Tensor): Size {
+    const node = this.node('aten::numel', [this.valueOf(tensor)], [IntT]);
+    node.operator = operatorOf('aten::numel');
+    return this.toSize(
+      node.output,
+      plainShape(tensor).reduce((a, b) => a * b, 1),
+    );
+  }
+
+  private toSize(number: Value, value: number): Size {
+    const node = this.append(this.graph.create('prim::NumToTensor', [number], [NumberTensorT]));
+    node.operator = operatorOf('prim::NumToTensor.Scalar');
+    return new Size(this, node.output, value);
+  }
+
+  arithmetic(name: string, operands: readonly (Size | number)[], result: number, isInt: boolean): Size {
+    this.locate();
+    const operator = operatorOf(name) as Operator;
+    const node = this.graph.create(name.replace(/\.\w+$/, ''));
+    node.operator = operator;
+    operator.schema.args.forEach((arg, i) => {
+      const operand = operands[i];
+      if (operand === undefined) node.addInput(this.input(arg.default, arg.type));
+      else if (operand instanceof Size || arg.type.kind !== 'Tensor')
+        node.addInput(this.input(operand, arg.type));
+      else {
+        const constant = numberTensor(operand, undefined);
+        node.addInput(this.valueOf(constant));
+      }
+    });
+    this.append(node);
+    node.range = this.range;
+    return new Size(this, node.addOutput(zeroDim(isInt ? 'int64' : 'float32')), result, isInt);
+  }
+
+  tensorFor(size: Size): Tensor {
+    let tensor = this.numberTensors.get(size);
+    if (!tensor) {
+      tensor = numberTensor(size.isInt ? size.value : new PyFloat(size.value), undefined);
+      this.setValue(tensor, size.traced);
+      this.numberTensors.set(size, tensor);
+    }
+    return tensor;
+  }
+
+  becameNumber(size: Size): void {
+    if (isWatched()) this.warnings.warn(converting(size.isInt ? 'Python integer' : 'Python float'));
+  }
+
+  private looked(look: Look, tensor: Tensor): void {
+    if (this.pending > 0) return;
+    const sentence = {
+      len: sentences.len,
+      iterate: sentences.iterate,
+      constant: sentences.tensor,
+      data: converting('NumPy array'),
+      tolist: converting('Python list'),
+      item: converting(tensor.dtype === 'bool' ? 'Python boolean' : 'Python number'),
+      number: converting(tensor.dtype === 'bool' ? 'Python boolean' : 'Python number'),
+    }[look];
+    this.warnings.warn(sentence);
+    if (look === 'constant') this.literal(tensor);
+  }
+
+  /** `torch.tensor(…)` is a constant, moved and detached. */
+  private literal(made: Tensor): void {
+    this.locate();
+    const constant = this.constant(made, tracedType(made));
+    const inputs = [
+      constant,
+      this.constant(new Device('cpu', null), DeviceT),
+      this.constant(dtypes[made.dtype].code, IntT),
+      this.constant(false, BoolT),
+      this.constant(false, BoolT),
+      this.none(),
+    ];
+    const to = this.node('aten::to', inputs, [tracedType(made)]);
+    to.operator = operatorOf('aten::to.device');
+    const detach = this.node('aten::detach', [to.output], [tracedType(made)]);
+    detach.operator = operatorOf('aten::detach');
+    this.setValue(made, detach.output);
+    this.watchSizes(made);
+  }
+
+  // Calls of TorchScript
+
+  callFunction(func: Func, args: readonly unknown[], run: () => unknown): unknown {
+    this.locate();
+    const inputs = func.signature.params.map((param, i) => this.valueOfAny(args[i], param.type));
+    const constant = this.append(this.graph.create('prim::Constant', [], [FunctionT]));
+    constant.name = func.name.slice(func.name.lastIndexOf('.') + 1);
+    constant.func = func;
+    const node = this.node('prim::CallFunction', [constant.output, ...inputs], [func.signature.returns]);
+    node.func = func;
+    return this.afterCall(node, run);
+  }
+
+  callMethod(object: ScriptObject, func: Func, args: readonly unknown[], run: () => unknown): unknown {
+    this.locate();
+    const params = func.signature.params.slice(1);
+    const self = this.valueOfAny(object, object.type);
+    const inputs = params.map((param, i) => this.valueOfAny(args[i], param.type));
+    const node = this.append(
+      this.graph.create('prim::CallMethod', [self, ...inputs], [func.signature.returns]),
+    );
+    node.name = func.name;
+    node.func = func;
+    return this.afterCall(node, run);
+  }
+
+  private afterCall(node: Node, run: () => unknown): unknown {
+    const outer = setActiveTrace(undefined);
+    const result = unwatched(run);
+    setActiveTrace(outer);
+    if (!(result instanceof Promise)) {
+      this.setResult(result, node.output);
+      return result;
+    }
+    // While it runs, nothing is recorded.
+    this.pending++;
+    return result.then(
+      (value) => {
+        this.pending--;
+        this.setResult(value, node.output);
+        return value;
+      },
+      (error) => {
+        this.pending--;
+        throw error;
+      },
+    );
+  }
+}
+
+const plainArgument = (value: unknown): unknown =>
+  value instanceof Size
+    ? value.value
+    : Array.isArray(value) && value.some((v) => v instanceof Size)
+      ? value.map(plainArgument)
+      : value;
+
+export const holdsTensor = (value: unknown): boolean =>
+  value instanceof Tensor ||
+  value instanceof Size ||
+  (Array.isArray(value) && value.some(holdsTensor)) ||
+  (value instanceof Map && [...value.values()].some(holdsTensor));

@@ -1,0 +1,277 @@
+/** `torch.jit.trace`: runs a function or a module on examples, and makes of what it did a TorchScript function or module. */
+import { interceptModules, isModule, isWatched, type Module, TorchError } from '@sconce/core';
+import type { Graph, Value } from '../ir/graph.ts';
+import type { ClassType } from '../ir/types.ts';
+import { ScriptModule, wrapTraced } from '../module.ts';
+import { Tensor } from '../ops/core.ts';
+import { ScriptObject } from '../ops/value.ts';
+import { newProgram, type Program } from '../program.ts';
+import { convertModule } from '../recursive/module.ts';
+import { ScriptFunction } from '../script-function.ts';
+import { checkTrace } from './check.ts';
+import { ATTRIBUTE, fixUpScopes, funcOf, MODULE_CALL, noteConstants, tidy } from './fixup.ts';
+import { parameterNames } from './parameters.ts';
+import { Recorder } from './recorder.ts';
+import { is_tracing } from './state.ts';
+import { addInput, inputType, outputValue } from './structure.ts';
+import { TracerWarning, tracerWarnings, Warnings } from './warning.ts';
+
+export interface TraceOptions {
+  /** Trace again and compare the graphs, run both and the original and compare the results. */
+  readonly check_trace?: boolean;
+  /** Other inputs to check with, each in the form of the examples; shapes that the trace has not seen among them. */
+  readonly check_inputs?: readonly unknown[] | null;
+  readonly check_tolerance?: number;
+  /** Without it dicts may be returned, and lists are without a warning. */
+  readonly strict?: boolean;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a user's function takes and gives what it likes
+type Traceable = (...args: any[]) => unknown;
+
+/** One example, or an array of them: the arguments of one call. */
+export type ExampleInputs = unknown;
+
+/** The arguments that example inputs stand for. */
+export const argumentsOf = (inputs: ExampleInputs): readonly unknown[] =>
+  Array.isArray(inputs) ? inputs : [inputs];
+
+/** What is traced: a function as it is called, and what its parameters are named. */
+interface Subject {
+  readonly call: (...args: unknown[]) => unknown;
+  readonly names: readonly string[] | undefined;
+}
+
+/** Records one call. `prepare` gives the graph what stands before the inputs. */
+async function record(
+  subject: Subject,
+  examples: readonly unknown[],
+  recorder: Recorder,
+  prepare: () => void,
+): Promise<Graph> {
+  const { graph } = recorder;
+  if (is_tracing()) throw new TorchError("Tracing can't be nested");
+  prepare();
+  const named = subject.names?.length === examples.length ? subject.names : undefined;
+  recorder.start();
+  try {
+    const args = examples.map((example, i) => {
+      const value = graph.block.paramNode.addOutput(inputType(example));
+      if (named) value.setDebugName(named[i]);
+      return addInput(recorder, example, value);
+    });
+    const called = subject.call(...args);
+    const result = called instanceof Promise ? await called : called;
+    graph.block.returnNode.addInput(outputValue(recorder, result));
+    return graph;
+  } finally {
+    recorder.finish();
+  }
+}
+
+/** Traces a function into one without calls of modules. */
+export async function recordFunction(
+  fn: Traceable,
+  examples: readonly unknown[],
+  strict: boolean,
+  warnings: Warnings,
+  program: Program,
+  name: string,
+): Promise<ScriptFunction> {
+  const recorder = new Recorder(strict, warnings);
+  const graph = await record({ call: fn, names: parameterNames(fn) }, examples, recorder, () => {});
+  tidy(graph);
+  noteConstants(graph, program);
+  return new ScriptFunction(funcOf(name, graph), program);
+}
+
+/** Paths of all submodules, by which their calls and attributes are known: the last, where there are several. */
+function pathsOf(root: Module): Map<Module, string> {
+  const paths = new Map<Module, string>();
+  const visit = (module: Module, prefix: string): void => {
+    for (const [name, child] of module.named_children()) {
+      paths.set(child, `${prefix}.${name}`);
+      visit(child, `${prefix}.${name}`);
+    }
+  };
+  visit(root, '__module');
+  return paths;
+}
+
+/** Makes every attribute of the object and those below a value of the recording. */
+function addAttributes(
+  recorder: Recorder,
+  object: ScriptObject,
+  value: Value,
+  path: string,
+  all: Map<string, Value>,
+): void {
+  recorder.setValue(object, value);
+  for (const [slot, attribute] of object.type.attributes.entries()) {
+    const own = `${path}.${attribute.name}`;
+    const node = recorder.append(recorder.graph.create(ATTRIBUTE, [], [attribute.type]));
+    node.name = own;
+    all.set(own, node.output);
+    const held = object.slots[slot];
+    if (held instanceof Tensor) {
+      if (!recorder.hasValue(held)) recorder.setValue(held, node.output);
+    } else if (held instanceof ScriptObject && (attribute.type as ClassType).isModule)
+      addAttributes(recorder, held, node.output, own, all);
+  }
+}
+
+/** Traces one method of a module and adds it to the object's type. */
+async function recordMethod(
+  module: Module,
+  name: string,
+  examples: readonly unknown[],
+  object: ScriptObject,
+  strict: boolean,
+  warnings: Warnings,
+  program: Program,
+): Promise<void> {
+  const method = (module as unknown as Record<string, unknown>)[name];
+  if (typeof method !== 'function')
+    throw new TorchError(`'${module._get_name()}' object has no attribute '${name}'`);
+  const recorder = new Recorder(strict, warnings);
+  const attributes = new Map<string, Value>();
+  const paths = pathsOf(module);
+  const outer = interceptModules((called, args, proceed) => {
+    const path = paths.get(called);
+    if (path === undefined || called instanceof ScriptModule || !recorder.isActive || !isWatched())
+      return proceed(args);
+    return withinScope(recorder, path, () => proceed(args));
+  });
+  let graph: Graph;
+  try {
+    const subject: Subject = {
+      call: name === 'forward' ? (...args) => module(...args) : (...args) => method.apply(module, args),
+      names: parameterNames(method as Traceable),
+    };
+    graph = await record(subject, examples, recorder, () => {
+      const self = recorder.graph.block.paramNode.addOutput(object.type).setDebugName('self');
+      addAttributes(recorder, object, self, '__module', attributes);
+    });
+  } finally {
+    interceptModules(outer);
+  }
+  fixUpScopes(graph, attributes, program);
+  object.type.methods.set(name, funcOf(name, graph));
+}
+
+/** A module's call: what it records becomes the body of a node, later a method. */
+function withinScope(recorder: Recorder, path: string, run: () => unknown): unknown {
+  const outer = recorder.block;
+  const node = recorder.append(recorder.graph.create(MODULE_CALL));
+  node.name = path;
+  recorder.block = node.addBlock();
+  recorder.scopes.push(path);
+  const inner = recorder.block;
+  const leave = (): void => {
+    if (recorder.block !== inner)
+      throw new TorchError(
+        `Tracing: the call of ${path} ended while another module's was being recorded. Await one submodule's promise before the next one is called.`,
+      );
+    recorder.scopes.pop();
+    recorder.block = outer;
+  };
+  const result = run();
+  if (!(result instanceof Promise)) {
+    leave();
+    return result;
+  }
+  return result.then((value) => {
+    leave();
+    return value;
+  });
+}
+
+const functionName = (fn: Traceable): string =>
+  `__torch__.${/^[A-Za-z_$][\w$]*$/.test(fn.name) ? fn.name.replaceAll('$', '_') : '_lambda'}`;
+
+/**
+ * Runs `func` on the examples (one, or an array of the arguments of one call) and records what it does: a function becomes a
+ * ScriptFunction, an `nn.Module` a ScriptModule with its parameters and submodules. Control flow that depends on values,
+ * and whatever leaves the tensors, is not recorded; where that can be seen there is a TracerWarning.
+ */
+export async function trace<F extends Traceable | Module>(
+  func: F,
+  example_inputs: ExampleInputs,
+  options: TraceOptions = {},
+): Promise<F extends Module ? ScriptModule : ScriptFunction> {
+  type Result = F extends Module ? ScriptModule : ScriptFunction;
+  if (func instanceof ScriptModule || func instanceof ScriptFunction) {
+    tracerWarnings.show(
+      new TracerWarning(
+        'The input to trace is already a ScriptModule, tracing it is a no-op. Returning the object as is.',
+      ),
+    );
+    return func as unknown as Result;
+  }
+  if (isModule(func)) {
+    const { check_inputs, ...rest } = options;
+    return (await trace_module(
+      func,
+      { forward: example_inputs },
+      { ...rest, check_inputs: check_inputs?.map((forward) => ({ forward })) },
+    )) as unknown as Result;
+  }
+  if (typeof func !== 'function') throw new TorchError('torch.jit.trace takes a function or an nn.Module');
+  const fn = func as Traceable;
+  const { check_trace = true, check_inputs, check_tolerance = 1e-5, strict = true } = options;
+  const examples = argumentsOf(example_inputs);
+  const program = newProgram();
+  const warnings = new Warnings();
+  const name = program.unit.uniqueName(functionName(fn));
+  const traced = await recordFunction(fn, examples, strict, warnings, program, name);
+  if (check_trace)
+    for (const inputs of check_inputs ?? [example_inputs]) {
+      const own = argumentsOf(inputs);
+      await checkTrace({
+        inputs: own,
+        traced,
+        original: fn,
+        retrace: (again) => recordFunction(fn, again, strict, warnings, newProgram(), name),
+        tolerance: check_tolerance,
+      });
+    }
+  return traced as unknown as Result;
+}
+
+/** Traces several methods of a module into one ScriptModule: `{ forward: examples, other: examples }`. */
+export async function trace_module(
+  mod: Module,
+  inputs: Readonly<Record<string, ExampleInputs>>,
+  options: Omit<TraceOptions, 'check_inputs'> & {
+    readonly check_inputs?: readonly Readonly<Record<string, ExampleInputs>>[] | null;
+  } = {},
+): Promise<ScriptModule> {
+  if (!isModule(mod)) throw new TorchError('expected torch.nn.Module as the first argument');
+  if (typeof inputs !== 'object' || inputs === null || Array.isArray(inputs) || inputs instanceof Tensor)
+    throw new TorchError('expected a dictionary of (method_name, input) pairs');
+  const { check_trace = true, check_inputs, check_tolerance = 1e-5, strict = true } = options;
+  const program = newProgram();
+  const warnings = new Warnings();
+  const { object, modules } = convertModule(mod, program, { mode: 'trace' });
+  for (const [name, example] of Object.entries(inputs))
+    await recordMethod(mod, name, argumentsOf(example), object, strict, warnings, program);
+  const traced = wrapTraced(object, program, new Set(modules.map((converted) => converted.object)));
+  if (!check_trace) return traced;
+  for (const name of Object.keys(inputs))
+    for (const given of check_inputs ?? [inputs])
+      await checkTrace({
+        inputs: argumentsOf(given[name]),
+        traced,
+        method: name,
+        original: (...args) =>
+          name === 'forward' ? mod(...args) : (mod as unknown as Record<string, Traceable>)[name](...args),
+        retrace: async (again) => {
+          const other = newProgram();
+          const copy = convertModule(mod, other, { mode: 'trace' });
+          await recordMethod(mod, name, again, copy.object, strict, warnings, other);
+          return wrapTraced(copy.object, other, new Set(copy.modules.map((converted) => converted.object)));
+        },
+        tolerance: check_tolerance,
+      });
+  return traced;
+}
