@@ -198,7 +198,7 @@ export abstract class Assignments extends Calls {
         `Wrong type for attribute assignment. Expected ${annotation(wanted)} but got ${annotation(converted.type)}`,
         range,
       );
-    this.builder.node('prim::SetAttr', [object, converted], [], range).name = name;
+    this.builder.node('prim::SetAttr', [object, converted], []).name = name;
   }
 
   /** An attribute begins with its first assignment, which must be certain to happen. */
