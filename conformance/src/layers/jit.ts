@@ -10,7 +10,7 @@ import {
   pass,
   type Verdict,
 } from '../case.ts';
-import { argumentOf, checkValue } from '../models/check.ts';
+import { argumentOf, type Bound, checkValue } from '../models/check.ts';
 import { type Call, code, type ProgramCase, programs, tampered } from '../models/index.ts';
 import type { Value } from '../models/values.ts';
 import type { CaseId } from '../query.ts';
@@ -137,7 +137,7 @@ export async function checkCall(
   { method, inputs, output, error }: Call,
   backend: Backend,
   id: CaseId,
-  absolute?: number,
+  absolute?: Bound,
 ): Promise<string | undefined> {
   const args = inputs.map((input) => argumentOf(input, backend));
   let result: unknown;

@@ -1,4 +1,4 @@
-/** The `models` layer: torchvision's classifiers, an LSTM and a transformer encoder, weights from a seed, outputs from PyTorch; as saved, and optimised. */
+/** The `models` layer: torchvision's classifiers, detection and segmentation, an LSTM and a transformer encoder, weights from a seed, outputs from PyTorch; as saved, and optimised. */
 
 import { optimize_for_inference } from '@sconce/jit';
 import { type Case, fail, type Layer, type LayerContext, pass } from '../case.ts';

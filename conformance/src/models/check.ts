@@ -29,12 +29,15 @@ export function argumentOf(value: Value, backend: Backend): unknown {
   }
 }
 
+/** An absolute tolerance, or one from the largest element of what is expected. */
+export type Bound = number | ((largest: number) => number);
+
 /** What is wrong with a result, or undefined. `absolute` replaces the dtype's own tolerance. */
 export async function checkValue(
   got: unknown,
   want: Value,
   id: CaseId,
-  absolute?: number,
+  absolute?: Bound,
   name = 'result',
 ): Promise<string | undefined> {
   const differs = (text: string) => `${name}: got ${show(got)}, want ${text}`;
@@ -58,7 +61,7 @@ export async function checkValue(
         ? checkTensor(
             got,
             want,
-            absolute === undefined ? toleranceOf(id, want.dtype) : { rtol: 0, atol: absolute },
+            absolute === undefined ? toleranceOf(id, want.dtype) : { rtol: 0, atol: boundOf(absolute, want) },
             name,
           )
         : differs(`a tensor of shape [${want.shape}]`);
@@ -85,6 +88,13 @@ export async function checkValue(
       return undefined;
     }
   }
+}
+
+function boundOf(bound: Bound, { data }: Value & { kind: 'tensor' }): number {
+  if (typeof bound === 'number') return bound;
+  let largest = 0;
+  for (const x of data) largest = Math.max(largest, Math.abs(Number(x)));
+  return bound(largest);
 }
 
 async function checkTensor(

@@ -1,6 +1,7 @@
 /** Reads the committed archives with PyTorch's answers: the cases of the `jit` and `models` layers. */
 import { type CaseFiles, readJson } from '../files.ts';
 import { gunzip, restore } from './archive.ts';
+import type { Bound } from './check.ts';
 import { readValue, type Stored, type Value } from './values.ts';
 
 export { restore, untar, zip } from './archive.ts';
@@ -29,8 +30,11 @@ export interface ModelCase extends ArchiveCase {
   readonly bytes: number;
   /** Above 400 MB: not in the ordinary run. */
   readonly large: boolean;
-  /** max |ours - PyTorch| may be this: 1e-4 of max |PyTorch(a) - PyTorch(b)|. */
-  readonly tolerance: number;
+  /**
+   * What max |ours - PyTorch| may be: 1e-4 of max |PyTorch(a) - PyTorch(b)|, or of each tensor's largest element where the
+   * outputs have no difference (detections).
+   */
+  readonly tolerance: Bound;
 }
 
 export interface ProgramCase extends ArchiveCase {
@@ -53,6 +57,7 @@ interface StoredCall {
 
 interface ModelManifest {
   readonly tolerance: number;
+  readonly relative?: number;
   readonly cases: readonly (Omit<ModelCase, 'archive' | 'calls' | 'tolerance'> & {
     readonly archive: string;
     readonly data: string;
@@ -72,14 +77,21 @@ interface ProgramManifest {
 /** Which PyTorch saved the archives: 1.13 with all cases, 2.6 with some. */
 export type Writer = '1.13' | '2.6';
 
-/** torchvision's classifiers, an LSTM and a transformer encoder, each scripted and traced. */
+/** torchvision's classifiers, an LSTM and a transformer encoder, each scripted and traced; from 1.13 also detection and segmentation. */
 export async function models(files: CaseFiles, writer: Writer = '1.13'): Promise<ModelCase[]> {
-  const manifest = await readJson<ModelManifest>(files, `models/models${suffix(writer)}.json`);
+  const manifests = writer === '1.13' ? ['models', 'scenes'] : [`models${suffix(writer)}`];
+  return (await Promise.all(manifests.map((name) => modelsIn(files, name)))).flat();
+}
+
+async function modelsIn(files: CaseFiles, name: string): Promise<ModelCase[]> {
+  const manifest = await readJson<ModelManifest>(files, `models/${name}.json`);
+  const { relative } = manifest;
   return manifest.cases.map((stored) => ({
     name: stored.name,
     bytes: stored.bytes,
     large: stored.large,
-    tolerance: manifest.tolerance * stored.difference,
+    tolerance:
+      relative === undefined ? manifest.tolerance * stored.difference : (largest) => relative * largest,
     async archive() {
       return restore(await read(files, stored.archive), await readBlob(files, stored.data));
     },

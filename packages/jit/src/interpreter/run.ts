@@ -83,7 +83,8 @@ class Run {
   ): Promise<unknown> {
     return result.then(
       (value) => {
-        this.finish(frame, instruction, args, value);
+        if (instruction.kind === 'op' && instruction.sole) this.own(frame, instruction, value);
+        else this.finish(frame, instruction, args, value);
         return this.resume();
       },
       (error) => {
@@ -203,7 +204,7 @@ class Run {
   /** Calls an operator of core; gives a promise where its answer must be waited for. */
   private operator(frame: Frame, instruction: Of<'op'>): Promise<unknown> | undefined {
     const { slots, plan } = frame;
-    const { positions, from, convert, known, outs, sole } = instruction;
+    const { positions, from, convert, known, sole } = instruction;
     const args = known.slice();
     for (let i = 0; i < positions.length; i++) {
       const operand = from[i];
@@ -217,12 +218,15 @@ class Run {
     } catch (error) {
       throw this.explain(error, instruction);
     }
-    if (!sole) {
-      if (result instanceof Promise) return this.wait(result, frame, instruction, args);
-      this.finish(frame, instruction, args, result);
-      return undefined;
-    }
-    const { hold } = frame;
+    if (result instanceof Promise) return this.wait(result, frame, instruction, args);
+    if (sole) this.own(frame, instruction, result);
+    else this.finish(frame, instruction, args, result);
+    return undefined;
+  }
+
+  /** Puts results into slots that alone have them. */
+  private own(frame: Frame, { outs, drops, ends }: Of<'op'>, result: unknown): void {
+    const { slots, hold } = frame;
     if (outs.length === 1) {
       slots[outs[0]] = result;
       hold[outs[0]] = ALONE;
@@ -231,8 +235,7 @@ class Run {
         slots[outs[i]] = (result as unknown[])[i];
         hold[outs[i]] = ALONE;
       }
-    this.dropAfter(frame, instruction.drops, instruction.ends);
-    return undefined;
+    this.dropAfter(frame, drops, ends);
   }
 
   private call({ slots, plan }: Frame, instruction: Of<'call'>): void {
