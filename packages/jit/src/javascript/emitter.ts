@@ -1,0 +1,430 @@
+/** JavaScript's meaning where it is not Python's: operators, truth, properties and methods of arrays, Maps and strings. */
+import type { Expr, Keyword } from '../frontend/ast.ts';
+import type { Condition } from '../frontend/conditions.ts';
+import { Emitter } from '../frontend/emit.ts';
+import { containerKind } from '../frontend/iteration.ts';
+import type { NamedValue } from '../frontend/match.ts';
+import { CompileError, type Range } from '../frontend/source.ts';
+import type { Sugared } from '../frontend/sugared.ts';
+import type { Value } from '../ir/graph.ts';
+import { annotation, type ClassType, FloatT, IntT, type JitType } from '../ir/types.ts';
+import { arrayMethods, type Method, type MethodContext, mapMethods, stringMethods } from './methods.ts';
+
+const isNumber = (type: JitType): boolean =>
+  type.kind === 'int' || type.kind === 'float' || type.kind === 'number';
+const asValue = (value: Value): Sugared => ({ kind: 'value', value });
+
+/** What an array, a Map or an object is called in messages. */
+const jsName = (type: JitType): string =>
+  type.kind === 'List' || type.kind === 'Tuple'
+    ? 'an array'
+    : type.kind === 'Dict'
+      ? 'a Map'
+      : annotation(type);
+
+const containsCall = (expr: Expr): boolean =>
+  expr.kind === 'call' ||
+  (expr.kind === 'attribute' && containsCall(expr.object)) ||
+  (expr.kind === 'subscript' && containsCall(expr.object));
+
+export class JavaScriptEmitter extends Emitter {
+  /** Values that an expression is to use without computing them again, by the names that stand for them. */
+  private readonly held = new Map<string, Sugared>();
+
+  private hold(sugared: Sugared, range: Range): Expr {
+    const name = `#held${this.held.size}`;
+    this.held.set(name, sugared);
+    return { kind: 'name', name, range };
+  }
+
+  private refuse(why: string, range: Range): never {
+    throw new CompileError(why, range);
+  }
+
+  protected override name(name: string, range: Range): Sugared {
+    const held = this.held.get(name);
+    if (held) return held;
+    const found = name.startsWith('#') ? this.resolver.resolve(name) : this.variables.get(name, range);
+    if (found) return found;
+    throw this.variables.undefined(name, range);
+  }
+
+  protected override binary(op: string, leftExpr: Expr, rightExpr: Expr, range: Range): Value {
+    if (op === '&&' || op === '||') return this.either(op, leftExpr, rightExpr, range);
+    if (op === '??') return this.coalesce(leftExpr, rightExpr, range);
+    if (op === '%+') {
+      // Python looks whether the left side is a string first.
+      this.expression(leftExpr);
+      const [left, right] = this.items([leftExpr, rightExpr]);
+      return this.operate(op, left, right, range);
+    }
+    return super.binary(op, leftExpr, rightExpr, range);
+  }
+
+  /** `a && b` as a value: of two booleans only, since JavaScript gives one of its operands. */
+  private either(op: '&&' | '||', left: Expr, right: Expr, range: Range): Value {
+    const word = op === '&&' ? 'and' : 'or';
+    const first = this.typeOf(left);
+    if (first.kind !== 'bool')
+      this.refuse(
+        `${op} as a value takes booleans here, and its left side is ${jsName(first)}: write a ? b : c${first.kind === 'Tensor' ? `, or x.logical_${word}(y) for each element` : ''}`,
+        range,
+      );
+    const value = this.expression({ kind: 'binary', op: word, left, right, range });
+    return value;
+  }
+
+  /** The type of an expression, computed for nothing else; what that leaves in the graph is dead. */
+  private typeOf(expr: Expr): JitType {
+    if (
+      expr.kind === 'binary' &&
+      ['<', '<=', '>', '>=', '==', '!=', 'is', 'is not', '&&', '||', 'in', 'and', 'or'].includes(expr.op)
+    ) {
+      if (expr.op === '&&' || expr.op === '||') return this.typeOf(expr.left);
+      if (['is', 'is not', 'in', 'and', 'or'].includes(expr.op)) return { kind: 'bool' };
+      const sides = [this.typeOf(expr.left), this.typeOf(expr.right)];
+      return sides.some((type) => type.kind === 'Tensor') ? { kind: 'Tensor' } : { kind: 'bool' };
+    }
+    if (expr.kind === 'unary' && expr.op === 'not') return { kind: 'bool' };
+    if (expr.kind === 'constant' && expr.value !== null) return { kind: 'bool' };
+    if (expr.kind === 'int' || expr.kind === 'float') return { kind: expr.kind };
+    if (expr.kind === 'string') return { kind: 'str' };
+    return this.expression(expr).type;
+  }
+
+  /** `a ?? b`: b where a is null. */
+  private coalesce(left: Expr, right: Expr, range: Range): Value {
+    const value = this.expression(left);
+    let tested = left;
+    if (left.kind !== 'name' || left.name.startsWith('#')) {
+      const name = this.temporary('$_given');
+      this.variables.set(name, asValue(value), range);
+      tested = { kind: 'name', name, range };
+    }
+    const none: Expr = { kind: 'constant', value: null, range };
+    return this.expression({
+      kind: 'conditional',
+      test: { kind: 'binary', op: 'is not', left: tested, right: none, range },
+      body: tested,
+      orElse: right,
+      range,
+    });
+  }
+
+  protected override operate(op: string, left: Value, right: Value, range: Range): Value {
+    const kinds = [left.type, right.type];
+    const some = (...names: JitType['kind'][]) => kinds.some(({ kind }) => names.includes(kind));
+    if (some('Tensor') || (some('Class') && op !== '==' && op !== '!=')) {
+      if (op === '==' || op === '!=') {
+        const other = kinds.find(({ kind }) => kind !== 'Tensor');
+        if (other && !isNumber(other) && other.kind !== 'bool')
+          this.refuse(`a tensor is never equal to ${jsName(other)}`, range);
+      }
+      return super.operate(op === '%+' ? '%' : op, left, right, range);
+    }
+    switch (op) {
+      case '%+':
+        return super.operate('%', left, right, range);
+      case '%': {
+        if (!kinds.every(isNumber)) break;
+        // The sign is the left side's, as in C; Python's is the right side's.
+        const rest = this.builder.builtin('aten::fmod', [left, right], range);
+        return kinds.every(({ kind }) => kind === 'int')
+          ? this.builder.builtin('aten::Int', [rest], range)
+          : rest;
+      }
+      case '==':
+      case '!=':
+        if (some('List', 'Dict', 'Tuple', 'Class'))
+          this.refuse(
+            `${op}= compares ${jsName(kinds.find(({ kind }) => kind !== 'None')!)} by identity in JavaScript: compare its elements`,
+            range,
+          );
+        break;
+      case '+':
+        if (some('List', 'Tuple'))
+          this.refuse('+ turns arrays into text in JavaScript: write [...a, ...b] or a.concat(b)', range);
+        if (some('str') && !kinds.every(({ kind }) => kind === 'str'))
+          this.refuse('+ of a string and another value: write a template string', range);
+        break;
+      case '&':
+      case '|':
+      case '^':
+      case '<<':
+      case '>>':
+        this.refuse(
+          `${op} works on 32 bits in JavaScript and on 64 in TorchScript, so it is for tensors only${some('bool') ? '; for booleans write && and ||' : ''}`,
+          range,
+        );
+        break;
+      case 'in':
+        if (right.type.kind !== 'Dict')
+          this.refuse(
+            `in asks for a key of an object: write xs.includes(x) for ${jsName(right.type)}`,
+            range,
+          );
+        break;
+      default:
+        if (some('List', 'Dict', 'Tuple'))
+          this.refuse(`${op} is not for ${jsName(kinds.find((t) => !isNumber(t))!)}`, range);
+        if (some('str') && !['<', '<=', '>', '>='].includes(op))
+          this.refuse(`${op} is not for strings`, range);
+    }
+    return super.operate(op, left, right, range);
+  }
+
+  /** Which values are true: as in JavaScript, and a tensor as in PyTorch. */
+  protected override toBool(value: Value, range: Range): Value {
+    const { kind } = value.type;
+    switch (kind) {
+      case 'List':
+      case 'Tuple':
+        return this.refuse('an array is true in JavaScript, an empty one too: write xs.length > 0', range);
+      case 'Dict':
+        return this.refuse(
+          'a Map or an object is true in JavaScript, an empty one too: write d.size > 0',
+          range,
+        );
+      case 'Class':
+        return this.refuse(
+          'an object is true in JavaScript whatever it holds: test one of its attributes',
+          range,
+        );
+      case 'Optional':
+      case 'None':
+      case 'Union':
+        return this.refuse(
+          `Could not cast value of type ${annotation(value.type)} to bool: compare it with null, \`x !== null\``,
+          range,
+        );
+      case 'float': {
+        // NaN is as false as zero.
+        const size = this.builder.builtin('prim::abs', [value], range);
+        return this.builder.builtin('aten::gt', [size, this.builder.constant(0, IntT, range)], range);
+      }
+      default:
+        return super.toBool(value, range);
+    }
+  }
+
+  protected override condition(expr: Expr): Condition {
+    // What is called is looked at once: it may do something.
+    if (expr.kind === 'call' && expr.callee.kind === 'attribute' && containsCall(expr.callee.object))
+      return { value: this.toBool(this.expression(expr), expr.range), whenTrue: [], whenFalse: [] };
+    if (expr.kind === 'binary' && (expr.op === '&&' || expr.op === '||'))
+      return super.condition({ ...expr, op: expr.op === '&&' ? 'and' : 'or' });
+    return super.condition(expr);
+  }
+
+  protected override valueAttribute(value: Value, name: string, range: Range): Sugared {
+    const { builder } = this;
+    const { type } = value;
+    if (name === 'length') {
+      if (type.kind === 'List' || type.kind === 'str')
+        return asValue(builder.builtin('aten::len', [value], range));
+      if (type.kind === 'Tuple') return asValue(builder.constant(type.elements.length, IntT, range));
+      if (type.kind === 'Tensor')
+        this.refuse('a tensor has no length: write x.size(0), x.numel() or x.dim()', range);
+      if (type.kind === 'Class' && type.slotOf(name) === undefined && type.isModule)
+        return asValue(builder.constant(this.members(value).length, IntT, range));
+    }
+    if (type.kind === 'Dict') {
+      if (name === 'size') return asValue(builder.builtin('aten::len', [value], range));
+      if (!Object.hasOwn(mapMethods, name))
+        return asValue(builder.builtin('aten::__getitem__', [value, builder.string(name, range)], range));
+    }
+    return super.valueAttribute(value, name, range);
+  }
+
+  protected override subscript(objectExpr: Expr, items: readonly Expr[], range: Range): Sugared {
+    const [item] = items;
+    if (items.length === 1 && item.kind === 'int' && item.value < 0n) {
+      const object = this.sugared(objectExpr);
+      if (object.kind === 'value' && (object.value.type.kind === 'List' || object.value.type.kind === 'str'))
+        this.refuse(`JavaScript has no index ${item.value}: write xs.at(${item.value})`, range);
+      return super.subscript(this.hold(object, objectExpr.range), items, range);
+    }
+    return super.subscript(objectExpr, items, range);
+  }
+
+  protected override call(
+    callee: Expr,
+    args: readonly Expr[],
+    keywords: readonly Keyword[],
+    range: Range,
+    hint?: JitType,
+  ): Sugared {
+    if (callee.kind === 'name' && callee.name.startsWith('#')) {
+      const form = this.form(callee.name, args, range, hint);
+      if (form) return form;
+    }
+    if (callee.kind === 'attribute') {
+      const object = this.sugared(callee.object);
+      if (object.kind === 'value') {
+        const method = this.methodOf(object.value.type, callee.name);
+        if (method) {
+          if (keywords.length > 0) this.refuse(`${callee.name} takes no options`, range);
+          return method(this.context(range, hint), object.value, args);
+        }
+      }
+      return super.call(
+        {
+          ...callee,
+          object: object.kind === 'value' ? this.hold(object, callee.object.range) : callee.object,
+        },
+        args,
+        keywords,
+        range,
+        hint,
+      );
+    }
+    return super.call(callee, args, keywords, range, hint);
+  }
+
+  private methodOf(type: JitType, name: string): Method | undefined {
+    const table =
+      type.kind === 'List'
+        ? arrayMethods
+        : type.kind === 'Dict'
+          ? mapMethods
+          : type.kind === 'str'
+            ? stringMethods
+            : undefined;
+    if (type.kind === 'Tensor' && name === 'at') return tensorAt;
+    if (type.kind === 'Class' && name === 'entries' && containerKind(type)) return arrayMethods.entries;
+    if (!table) return undefined;
+    if (Object.hasOwn(table, name)) return table[name];
+    return (context) =>
+      context.refuse(
+        `${jsName(type)} has no ${name} here; there are ${Object.keys(table)
+          .filter((known) => !known.startsWith('#'))
+          .join(', ')}`,
+      );
+  }
+
+  private context(range: Range, hint?: JitType): MethodContext {
+    return {
+      builder: this.builder,
+      range,
+      ...(hint && { hint }),
+      value: (expr, wanted) => this.expression(expr, wanted),
+      sugared: (expr) => this.sugared(expr),
+      index: (object, items) => this.indexTensor(object, items, range),
+      enumerate: (iterable) => {
+        const trips = this.builder.number(maxTrips, false, range);
+        return this.zip([this.range([trips], range, this.staticLength(iterable)), iterable], range);
+      },
+      iterable: (value) => this.iterable(asValue(value), range),
+      hold: (value) => this.hold(asValue(value), range),
+      refuse: (why) => this.refuse(why, range),
+    };
+  }
+
+  /** What the translator writes for JavaScript that Python has no word for. */
+  private form(name: string, args: readonly Expr[], range: Range, hint?: JitType): Sugared | undefined {
+    const { builder } = this;
+    switch (name) {
+      case '#await': {
+        const sugared = this.sugared(args[0], hint);
+        if (sugared.kind !== 'value' || sugared.value.type.kind !== 'Future') return sugared;
+        return asValue(builder.builtin('aten::wait', [sugared.value], range));
+      }
+      case '#concat': {
+        const parts = args.map((arg) => this.expression(arg, hint));
+        if (parts.some(({ type }) => type.kind !== 'List'))
+          this.refuse('only arrays can be spread here', range);
+        if (parts.length === 1) return asValue(builder.builtin('aten::list', parts, range));
+        return asValue(parts.reduce((a, b) => builder.builtin('aten::add', [a, b], range)));
+      }
+      case '#number': {
+        const value = this.expression(args[0]);
+        if (isNumber(value.type)) return asValue(value);
+        if (value.type.kind === 'bool') return asValue(builder.builtin('aten::Int', [value], range));
+        if (value.type.kind === 'str') return asValue(builder.builtin('aten::Float', [value], range));
+        return this.refuse(`${annotation(value.type)} is not a number: write x.item() for a tensor's`, range);
+      }
+      case '#invert': {
+        const value = this.expression(args[0]);
+        if (value.type.kind !== 'Tensor') this.refuse('~ is for tensors only', range);
+        return asValue(builder.builtin('aten::bitwise_not', [value], range));
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  protected override callSugared(
+    target: Sugared,
+    values: readonly NamedValue[],
+    kwargs: readonly NamedValue[],
+    range: Range,
+  ): Sugared {
+    if (target.kind === 'macro') return target.expand({ builder: this.builder, range }, values, kwargs);
+    const formals = this.formals(target);
+    if (!formals) return super.callSugared(target, values, kwargs, range);
+    // An array stands for a tuple where one is wanted.
+    return super.callSugared(
+      target,
+      values.map((value, i) => this.tupled(value, formals[i]?.type)),
+      kwargs.map((value) => this.tupled(value, formals.find(({ name }) => name === value.name)?.type)),
+      range,
+    );
+  }
+
+  private formals(target: Sugared): readonly { name: string; type: JitType }[] | undefined {
+    if (target.kind === 'function') return target.func.signature.params;
+    const object =
+      target.kind === 'method' ? target.self : target.kind === 'value' ? target.value : undefined;
+    if (object?.type.kind !== 'Class') return undefined;
+    const type: ClassType = object.type;
+    const method = type.methods.get(target.kind === 'method' ? target.name : 'forward');
+    return method?.signature.params.slice(1);
+  }
+
+  private tupled(argument: NamedValue, type: JitType | undefined): NamedValue {
+    const wanted = type?.kind === 'Optional' ? type.element : type;
+    const { node } = argument.value;
+    if (wanted?.kind !== 'Tuple' || node.kind !== 'prim::ListConstruct') return argument;
+    const parts = node.inputs.map(
+      (value, i) => this.tupled({ value, range: argument.range }, wanted.elements[i]).value,
+    );
+    return { ...argument, value: this.builder.tuple(parts) };
+  }
+
+  protected override simpleExpression(
+    expr: Exclude<Expr, { kind: 'name' | 'attribute' | 'call' | 'subscript' }>,
+    hint?: JitType,
+  ): Value {
+    const wanted = hint?.kind === 'Optional' ? hint.element : hint;
+    if (expr.kind === 'list' && wanted?.kind === 'Tuple')
+      return super.simpleExpression({ kind: 'tuple', items: expr.items, range: expr.range }, hint);
+    // A whole number where a float is wanted by name: minifiers write 2.0 as 2.
+    if (expr.kind === 'int' && wanted?.kind === 'float')
+      return this.builder.constant(Number(expr.value), FloatT, expr.range);
+    return super.simpleExpression(expr, hint);
+  }
+}
+
+const maxTrips = 9223372036854775807n;
+
+/** `x.at(0, '1:3', '...', null)`, as on a tensor of ours. */
+const tensorAt: Method = (context, object, args) =>
+  asValue(
+    context.index(
+      object,
+      args.map((arg): Expr => {
+        if (arg.kind !== 'string') return arg;
+        const { range } = arg;
+        if (arg.value === '...') return { kind: 'ellipsis', range };
+        const parts = arg.value.split(':');
+        if (parts.length < 2 || parts.length > 3 || parts.some((part) => !/^\s*(-?\d+)?\s*$/.test(part)))
+          return context.refuse(
+            `index '${arg.value}' is no slice: write 'start:stop' or 'start:stop:step', or '...'`,
+          );
+        const [start, end, step] = parts.map((part): Expr | undefined =>
+          part.trim() === '' ? undefined : { kind: 'int', value: BigInt(part.trim()), range },
+        );
+        return { kind: 'slice', range, ...(start && { start }), ...(end && { end }), ...(step && { step }) };
+      }),
+    ),
+  );

@@ -1,0 +1,566 @@
+/** JavaScript expressions to TorchScript's. What depends on types is left to the emitter, under names that start with `#`. */
+import type * as js from 'acorn';
+import type { Expr, Keyword } from '../frontend/ast.ts';
+import { CompileError, type Range } from '../frontend/source.ts';
+import { Scopes } from './scope.ts';
+import type { AnyFunction, FunctionText } from './text.ts';
+import { readType } from './types.ts';
+
+export type { AnyFunction };
+
+/** Which names a function may use that are not its own. */
+export interface FreeNames {
+  /** The name under which the emitter knows what a root such as `torch`, or `a.b` where a bundler moved it, stands for. */
+  find(path: readonly string[]): { readonly name: string; readonly used: number } | undefined;
+  /** What a message says of a name that is not known. */
+  unknown(path: readonly string[]): string;
+}
+
+const binary: Readonly<Record<string, string>> = {
+  '===': '==',
+  '!==': '!=',
+  '>>>': '>>>',
+};
+const supported = new Set([
+  '+',
+  '-',
+  '*',
+  '/',
+  '%',
+  '**',
+  '<',
+  '<=',
+  '>',
+  '>=',
+  '==',
+  '!=',
+  '&',
+  '|',
+  '^',
+  '<<',
+  '>>',
+  'in',
+]);
+
+export abstract class ExpressionTranslator {
+  protected readonly scopes = new Scopes();
+  /** Indexes of `for` loops that start at no less than zero. */
+  protected readonly natural = new Set<string>();
+
+  constructor(
+    protected readonly text: FunctionText,
+    private readonly names: FreeNames,
+  ) {}
+
+  protected range(node: { readonly start: number; readonly end: number }): Range {
+    return this.text.range(node);
+  }
+
+  protected refuse(node: { readonly start: number; readonly end: number }, why: string): never {
+    throw new CompileError(why, this.range(node));
+  }
+
+  protected name(name: string, range: Range): Expr {
+    return { kind: 'name', name, range };
+  }
+
+  /** A call of what only the emitter knows. */
+  protected form(name: string, args: readonly Expr[], range: Range, kwargs: readonly Keyword[] = []): Expr {
+    return { kind: 'call', callee: this.name(`#${name}`, range), args, kwargs, range };
+  }
+
+  /** The type that a comment before a node gives, `@type {int}`. */
+  protected typeBefore(node: js.Node): Expr | undefined {
+    const comment = this.text.commentBefore(node);
+    const type = comment && /@type\s*\{([^}]*)\}/.exec(comment.text);
+    return type ? readType(type[1], this.range(node)) : undefined;
+  }
+
+  /** `isResult`: an array written here is a tuple, as `return a, b` is in Python. */
+  expression(node: js.Expression, isResult = false): Expr {
+    const range = this.range(node);
+    switch (node.type) {
+      case 'ParenthesizedExpression': {
+        const type = this.typeBefore(node);
+        const value = this.expression(node.expression, isResult && !type);
+        return type ? this.form('annotate', [type, value], range) : value;
+      }
+      case 'Identifier':
+        return this.identifier(node);
+      case 'ThisExpression':
+        return (
+          this.path([node]) ?? this.refuse(node, "'this' is no part of a function: a module's method has it")
+        );
+      case 'Literal':
+        return this.literal(node);
+      case 'TemplateLiteral':
+        return this.template(node);
+      case 'ArrayExpression':
+        return this.array(node, isResult);
+      case 'ObjectExpression':
+        return this.object(node);
+      case 'UnaryExpression':
+        return this.unary(node);
+      case 'BinaryExpression':
+        return this.binary(node);
+      case 'LogicalExpression': {
+        const [left, right] = [this.expression(node.left), this.expression(node.right)];
+        return { kind: 'binary', op: node.operator, left, right, range };
+      }
+      case 'ConditionalExpression':
+        return {
+          kind: 'conditional',
+          test: this.condition(node.test),
+          body: this.expression(node.consequent, isResult),
+          orElse: this.expression(node.alternate, isResult),
+          range,
+        };
+      case 'AwaitExpression':
+        return this.form('await', [this.expression(node.argument)], range);
+      case 'CallExpression':
+        return this.call(node);
+      case 'NewExpression':
+        return this.construct(node);
+      case 'MemberExpression':
+        return this.member(node);
+      case 'ChainExpression':
+        return this.refuse(
+          node,
+          'optional chaining is not supported: write `x === null ? null : x.y`, which the compiler can check',
+        );
+      case 'AssignmentExpression':
+        return this.refuse(
+          node,
+          'an assignment inside an expression is not supported: make it a statement of its own',
+        );
+      case 'UpdateExpression':
+        return this.refuse(
+          node,
+          `${node.operator} inside an expression is not supported: make it a statement of its own`,
+        );
+      case 'ArrowFunctionExpression':
+      case 'FunctionExpression':
+        return this.refuse(
+          node,
+          'a function inside a function is not supported here: write it outside and pass it by name, `jit.script(f, { helper })`; `xs.map(x => …)` with an expression is, and so is `jit.fork(() => …)`',
+        );
+      case 'SequenceExpression':
+        return this.refuse(node, 'a comma between expressions is not supported: make them statements');
+      case 'TaggedTemplateExpression':
+        return this.refuse(node, 'a tagged template is not supported');
+      case 'ClassExpression':
+        return this.refuse(node, 'a class inside a function is not supported');
+      case 'MetaProperty':
+      case 'ImportExpression':
+        return this.refuse(node, 'import is not supported inside a compiled function');
+      case 'YieldExpression':
+        return this.refuse(node, 'generators are not supported');
+      default:
+        return this.refuse(node, `${(node as js.Node).type} is not supported`);
+    }
+  }
+
+  /** Where only the truth of a value counts. */
+  condition(node: js.Expression): Expr {
+    const range = this.range(node);
+    if (node.type === 'ParenthesizedExpression') return this.condition(node.expression);
+    if (node.type === 'LogicalExpression' && node.operator !== '??') {
+      const op = node.operator === '&&' ? 'and' : 'or';
+      return {
+        kind: 'binary',
+        op,
+        left: this.condition(node.left),
+        right: this.condition(node.right),
+        range,
+      };
+    }
+    if (node.type === 'UnaryExpression' && node.operator === '!') return this.unary(node);
+    return this.expression(node);
+  }
+
+  /** `a`, `a.b.c` as a list of names; undefined for anything else. */
+  protected chain(node: js.Expression | js.Super): { nodes: js.Node[]; names: string[] } | undefined {
+    if (node.type === 'ParenthesizedExpression') return this.chain(node.expression);
+    // `(0, a.b)(x)`: how bundlers call what was imported.
+    if (
+      node.type === 'SequenceExpression' &&
+      node.expressions.length === 2 &&
+      node.expressions[0].type === 'Literal'
+    )
+      return this.chain(node.expressions[1]);
+    if (node.type === 'Identifier') return { nodes: [node], names: [node.name] };
+    if (node.type === 'ThisExpression') return { nodes: [node], names: ['this'] };
+    if (node.type !== 'MemberExpression' || node.property.type === 'PrivateIdentifier') return undefined;
+    const name =
+      !node.computed && node.property.type === 'Identifier'
+        ? node.property.name
+        : node.computed && node.property.type === 'Literal' && typeof node.property.value === 'string'
+          ? node.property.value
+          : undefined;
+    const object = this.chain(node.object);
+    if (!object || name === undefined) return undefined;
+    return { nodes: [...object.nodes, node], names: [...object.names, name] };
+  }
+
+  /** A path whose root is no variable of the function. */
+  protected path(nodes: readonly js.Node[], names: readonly string[] = ['this']): Expr | undefined {
+    const local = this.scopes.find(names[0]);
+    const range = this.range(nodes[0]);
+    let expr: Expr;
+    let at = 1;
+    if (local) expr = this.name(local.name, range);
+    else {
+      const found = this.names.find(names);
+      if (!found) {
+        if (names[0] === 'this') return undefined;
+        this.refuse(nodes[Math.min(1, nodes.length - 1)], this.names.unknown(names));
+      }
+      expr = this.name(found.name, this.range(nodes[found.used - 1]));
+      at = found.used;
+    }
+    for (; at < names.length; at++)
+      expr = { kind: 'attribute', object: expr, name: names[at], range: this.range(nodes[at]) };
+    return expr;
+  }
+
+  private identifier(node: js.Identifier): Expr {
+    const range = this.range(node);
+    if (!this.scopes.find(node.name)) {
+      if (node.name === 'undefined') return { kind: 'constant', value: null, range };
+      if (node.name === 'Infinity') return { kind: 'float', value: Number.POSITIVE_INFINITY, range };
+      if (node.name === 'NaN') return { kind: 'float', value: Number.NaN, range };
+    }
+    return this.path([node], [node.name])!;
+  }
+
+  protected member(node: js.MemberExpression): Expr {
+    const range = this.range(node);
+    if (node.object.type === 'Super') return this.refuse(node, 'super is not supported');
+    if (node.property.type === 'PrivateIdentifier')
+      return this.refuse(
+        node,
+        `#${node.property.name} is private, which TorchScript has not: give it a plain name`,
+      );
+    if (!node.computed) {
+      const chain = this.chain(node);
+      if (chain && !this.scopes.find(chain.names[0])) return this.path(chain.nodes, chain.names)!;
+      const { name } = node.property as js.Identifier;
+      return { kind: 'attribute', object: this.expression(node.object), name, range };
+    }
+    const property = node.property as js.Expression;
+    if (property.type === 'SequenceExpression')
+      return this.refuse(
+        property,
+        'x[i, j] is x[j] in JavaScript: write x[i][j], or x.at(i, j) for a tensor',
+      );
+    const object = this.expression(node.object);
+    return { kind: 'subscript', object, items: [this.expression(property)], range };
+  }
+
+  private literal(node: js.Literal): Expr {
+    const range = this.range(node);
+    const { value, raw } = node;
+    if (node.bigint) return { kind: 'int', value: BigInt(node.bigint), range };
+    if (typeof value === 'number') {
+      // 2.0 and 2e0 are floats, as in Python; 0x10 and 1_000 are not.
+      const isFloat = /^[\d_]*\.|^[\d_]+e/i.test(raw ?? '') || !Number.isInteger(value);
+      return isFloat ? { kind: 'float', value, range } : { kind: 'int', value: BigInt(value), range };
+    }
+    if (typeof value === 'string') return { kind: 'string', value, range };
+    if (value === null && !node.regex) return { kind: 'constant', value: null, range };
+    if (typeof value === 'boolean') return { kind: 'constant', value, range };
+    return this.refuse(node, 'a regular expression is not supported');
+  }
+
+  private template(node: js.TemplateLiteral): Expr {
+    const range = this.range(node);
+    const parts = node.quasis.map((part) => part.value.cooked ?? '');
+    if (node.expressions.length === 0) return { kind: 'string', value: parts[0], range };
+    return {
+      kind: 'call',
+      callee: {
+        kind: 'attribute',
+        object: { kind: 'string', value: parts.join('{}'), range },
+        name: 'format',
+        range,
+      },
+      args: node.expressions.map((expression) => this.expression(expression)),
+      kwargs: [],
+      range,
+    };
+  }
+
+  private array(node: js.ArrayExpression, isResult: boolean): Expr {
+    const range = this.range(node);
+    const items = node.elements;
+    const hole = items.indexOf(null);
+    if (hole >= 0) return this.refuse(node, 'an array with holes is not supported');
+    if (items.some((item) => item!.type === 'SpreadElement')) {
+      // `[...xs, y]` is xs + [y].
+      const parts: Expr[] = [];
+      let run: Expr[] = [];
+      const flush = () => {
+        if (run.length > 0) parts.push({ kind: 'list', items: run, range });
+        run = [];
+      };
+      for (const item of items as (js.Expression | js.SpreadElement)[])
+        if (item.type === 'SpreadElement') {
+          flush();
+          parts.push(this.expression(item.argument));
+        } else run.push(this.expression(item));
+      flush();
+      return this.form('concat', parts, range);
+    }
+    const values = (items as js.Expression[]).map((item) => this.expression(item, isResult));
+    return isResult && values.length > 0
+      ? { kind: 'tuple', items: values, range }
+      : { kind: 'list', items: values, range };
+  }
+
+  private property(node: js.Property | js.SpreadElement): { name: string; value: js.Expression } {
+    if (node.type === 'SpreadElement')
+      return this.refuse(node, 'spreading an object is not supported: name its entries');
+    if (node.kind !== 'init' || node.method)
+      return this.refuse(node, 'a method in an object is not supported');
+    const { key } = node;
+    const name =
+      !node.computed && key.type === 'Identifier'
+        ? key.name
+        : key.type === 'Literal'
+          ? String(key.value)
+          : this.refuse(node, 'a computed key is not supported here: use a Map and `d.set(key, value)`');
+    return { name, value: node.value as js.Expression };
+  }
+
+  private object(node: js.ObjectExpression): Expr {
+    const range = this.range(node);
+    const entries = node.properties.map((property) => this.property(property));
+    return {
+      kind: 'dict',
+      keys: node.properties.map((property, i) => ({
+        kind: 'string',
+        value: entries[i].name,
+        range: this.range(property),
+      })),
+      values: entries.map(({ value }) => this.expression(value)),
+      range,
+    };
+  }
+
+  private unary(node: js.UnaryExpression): Expr {
+    const range = this.range(node);
+    const { argument, operator } = node;
+    switch (operator) {
+      case '!': {
+        // `!0` and `!1` are how minifiers write true and false.
+        if (argument.type === 'Literal' && typeof argument.value === 'number')
+          return { kind: 'constant', value: !argument.value, range };
+        return { kind: 'unary', op: 'not', operand: this.condition(argument), range };
+      }
+      case '-': {
+        const operand = this.expression(argument);
+        if (operand.kind === 'int' && argument.type === 'Literal')
+          return { kind: 'int', value: -operand.value, range };
+        if (operand.kind === 'float' && argument.type === 'Literal')
+          return { ...operand, value: -operand.value, range };
+        return { kind: 'unary', op: '-', operand, range };
+      }
+      case '~':
+        return this.form('invert', [this.expression(argument)], range);
+      case '+':
+        return this.form('number', [this.expression(argument)], range);
+      case 'void':
+        if (argument.type === 'Literal') return { kind: 'constant', value: null, range };
+        return this.refuse(node, 'void is not supported');
+      case 'typeof':
+        return this.refuse(node, "typeof is not supported: write jit.isinstance(x, 'int')");
+      default:
+        return this.refuse(node, `${operator} is not supported here`);
+    }
+  }
+
+  private binary(node: js.BinaryExpression): Expr {
+    const range = this.range(node);
+    if (node.left.type === 'PrivateIdentifier') return this.refuse(node, 'private names are not supported');
+    const [left, right] = [this.expression(node.left), this.expression(node.right)];
+    const op = binary[node.operator] ?? node.operator;
+    const isNone = (expr: Expr) => expr.kind === 'constant' && expr.value === null;
+    if ((op === '==' || op === '!=') && (isNone(left) || isNone(right)))
+      return { kind: 'binary', op: op === '==' ? 'is' : 'is not', left, right, range };
+    if (op === 'instanceof')
+      return this.refuse(node, "instanceof is not supported: write jit.isinstance(x, 'Tensor')");
+    if (!supported.has(op)) return this.refuse(node, `${node.operator} is not supported`);
+    // An index that counts up from zero has no sign to worry about.
+    const isNatural =
+      op === '%' &&
+      left.kind === 'name' &&
+      this.natural.has(left.name) &&
+      right.kind === 'int' &&
+      right.value > 0n;
+    return { kind: 'binary', op: isNatural ? '%+' : op, left, right, range };
+  }
+
+  /** Arguments; an object literal that ends them holds the keyword arguments. */
+  protected arguments(nodes: readonly (js.Expression | js.SpreadElement)[]): {
+    args: Expr[];
+    kwargs: Keyword[];
+  } {
+    const last = nodes[nodes.length - 1];
+    const options = last?.type === 'ObjectExpression' ? last : undefined;
+    const args = nodes.slice(0, options ? -1 : undefined).map((arg): Expr => {
+      if (arg.type === 'SpreadElement')
+        return { kind: 'starred', value: this.expression(arg.argument), range: this.range(arg) };
+      return this.expression(arg);
+    });
+    const kwargs = (options?.properties ?? []).map((property): Keyword => {
+      const { name, value } = this.property(property);
+      return { name, value: this.expression(value), range: this.range(property) };
+    });
+    return { args, kwargs };
+  }
+
+  private call(node: js.CallExpression): Expr {
+    const range = this.range(node);
+    if (node.callee.type === 'Super') return this.refuse(node, 'super is not supported');
+    const chain = this.chain(node.callee);
+    const [root] = chain?.names ?? [];
+    if (root === '__name' && !this.scopes.find('__name') && node.arguments[0])
+      return this.expression(node.arguments[0] as js.Expression);
+    if (
+      root === 'Number' &&
+      chain?.names.length === 1 &&
+      !this.scopes.find(root) &&
+      node.arguments.length === 1
+    )
+      return this.form('number', [this.expression(node.arguments[0] as js.Expression)], range);
+    const callee = this.expressionOfCallee(node.callee, chain);
+    const typed =
+      chain && !this.scopes.find(chain.names[0]) ? this.typedCall(node, callee, chain.names) : undefined;
+    if (typed) return typed;
+    const method = callee.kind === 'attribute' ? callee.name : undefined;
+    const [first] = node.arguments;
+    if (
+      method !== undefined &&
+      (first?.type === 'ArrowFunctionExpression' || first?.type === 'FunctionExpression')
+    )
+      return this.withFunction(callee, method, node, first);
+    const { args, kwargs } = this.arguments(node.arguments);
+    return { kind: 'call', callee, args, kwargs, range };
+  }
+
+  /** `jit.annotate('int[]', [])` and `jit.isinstance(x, 'Tensor')`, whose types are texts. */
+  private typedCall(node: js.CallExpression, callee: Expr, names: readonly string[]): Expr | undefined {
+    const at = { annotate: 0, isinstance: 1 }[names[names.length - 1]];
+    if (at === undefined || node.arguments.length !== 2) return undefined;
+    const types = node.arguments[at];
+    const read = (text: js.Expression | js.SpreadElement | null): Expr => {
+      if (text?.type !== 'Literal' || typeof text.value !== 'string')
+        return this.refuse(
+          text ?? node,
+          "a type is written as text here: 'int', 'Tensor?', 'Dict(str, Tensor)'",
+        );
+      return readType(text.value, this.range(text));
+    };
+    const type: Expr =
+      types.type === 'ArrayExpression'
+        ? { kind: 'tuple', items: types.elements.map(read), range: this.range(types) }
+        : read(types);
+    const value = this.expression(node.arguments[1 - at] as js.Expression);
+    return {
+      kind: 'call',
+      callee,
+      args: at === 0 ? [type, value] : [value, type],
+      kwargs: [],
+      range: this.range(node),
+    };
+  }
+
+  private expressionOfCallee(
+    node: js.Expression,
+    chain: { nodes: js.Node[]; names: string[] } | undefined,
+  ): Expr {
+    if (chain && !this.scopes.find(chain.names[0])) {
+      const path = this.path(chain.nodes, chain.names);
+      if (path) return path;
+    }
+    if (node.type === 'ParenthesizedExpression') return this.expressionOfCallee(node.expression, chain);
+    if (node.type === 'SequenceExpression' && chain) return this.expression(node.expressions[1]);
+    return this.expression(node);
+  }
+
+  /** Calls whose argument is a function: what TorchScript has of them. */
+  protected abstract fork(node: js.ArrowFunctionExpression | js.FunctionExpression): Expr;
+
+  private withFunction(
+    callee: Expr,
+    method: string,
+    node: js.CallExpression,
+    fn: js.ArrowFunctionExpression | js.FunctionExpression,
+  ): Expr {
+    const range = this.range(node);
+    const object = (callee as { object: Expr }).object;
+    if (method === 'fork' || method === '_fork')
+      return { kind: 'call', callee, args: [this.fork(fn)], kwargs: [], range };
+    if (method === 'sort' || method === 'toSorted') {
+      // `(a, b) => a - b`, the one order that TorchScript's sort has, besides its reverse.
+      const [a, b] = fn.params;
+      const { body } = fn;
+      const names =
+        body.type === 'BinaryExpression' && body.operator === '-'
+          ? [body.left, body.right]
+          : [undefined, undefined];
+      const is = (x: js.Node | undefined, y: js.Node | undefined) =>
+        x?.type === 'Identifier' &&
+        y?.type === 'Identifier' &&
+        (x as js.Identifier).name === (y as js.Identifier).name;
+      const up = is(names[0], a) && is(names[1], b);
+      if (!up && !(is(names[0], b) && is(names[1], a)))
+        return this.refuse(fn, 'sort takes (a, b) => a - b or (a, b) => b - a');
+      const args: Expr[] = [{ kind: 'constant', value: !up, range }];
+      return { kind: 'call', callee: { ...callee, name: `#${method}` } as Expr, args, kwargs: [], range };
+    }
+    if (method === 'map') {
+      if (fn.body.type === 'BlockStatement' || fn.params.length !== 1 || fn.async)
+        return this.refuse(
+          fn,
+          'map takes a function of one parameter with an expression as its body; write a for loop',
+        );
+      const [param] = fn.params;
+      const body = fn.body;
+      return this.scopes.within(true, (): Expr => {
+        const target = this.target(param, true);
+        const element = this.expression(body);
+        return { kind: 'comprehension', element, target, iterable: object, range };
+      });
+    }
+    return this.refuse(fn, `${method} with a function is not supported: write a for loop`);
+  }
+
+  /** What an assignment or a loop stores into; `declare` where the names are new. */
+  protected abstract target(node: js.Pattern, declare: boolean): Expr;
+
+  private construct(node: js.NewExpression): Expr {
+    const range = this.range(node);
+    const callee = node.callee.type === 'Identifier' ? node.callee.name : '';
+    if (callee === 'Map' && !this.scopes.find('Map')) {
+      const [entries] = node.arguments;
+      if (!entries) return { kind: 'dict', keys: [], values: [], range };
+      if (entries.type !== 'ArrayExpression')
+        return this.refuse(node, 'new Map(…) takes an array of [key, value] pairs written out');
+      const pairs = entries.elements.map((pair) => {
+        if (pair?.type !== 'ArrayExpression' || pair.elements.length !== 2)
+          return this.refuse(entries, 'new Map(…) takes an array of [key, value] pairs written out');
+        return (pair.elements as js.Expression[]).map((item) => this.expression(item));
+      });
+      return {
+        kind: 'dict',
+        keys: pairs.map(([key]) => key),
+        values: pairs.map(([, value]) => value),
+        range,
+      };
+    }
+    if (/Error$/.test(callee)) return this.refuse(node, 'an error can only be thrown');
+    const { args, kwargs } = this.arguments(node.arguments);
+    return { kind: 'call', callee: this.expression(node.callee), args, kwargs, range };
+  }
+}

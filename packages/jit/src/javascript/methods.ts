@@ -1,0 +1,143 @@
+/** What methods of JavaScript's arrays, Maps and strings are in TorchScript. */
+import type { Expr } from '../frontend/ast.ts';
+import type { GraphBuilder } from '../frontend/builder.ts';
+import type { Range } from '../frontend/source.ts';
+import type { Sugared } from '../frontend/sugared.ts';
+import type { Value } from '../ir/graph.ts';
+import { IntT, type JitType } from '../ir/types.ts';
+
+/** What a method is compiled with. */
+export interface MethodContext {
+  readonly builder: GraphBuilder;
+  readonly range: Range;
+  readonly hint?: JitType;
+  value(expr: Expr, hint?: JitType): Value;
+  sugared(expr: Expr): Sugared;
+  index(object: Value, items: readonly Expr[]): Value;
+  /** The items with their numbers before them. */
+  enumerate(iterable: Sugared): Sugared;
+  iterable(value: Value): Sugared;
+  hold(value: Value): Expr;
+  refuse(why: string): never;
+}
+
+export type Method = (context: MethodContext, self: Value, args: readonly Expr[]) => Sugared;
+
+const asValue = (value: Value): Sugared => ({ kind: 'value', value });
+
+/** An operator that takes the receiver and the arguments; `from` and `to` say how many of these. */
+const operator =
+  (name: string, from: number, to = from): Method =>
+  (context, self, args) => {
+    if (args.length < from || args.length > to)
+      context.refuse(
+        `it takes ${from === to ? from : `${from} to ${to}`} argument(s) here and has ${args.length}`,
+      );
+    const element = self.type.kind === 'List' ? self.type.element : undefined;
+    const values = args.map((arg) => context.value(arg, element));
+    return asValue(context.builder.builtin(name, [self, ...values], context.range));
+  };
+
+/** `xs.slice(1, 3)`: from the one to before the other, both from the end where negative, as in Python. */
+const slice: Method = ({ builder, range, value, refuse }, self, args) => {
+  if (args.length > 2) refuse('slice takes a start and an end');
+  const [start, end] = [0, 1].map((i) => (args[i] ? value(args[i]) : builder.none(range)));
+  return asValue(
+    builder.callBuiltin(
+      'aten::slice',
+      [self, start, end].map((v) => ({ value: v, range })),
+      [{ name: 'step', value: builder.constant(1, IntT, range), range }],
+      undefined,
+      range,
+    ),
+  );
+};
+
+const includes: Method = ({ builder, range, value }, self, args) =>
+  asValue(builder.builtin('aten::__contains__', [self, value(args[0])], range));
+
+const at: Method = ({ builder, range, value }, self, args) =>
+  asValue(builder.builtin('aten::__getitem__', [self, value(args[0])], range));
+
+const sorted =
+  (inPlace: boolean): Method =>
+  ({ builder, range, value, refuse }, self, args) => {
+    if (args.length !== 1 || args[0].kind !== 'constant')
+      refuse('sort without an order sorts by text in JavaScript: write xs.sort((a, b) => a - b)');
+    if (inPlace) return asValue(builder.builtin('aten::sort', [self, value(args[0])], range));
+    const copy = builder.builtin('aten::list', [self], range);
+    builder.builtin('aten::sort', [copy, value(args[0])], range);
+    return asValue(copy);
+  };
+
+export const arrayMethods: Readonly<Record<string, Method>> = {
+  push: (context, self, args) => {
+    if (args.length === 0) context.refuse('push takes at least one value');
+    const element = self.type.kind === 'List' ? self.type.element : undefined;
+    let last: Value | undefined;
+    for (const arg of args)
+      last = context.builder.builtin('aten::append', [self, context.value(arg, element)], context.range);
+    return asValue(last!);
+  },
+  pop: (context, self, args) => {
+    if (args.length > 0) context.refuse('pop takes no argument in JavaScript');
+    return asValue(context.builder.builtin('aten::pop', [self], context.range));
+  },
+  shift: ({ builder, range }, self) =>
+    asValue(builder.builtin('aten::pop', [self, builder.constant(0, IntT, range)], range)),
+  unshift: ({ builder, range, value }, self, args) =>
+    asValue(builder.builtin('aten::insert', [self, builder.constant(0, IntT, range), value(args[0])], range)),
+  at,
+  slice,
+  concat: operator('aten::add', 1),
+  includes,
+  reverse: operator('aten::reverse', 0),
+  '#sort': sorted(true),
+  '#toSorted': sorted(false),
+  sort: sorted(true),
+  toSorted: sorted(false),
+  join: ({ builder, range, value, refuse }, self, args) => {
+    if (self.type.kind !== 'List' || self.type.element.kind !== 'str')
+      refuse('join is for an array of strings');
+    const separator = args[0] ? value(args[0]) : builder.string(',', range);
+    return asValue(builder.builtin('aten::join', [separator, self], range));
+  },
+  entries: ({ enumerate, iterable }, self) => enumerate(iterable(self)),
+  values: ({ iterable }, self) => iterable(self),
+  keys: ({ refuse }) => refuse('write for (let i = 0; i < xs.length; i++)'),
+};
+
+export const mapMethods: Readonly<Record<string, Method>> = {
+  get: operator('aten::get', 1),
+  set: operator('aten::_set_item', 2),
+  has: ({ builder, range, value }, self, args) =>
+    asValue(builder.builtin('aten::__contains__', [self, value(args[0])], range)),
+  delete: operator('aten::Delete', 1),
+  clear: operator('aten::clear', 0),
+  keys: operator('aten::keys', 0),
+  values: operator('aten::values', 0),
+  entries: operator('aten::items', 0),
+};
+
+export const stringMethods: Readonly<Record<string, Method>> = {
+  toUpperCase: operator('aten::upper', 0),
+  toLowerCase: operator('aten::lower', 0),
+  trim: operator('aten::strip', 0),
+  trimStart: operator('aten::lstrip', 0),
+  trimEnd: operator('aten::rstrip', 0),
+  startsWith: operator('aten::startswith', 1),
+  endsWith: operator('aten::endswith', 1),
+  includes: ({ builder, range, value }, self, args) =>
+    asValue(builder.builtin('aten::__contains__', [self, value(args[0])], range)),
+  indexOf: operator('aten::find', 1),
+  lastIndexOf: operator('aten::rfind', 1),
+  split: operator('aten::split', 1),
+  replaceAll: operator('aten::replace', 2),
+  slice,
+  at,
+  repeat: operator('aten::mul', 1),
+  concat: operator('aten::add', 1),
+  // How a template is put together.
+  format: ({ builder, range, value }, self, args) =>
+    asValue(builder.builtin('aten::format', [self, ...args.map((arg) => value(arg))], range)),
+};

@@ -1,0 +1,107 @@
+/** `torch.jit.script` of an `nn.Module` of ours: classes from the modules, methods from their source or from the library. */
+import type { Module } from '@sconce/core';
+import type { Block, Def, Expr, Statement } from '../frontend/ast.ts';
+import type { ClassType } from '../ir/types.ts';
+import { addLibraryMethods, libraryFunction } from '../library/index.ts';
+import { type ScriptModule, wrapModule } from '../module.ts';
+import { newProgram } from '../program.ts';
+import { type ConvertedModule, convertModule, failedAttribute } from '../recursive/module.ts';
+import { libraryClass } from '../recursive/names.ts';
+import { JavaScriptCompiler, schemaOf } from './compile.ts';
+import type { Given } from './given.ts';
+import type { AnyFunction } from './text.ts';
+
+/** Statics of a user's class that say what is compiled, and how. */
+interface Scripted {
+  /** Methods to compile though `forward` does not call them, as `@torch.jit.export` marks them. */
+  readonly __export__?: readonly string[];
+  /** Methods that may be called and raise an error when they are, as `@torch.jit.unused` marks them. */
+  readonly __unused__?: readonly string[];
+  /** Signatures of methods: `{ forward: 'forward(Tensor x, int n) -> Tensor' }`. */
+  readonly __schemas__?: Readonly<Record<string, string>>;
+}
+
+/** The module and all below it as TorchScript. `schema` is `forward`'s. */
+export function scriptModule(module: Module, schema: string | undefined, given: Given): ScriptModule {
+  const program = newProgram();
+  const { unit } = program;
+  const { object, modules } = convertModule(module, program, { mode: 'script' });
+  const compiler = new JavaScriptCompiler(unit, given, libraryFunction(unit));
+  const added: ClassType[] = [];
+  try {
+    for (const converted of modules) {
+      const { type } = converted.object;
+      if (type.methods.size > 0 || added.includes(type)) continue;
+      added.push(type);
+      if (libraryClass(converted.module)) addLibraryMethods(unit, converted.module._get_name(), type);
+      else addMethods(converted, compiler, converted.module === module ? schema : undefined);
+    }
+    for (const type of added) for (const method of type.methods.values()) method.graph;
+  } catch (error) {
+    // A class that is kept for the next module of its kind must not keep half of its methods.
+    for (const type of added) type.methods.clear();
+    throw error;
+  }
+  return wrapModule(object, program);
+}
+
+/** Compiles forward, what is exported, and what these call of the module's own methods. */
+function addMethods(
+  converted: ConvertedModule,
+  compiler: JavaScriptCompiler,
+  schema: string | undefined,
+): void {
+  const { module, object } = converted;
+  const { type } = object;
+  const statics = module.constructor as Scripted;
+  for (const name of converted.failed.keys())
+    type.refused.set(name, failedAttribute(converted, name).message);
+  const unused = new Set(statics.__unused__ ?? []);
+  const wanted = [...(methodNamed(module, 'forward') ? ['forward'] : []), ...(statics.__export__ ?? [])];
+  for (const name of wanted) {
+    if (type.methods.has(name)) continue;
+    const fn = methodNamed(module, name);
+    if (!fn) continue;
+    const text = (name === 'forward' ? schema : undefined) ?? statics.__schemas__?.[name];
+    const typed = text === undefined ? undefined : schemaOf(text);
+    const { func, def } = unused.has(name)
+      ? compiler.unused(name, fn, type, typed)
+      : compiler.method(name, fn, type, typed);
+    type.methods.set(name, func);
+    for (const called of ownNames(def))
+      if (type.slotOf(called) === undefined && !type.constants.has(called)) wanted.push(called);
+  }
+}
+
+/** A method that the user's own class, or one that it extends, has. */
+function methodNamed(module: Module, name: string): AnyFunction | undefined {
+  for (
+    let prototype = Object.getPrototypeOf(module);
+    prototype;
+    prototype = Object.getPrototypeOf(prototype)
+  ) {
+    // Module itself, below which there is nothing of a user's.
+    if (Object.hasOwn(prototype, 'named_parameters')) return undefined;
+    const found = Object.getOwnPropertyDescriptor(prototype, name);
+    if (found) return typeof found.value === 'function' ? (found.value as AnyFunction) : undefined;
+  }
+  return undefined;
+}
+
+/** What a method reads of `self`. */
+function ownNames(def: Def): Set<string> {
+  const names = new Set<string>();
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) {
+      for (const item of value) visit(item);
+      return;
+    }
+    if (typeof value !== 'object' || value === null || !('kind' in value || 'value' in value)) return;
+    const node = value as Expr | Statement;
+    if (node.kind === 'attribute' && node.object.kind === 'name' && node.object.name === 'self')
+      names.add(node.name);
+    for (const [key, child] of Object.entries(node)) if (key !== 'range') visit(child);
+  };
+  visit(def.body satisfies Block);
+  return names;
+}
