@@ -1,7 +1,6 @@
 /**
  * Saves from Sconce what PyTorch saved, and lets PyTorch compare: `npx tsx --conditions=sconce-source conformance/bin/round-trip.ts
- * [--models] [--python COMMAND] [NAME …]`. The programs of jit.json, and with `--models` the models of models.json one after
- * another, are loaded and saved here; models/check_round_trip.py loads both archives, runs them on the same inputs and compares
+ * [--models] [--python COMMAND] [NAME …]`. The programs, and with `--models` the models, are loaded and saved here; models/check_round_trip.py loads both archives, runs them on the same inputs and compares
  * outputs, `.code` and states. Needs a PyTorch (`/usr/bin/python3` unless given).
  */
 import { spawn } from 'node:child_process';
@@ -47,7 +46,7 @@ checker.on('close', () => {
 });
 
 /** What the checker says of one archive: `ok`, or what differs. */
-async function check(program: ArchiveCase, manifest: string): Promise<string> {
+async function check(program: ArchiveCase): Promise<string> {
   const original = join(folder, 'original.pt');
   const saved = join(folder, keep ? `${program.name.replaceAll('/', '_')}.pt` : 'saved.pt');
   const bytes = await program.archive();
@@ -58,21 +57,20 @@ async function check(program: ArchiveCase, manifest: string): Promise<string> {
     return `Sconce: ${error instanceof Error ? error.message : String(error)}`;
   }
   const answer = new Promise<string>((resolve) => waiting.push(resolve));
-  checker.stdin.write(`${JSON.stringify({ original, saved, manifest, name: program.name })}\n`);
+  checker.stdin.write(`${JSON.stringify({ original, saved, name: program.name })}\n`);
   return answer;
 }
 
 const counts = { ok: 0, all: 0 };
-const lists: [string, readonly ArchiveCase[]][] = [['jit.json', await programs(files)]];
-if (withModels) lists.push(['models.json', (await models(files)).filter(({ large }) => !large)]);
-for (const [manifest, list] of lists)
-  for (const program of list) {
-    if (wanted.length > 0 && !wanted.some((name) => program.name.startsWith(name))) continue;
-    const answer = await check(program, manifest);
-    counts.all++;
-    if (answer === 'ok') counts.ok++;
-    console.log(`${program.name.padEnd(40)} ${answer.replaceAll('\\n', '\n')}`);
-  }
+const cases: ArchiveCase[] = await programs(files);
+if (withModels) cases.push(...(await models(files)).filter(({ large }) => !large));
+for (const program of cases) {
+  if (wanted.length > 0 && !wanted.some((name) => program.name.startsWith(name))) continue;
+  const answer = await check(program);
+  counts.all++;
+  if (answer === 'ok') counts.ok++;
+  console.log(`${program.name.padEnd(40)} ${answer.replaceAll('\\n', '\n')}`);
+}
 checker.stdin.end();
 if (!keep) rmSync(folder, { recursive: true });
 console.log(`${counts.ok} of ${counts.all} archives: outputs, .code and states equal in PyTorch`);

@@ -20,6 +20,7 @@ except ImportError:
     torchvision = None
 
 HERE = pathlib.Path(__file__).resolve().parent
+MANIFESTS = ("jit.json", "real.json", "models.json", "scenes.json")
 manifests, blobs = {}, {}
 
 
@@ -27,6 +28,14 @@ def manifest(name):
     if name not in manifests:
         manifests[name] = json.loads((HERE / name).read_text())
     return manifests[name]
+
+
+def case_named(name):
+    for file in MANIFESTS:
+        for case in manifest(file)["cases"]:
+            if case["name"] == name:
+                return manifest(file), case
+    raise KeyError(name)
 
 
 def blob(path):
@@ -115,8 +124,7 @@ def main():
     torch.set_num_threads(1)
     for line in sys.stdin:
         job = json.loads(line)
-        whole = manifest(job["manifest"])
-        [case] = [case for case in whole["cases"] if case["name"] == job["name"]]
+        whole, case = case_named(job["name"])
         data = blob(case.get("data", whole.get("data")))
         try:
             answer = compare(job["original"], job["saved"], case["calls"], data)

@@ -16,6 +16,7 @@ import { absentOperators } from '../ops/absent.ts';
 import { type JitArgument, jitSchemaOf, typeOfDefault } from '../ops/operator.ts';
 import { operatorsNamed } from '../ops/registry.ts';
 import { describeSchema, type NamedValue, tryMatch } from './match.ts';
+import { outVariant } from './out-variant.ts';
 import { CompileError, type Range } from './source.ts';
 
 /** A program uses an operator that Sconce does not have; kept apart so that loading may go on without it. */
@@ -144,9 +145,16 @@ export class GraphBuilder {
     }
     const out = kwargs.find((kwarg) => kwarg.name === 'out');
     if (out) {
-      // Core has no out= overloads: they are the plain operator and a copy.
       const rest = kwargs.filter((kwarg) => kwarg !== out);
-      return this.builtin('aten::copy_', [out.value, this.callBuiltin(name, args, rest, self, range)], range);
+      for (const operator of candidates) {
+        const variant = outVariant(operator);
+        if (!variant) continue;
+        const matched = tryMatch(this, range, jitSchemaOf(operator.schema), args, rest, self, true);
+        if (typeof matched === 'string') continue;
+        const node = this.node(name, [...matched.inputs, out.value], matched.returns, range);
+        node.operator = variant;
+        return node.output;
+      }
     }
     const swapped = this.swappedNumber(name, args, kwargs, self, range);
     if (swapped) return swapped;

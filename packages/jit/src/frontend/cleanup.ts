@@ -16,6 +16,13 @@ export function cleanUp(graph: Graph): void {
   if (hasUnreadWrite(graph.block)) eliminateDeadCode(graph.block, new AliasAnalysis(graph));
   poolConstants(graph);
   canonicalizeOutputs(graph.block);
+  numberWarnings(graph.block);
+}
+
+let warnings = 0;
+
+function numberWarnings(block: Block): void {
+  for (const node of allNodes(block)) if (node.kind === 'aten::warn') node.warnId = warnings++;
 }
 
 function hasUnreadWrite(block: Block): boolean {

@@ -28,7 +28,8 @@ export abstract class Iteration extends Conditions {
     const type = object.type as ClassType;
     const node = this.builder.node('prim::GetAttr', [object], [type.attributes[type.slotOf(name)!].type]);
     node.name = name;
-    node.output.setDebugName(/^[A-Za-z_]\w*$/.test(name) ? name : `_${name.replace(/\W/g, '_')}`);
+    // A name may not begin with a digit; all else may stand after the `%`.
+    node.output.setDebugName(/^\d/.test(name) ? `_${name}` : name);
     return node.output;
   }
 

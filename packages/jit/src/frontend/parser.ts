@@ -568,7 +568,8 @@ class Parser {
     }
     if (this.accept('-')) {
       const token = this.peek();
-      if (token.kind === 'number' && this.peek(1).text !== '**') return this.number(true, start);
+      // The constant stands where its digits do, as PyTorch has it.
+      if (token.kind === 'number' && this.peek(1).text !== '**') return this.number(true, token.start);
       const operand = this.deeper(() => this.infix(negativePrecedence + 1));
       return { kind: 'unary', op: '-', operand, range: this.from(start) };
     }

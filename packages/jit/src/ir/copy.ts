@@ -13,6 +13,7 @@ export function copyNode(node: Node, graph: Graph, values: Map<Value, Value>): N
   const copy = graph.create(node.kind);
   for (const input of node.inputs) copy.addInput(values.get(input) ?? input);
   copy.name = node.name;
+  copy.warnId = node.warnId;
   copy.constant = node.constant;
   copy.types = node.types;
   copy.func = node.func;

@@ -90,6 +90,8 @@ export class Node {
   name?: string;
   /** A constant's value in the interpreter's representation. */
   constant?: { readonly value: unknown };
+  /** Which `aten::warn` of the process this is: it warns once. */
+  warnId?: number;
   /** What isinstance tests for. */
   types?: readonly JitType[];
   /** What a call runs, where that is known at compile time. */

@@ -43,6 +43,7 @@ function attributes(node: Node): string {
     if (node.constant?.value === null || node.constant === undefined) return '';
     return `[value=${constantText(node.constant.value, node.output.type)}]`;
   }
+  if (node.warnId !== undefined) return `[warn_id=${node.warnId}]`;
   if (node.types) return `[types=[${node.types.map(graphText).join(', ')}]]`;
   return node.name !== undefined ? `[name=${escapeText(node.name)}]` : '';
 }
