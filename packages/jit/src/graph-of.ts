@@ -2,7 +2,9 @@
 import { TorchError } from '@sconce/core';
 import type { Graph } from './ir/graph.ts';
 import { moduleParts, ScriptModule } from './module.ts';
+import { newProgram } from './program.ts';
 import { functionParts, ScriptFunction } from './script-function.ts';
+import { funcOf, noteConstants } from './trace/fixup.ts';
 
 /**
  * The graph that a module's method or a function runs; `.graph` is its text. What a pass changes in it is what runs from
@@ -16,4 +18,11 @@ export function graph_of(program: ScriptModule | ScriptFunction, method = 'forwa
   const func = type.methods.get(method);
   if (!func) throw new TorchError(`Module '${type.leafName}' has no method '${method}'`);
   return func.graph;
+}
+
+/** A function that runs a graph, as PyTorch's `torch._C._create_function_from_graph`. Its parameters have the values' names. */
+export function create_function_from_graph(name: string, graph: Graph): ScriptFunction {
+  const program = newProgram();
+  noteConstants(graph, program);
+  return new ScriptFunction(funcOf(name, graph), program);
 }

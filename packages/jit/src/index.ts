@@ -4,7 +4,7 @@ export type { Explanation } from './explain.ts';
 export { type FreezeOptions, freeze, optimize_for_inference } from './freeze.ts';
 export { UnknownOperatorError } from './frontend/builder.ts';
 export { CompileError } from './frontend/source.ts';
-export { graph_of } from './graph-of.ts';
+export { create_function_from_graph, graph_of } from './graph-of.ts';
 export { Graph } from './ir/graph.ts';
 export type { Given } from './javascript/given.ts';
 export { type ArchiveSource, type JitLoadOptions, load } from './load.ts';

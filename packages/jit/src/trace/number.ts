@@ -78,7 +78,7 @@ export class Size extends TracedNumber {
     return this.value;
   }
 
-  toString(): string {
+  override toString(): string {
     return String(this.value);
   }
 

@@ -28,6 +28,7 @@ import {
   NumberT,
   optionalOf,
   StrT,
+  type TensorDetail,
   TensorT,
   tupleOf,
 } from '../ir/types.ts';
@@ -60,6 +61,14 @@ export const tracedType = (tensor: Tensor): JitType => ({
     device: 'cpu',
   },
 });
+
+/** PyTorch records a convolution below autograd, where nothing wants a gradient. */
+const resultType = (operator: Operator, result: Tensor): JitType => {
+  const type = tracedType(result) as { readonly kind: 'Tensor'; readonly detail: TensorDetail };
+  return operator.base === '_convolution'
+    ? { ...type, detail: { ...type.detail, requires_grad: false } }
+    : type;
+};
 
 const zeroDim = (dtype: 'int64' | 'float32'): JitType => ({
   kind: 'Tensor',
@@ -204,8 +213,10 @@ export class Recorder implements NumberRecording, ActiveTrace {
   /** Makes a new tensor, or all that are in a result, the values of a node's output. */
   setResult(result: unknown, value: Value): void {
     if (result instanceof Tensor) {
+      // What is written in place was known before, or is not the trace's own.
+      const isNew = !this.values.has(result);
       this.setValue(result, value);
-      this.watchSizes(result);
+      if (isNew) this.watchSizes(result);
     } else if (isTuple(result)) {
       const types = value.type.kind === 'Tuple' ? value.type.elements : result.map(() => TensorT);
       const unpack = this.append(this.graph.create('prim::TupleUnpack', [value], types));
@@ -299,7 +310,7 @@ export class Recorder implements NumberRecording, ActiveTrace {
     }
     const results = returns.length === 1 ? [result] : (result as readonly unknown[]);
     for (const one of results) {
-      if (one instanceof Tensor) this.setResult(one, node.addOutput(tracedType(one)));
+      if (one instanceof Tensor) this.setResult(one, node.addOutput(resultType(operator, one)));
       else node.addOutput(returns.length === 1 ? fromSchemaType(returns[0].type) : TensorT);
     }
   }
