@@ -43,7 +43,12 @@ export function upgrade(
     return call(name, [size, { value: call('aten::Float', [fill], []), range }], kwargs);
   }
   const steps = name === 'aten::linspace' ? 7 : name === 'aten::logspace' ? 8 : 0;
-  if (version <= steps && all.length === 2 && !has('steps'))
-    return call(name, [...all, { value: constant(100, IntT), range }], kwargs);
+  if (version <= steps && all.length >= 2) {
+    // How many was optional, and a hundred.
+    const given = all[2] ?? kwargs.find(({ name: keyword }) => keyword === 'steps');
+    if (given && given.value.type.kind !== 'None') return undefined;
+    const rest = kwargs.filter((kwarg) => kwarg !== given);
+    return call(name, [all[0], all[1], { value: constant(100, IntT), range }, ...all.slice(3)], rest);
+  }
   return undefined;
 }
