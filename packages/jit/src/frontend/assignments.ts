@@ -172,8 +172,7 @@ export abstract class Assignments extends Calls {
         `Tried to set an attribute: ${name} on a non-class: ${annotation(object.type)}`,
         range,
       );
-    if (type.slotOf(name) === undefined && this.growing === type)
-      this.grow(type, name, annotated ?? value.type, range);
+    if (type.slotOf(name) === undefined && this.growing === type) this.grow(type, name, value.type, range);
     const slot = type.slotOf(name);
     if (slot === undefined) {
       const setter = type.setters.get(name);

@@ -31,6 +31,10 @@ export function literalValue(expr: Expr, resolver: Resolver): unknown {
     case 'name':
       if (expr.name === 'inf') return Infinity;
       if (expr.name === 'nan') return NaN;
+      if (resolver.dialect === 'python') {
+        const found = resolver.resolve(expr.name);
+        if (found?.kind === 'constant') return found.value;
+      }
       break;
     case 'attribute': {
       if (expr.object.kind === 'name' && expr.object.name === 'CONSTANTS') {
@@ -40,6 +44,10 @@ export function literalValue(expr: Expr, resolver: Resolver): unknown {
       const name = dottedName(expr);
       const dot = name?.lastIndexOf('.') ?? -1;
       const owner = dot > 0 ? resolver.resolve(name!.slice(0, dot)) : undefined;
+      if (owner?.kind === 'module') {
+        const member = owner.member(name!.slice(dot + 1));
+        if (member?.kind === 'constant') return member.value;
+      }
       if (owner?.kind === 'type' && owner.type.kind === 'Enum') {
         const member = owner.type.members.get(name!.slice(dot + 1));
         if (member) return member;

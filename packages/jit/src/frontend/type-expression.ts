@@ -23,8 +23,9 @@ import {
   unionOf,
 } from '../ir/types.ts';
 import type { Expr } from './ast.ts';
-import { CompileError } from './source.ts';
-import type { Resolver } from './sugared.ts';
+import { parseTypeExpression } from './parser.ts';
+import { CompileError, Source } from './source.ts';
+import type { Resolver, Sugared } from './sugared.ts';
 
 const simple: ReadonlyMap<string, JitType> = new Map<string, JitType>([
   ['Tensor', TensorT],
@@ -37,6 +38,10 @@ const simple: ReadonlyMap<string, JitType> = new Map<string, JitType>([
   ['number', NumberT],
   ['Device', DeviceT],
   ['torch.device', DeviceT],
+  ['torch.dtype', IntT],
+  ['torch.layout', IntT],
+  ['torch.Size', listOf(IntT)],
+  ['torch.Generator', GeneratorT],
   ['Generator', GeneratorT],
   ['NoneType', NoneT],
   ['None', NoneT],
@@ -57,7 +62,41 @@ export function dottedName(expr: Expr): string | undefined {
   return object === undefined ? undefined : `${object}.${expr.name}`;
 }
 
+/** `typing.List`, `list` and `torch.jit.Final` as archives write them. */
+function genericName(name: string, resolver: Resolver): string {
+  if (resolver.dialect === 'archive') return name;
+  const leaf = name.replace(/^(typing|torch\.jit|torch\.futures)\./, '');
+  return lowercase.get(leaf) ?? leaf;
+}
+
+const lowercase: ReadonlyMap<string, string> = new Map([
+  ['list', 'List'],
+  ['dict', 'Dict'],
+  ['tuple', 'Tuple'],
+]);
+
+/** In an author's text a dotted name leads through modules; in an archive it is one name. */
+function resolveDotted(name: string, resolver: Resolver): Sugared | undefined {
+  if (resolver.dialect === 'archive') return resolver.resolve(name);
+  const [root, ...rest] = name.split('.');
+  let found = resolver.resolve(root);
+  for (const part of rest) {
+    if (found?.kind !== 'module') return undefined;
+    found = found.member(part);
+  }
+  return found;
+}
+
 export function typeOfExpression(expr: Expr, resolver: Resolver): JitType {
+  if (resolver.dialect === 'python') {
+    // A class may be named before it is there.
+    if (expr.kind === 'string' && !expr.value.startsWith('torch.classes.')) {
+      const { value, range } = expr;
+      return typeOfExpression(parseTypeExpression(new Source(value, range.source.filename)), resolver);
+    }
+    if (expr.kind === 'binary' && expr.op === '|')
+      return unionOf([typeOfExpression(expr.left, resolver), typeOfExpression(expr.right, resolver)]);
+  }
   if (expr.kind === 'constant' && expr.value === null) return NoneT;
   const name = dottedName(expr);
   if (name !== undefined) {
@@ -66,14 +105,15 @@ export function typeOfExpression(expr: Expr, resolver: Resolver): JitType {
     const list = /^_size_\d_t$/.test(name);
     if (list) return listOf(IntT);
     if (name.startsWith('__torch__.torch.classes.')) return foreignClass(name);
-    const found = resolver.resolve(name);
+    const found = resolveDotted(name, resolver);
     if (found?.kind === 'type') return found.type;
+    if (found?.kind === 'annotation') return found.type;
     throw new CompileError(`Unknown type name '${name}'`, expr.range);
   }
   if (expr.kind === 'string' && expr.value.startsWith('torch.classes.'))
     return foreignClass(`__torch__.${expr.value}`);
   if (expr.kind === 'subscript') {
-    const generic = dottedName(expr.object) ?? '';
+    const generic = genericName(dottedName(expr.object) ?? '', resolver);
     const items = () => expr.items.map((item) => typeOfExpression(item, resolver));
     const only = () => {
       if (expr.items.length !== 1)

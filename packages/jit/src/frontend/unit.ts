@@ -42,7 +42,9 @@ export interface FuncOptions extends MethodOptions {
   /** Where free names come from; the unit itself unless given. */
   readonly resolver?: Resolver;
   /** What compiles it: another language's meaning of the same syntax tree. */
-  readonly emitter?: new (resolver: Resolver) => Emitter;
+  readonly emitter?: new (
+    resolver: Resolver,
+  ) => Emitter;
 }
 
 type Definition =
