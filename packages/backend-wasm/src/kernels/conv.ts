@@ -7,10 +7,10 @@
 import { type ConvKernel, dtypes, type Executable, type View } from '@sconce/core/backend';
 import { contiguousStrides, isContiguous, numel, pointerOf } from '../memory/layout.ts';
 import { buildGather, buildTables, type Tables } from './conv_gather.ts';
-import { asPlanes, type Geometry, geometryOf, isFlat, map3, stridesOf, type Three } from './conv_geometry.ts';
+import { asPlanes, type Geometry, isFlat, map3, stridesOf } from './conv_geometry.ts';
 import { compilePhases, hasPhases } from './conv_phases.ts';
-import { Depthwise, type Planes, reaches, slides, type Window } from './depthwise.ts';
-import { canEnd, endingOf } from './ending.ts';
+import { type Plan, Plans } from './conv_plan.ts';
+import { Depthwise } from './depthwise.ts';
 import { type Exports, zero } from './engine.ts';
 import {
   type Accumulate,
@@ -33,10 +33,18 @@ const KEPT_BELOW = 512;
 /** Bytes of padded input, and columns of many small images, taken at a time. */
 const INPUT_BYTES = 1 << 23;
 const FEW_POSITIONS = 256;
-/** How other operands may meet the outputs of loops that do not walk them column by column. */
-const WITHOUT_COLUMNS = ['same', 'row'] as const;
 /** Nanoseconds per byte that is gathered, about. */
 const GATHERING = 0.08;
+
+/** One call: `others` are what finishes the sums. */
+interface Call {
+  readonly plan: Plan;
+  readonly x: View;
+  readonly w: View;
+  readonly out: View;
+  readonly others: readonly View[];
+  readonly scalars: readonly (number | bigint)[] | undefined;
+}
 
 export function compileConv(products: Products, kernel: ConvKernel): Executable {
   const phases = hasPhases(kernel)
@@ -54,8 +62,8 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
   const spread = copier(heap, dtype, accumulate, 5);
   const turn = copier(heap, dtype, accumulate, 6);
   const depthwise = accumulate === 'float32' && dims < 3 ? new Depthwise(heap, scratch) : undefined;
-  const endsInTiles = finish !== undefined && canEnd(finish);
   const tileSizes = accumulate === 'float32' && dtype === 'float32' ? sizesAllowed(kernel) : [];
+  const plans = new Plans(kernel);
   let gather: Exports[string] | undefined;
   let tables: Tables | undefined;
 
@@ -121,32 +129,26 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
       phases(outputs, inputs, scalars);
       return;
     }
-    const g = geometryOf(kernel, x, w, out);
-    const { groups, channels, filters, batch } = g;
-    const positions = numel(g.output);
-    const taps = channels * numel(g.window);
-    const isDense = out.strides.slice(2).every((s, d) => {
-      const n = out.shape[2 + d]!;
-      return n === 1 || s === numel(out.shape.slice(3 + d));
-    });
-    const direct = outDtype === accumulate && isDense && !inputs.some((v) => v.memory === out.memory);
-    const needsCopy =
-      dtype !== accumulate ||
-      g.before.some((n) => n !== 0) ||
-      g.holes.some((n) => n !== 1) ||
-      g.padded.some((n, d) => n > g.input[d]!);
-    if (direct && depthwise && perPlane(g, x, w, out, inputs.slice(2), scalars)) return;
-    if (direct && tileSizes.length > 0 && winograd(g, x, w, out, inputs.slice(2), scalars)) return;
-
-    const gemm: Gemm = products.gemm(accumulate as Accumulate);
+    const plan = plans.of(out, inputs);
     const others = inputs.slice(2);
+    const direct = outDtype === accumulate && plan.isDense && !inputs.some((v) => v.memory === out.memory);
+    const call: Call = { plan, x, w, out, others, scalars };
+    if (direct && depthwise && plan.isDepthwise) {
+      perPlane(depthwise, call);
+      return;
+    }
+    if (direct && tileSizes.length > 0 && winograd(call)) return;
+
+    const { g, positions, taps, needsCopy } = plan;
+    const { groups, channels, filters, batch } = g;
+    const gemm: Gemm = products.gemm(accumulate as Accumulate);
     const imageBytes = groups * channels * numel(g.padded) * bytes;
     let images = needsCopy ? Math.max(1, Math.min(batch, Math.floor(INPUT_BYTES / imageBytes))) : batch;
     // Images of few positions share their panels; else one after the other, written where they belong.
     if (positions >= FEW_POSITIONS && direct) images = 1;
     else images = Math.max(1, Math.min(images, Math.ceil((8 * NC) / positions)));
     const merges = images > 1 || !direct;
-    const ending = endsInTiles && !merges ? endingOf(finish!, out, others, 1) : undefined;
+    const ending = merges ? undefined : plan.inTiles;
     const tableAt = scratch.get('tables', 4 * (taps + images * positions + 16));
     const groupBytes = filters * taps * bytes;
     const lefts = taps > 0 ? leftOperand(w, g, gemm) : undefined;
@@ -208,14 +210,8 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
   };
 
   /** By Winograd's algorithm; false where it does not apply or does not pay. */
-  function winograd(
-    g: Geometry,
-    x: View,
-    w: View,
-    out: View,
-    others: readonly View[],
-    scalars: readonly (number | bigint)[] | undefined,
-  ): boolean {
+  function winograd({ plan, x, w, out, others, scalars }: Call): boolean {
+    const { g, inLoops: ending } = plan;
     const { groups, channels, filters, before, input, output } = g;
     if (dims !== 2 || g.window[1] !== 3 || g.window[2] !== 3 || before[1] < 0 || before[2] < 0) return false;
     if ([...g.stride, ...g.dilation, ...g.holes].some((n) => n !== 1)) return false;
@@ -230,7 +226,6 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
     const size = channels > 0 ? tileSizeFor(layer, tileSizes) : undefined;
     if (size === undefined) return false;
     const source = x.strides[3] === 1 || input[2] === 1 ? x : dense(x);
-    const ending = endsInTiles ? endingOf(finish!, out, others, 1, WITHOUT_COLUMNS) : undefined;
     const s = w.strides as readonly [number, number, number, number];
     for (let group = 0; group < groups; group++) {
       const first = group * (transposed ? channels * s[0] : filters * s[0]);
@@ -254,38 +249,11 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
     return true;
   }
 
-  /** Depthwise, a plane at a time; false where it does not apply. */
-  function perPlane(
-    g: Geometry,
-    x: View,
-    w: View,
-    out: View,
-    others: readonly View[],
-    scalars: readonly (number | bigint)[] | undefined,
-  ): boolean {
-    const { groups, batch, window, stride, dilation, output, padded } = g;
-    const shape: Window = {
-      size: [window[1], window[2]],
-      stride: [stride[1], stride[2]],
-      dilation: [dilation[1], dilation[2]],
-    };
-    if (g.channels !== 1 || g.filters !== 1 || !slides(shape, output[2]) || numel(window) === 0) return false;
+  /** Depthwise, a plane at a time. */
+  function perPlane(depthwise: Depthwise, { plan, x, w, out, others, scalars }: Call): void {
+    const { g, window, planes, inPlace, inLoops: ending } = plan;
+    const { groups, batch, padded } = g;
     const rows = weights(w, g);
-    const planesOf = (input: Three, before: readonly number[]): Planes => ({
-      channels: groups,
-      input: [input[1], input[2]],
-      output: [output[1], output[2]],
-      before: [before[1]!, before[2]!],
-    });
-    const whole = planesOf(g.input, g.before);
-    const inPlace =
-      dtype === accumulate &&
-      g.holes[1] === 1 &&
-      g.holes[2] === 1 &&
-      reaches(shape, whole) &&
-      x.strides[x.strides.length - 1] === 1;
-    const ending = endsInTiles ? endingOf(finish!, out, others, 1, WITHOUT_COLUMNS) : undefined;
-    const planes = inPlace ? whole : planesOf(padded, [0, 0, 0]);
     for (let n = 0; n < batch; n++) {
       const image = (v: View): View => asPlanes(part(v, n, 1, 0, groups));
       const source = inPlace
@@ -296,10 +264,9 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
             [1, groups, padded[1], padded[2]],
             [0, padded[1] * padded[2], padded[2], 1],
           );
-      depthwise!.run(shape, planes, source, rows, image(out), others.map(image), ending);
+      depthwise.run(window, planes, source, rows, image(out), others.map(image), ending);
     }
     if (!ending) epilogue?.([out], [out, ...others], scalars);
-    return true;
   }
 
   /** The input with dense rows. */

@@ -69,13 +69,15 @@ function meetingOf(out: View, v: View, row: number): Meeting | undefined {
 
 /** The words of an ending for the output's element (row `row`, the first column of its part). */
 export function endingWords(ending: Ending, out: View, others: readonly View[], row: number): number[] {
-  return ending.meetings.flatMap((meeting, i) => {
-    if (meeting === undefined) return [0, 0];
+  const { meetings } = ending;
+  const words = new Array<number>(ENDING_WORDS * meetings.length).fill(0);
+  for (let i = 0; i < meetings.length; i++) {
     const v = others[i]!;
-    const at = pointerOf(v);
-    if (meeting === 'same') return [at - pointerOf(out), 0];
-    return [at, meeting === 'row' ? v.strides[row]! * dtypes[v.dtype].bytes : 0];
-  });
+    if (meetings[i] === undefined) continue;
+    words[ENDING_WORDS * i] = meetings[i] === 'same' ? pointerOf(v) - pointerOf(out) : pointerOf(v);
+    if (meetings[i] === 'row') words[ENDING_WORDS * i + 1] = v.strides[row]! * dtypes[v.dtype].bytes;
+  }
+  return words;
 }
 
 /** The operand's value for the sums that are to be stored. */
