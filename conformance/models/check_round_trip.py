@@ -4,6 +4,7 @@ Each line of the input names two archives and a case; the answer is a line, `ok`
 """
 
 import gzip
+import io
 import json
 import pathlib
 import re
@@ -84,21 +85,27 @@ def results(module, calls, data):
             yield str(error).splitlines()[-1]
 
 
-def texts(module):
-    """The code of every method of every module, by path, without the numbers of mangled names."""
+def texts(module, kind):
+    """Code or graph of every method of every module, by path, without what is numbered through the process."""
     for path, child in module.named_modules():
         for name in child._c._method_names():
-            yield f"{path}.{name}", re.sub(r"___torch_mangle_\d+\.", "", child._c._get_method(name).code)
+            text = str(getattr(child._c._get_method(name), kind))
+            yield f"{kind} of {path}.{name}", re.sub(r"___torch_mangle_\d+[./]|warn_id=\d+", "", text)
 
 
 def compare(original, saved, calls, data):
     before, after = torch.jit.load(original), torch.jit.load(saved)
-    texts_before, texts_after = dict(texts(before)), dict(texts(after))
-    if texts_before.keys() != texts_after.keys():
-        return f"methods: {set(texts_before) ^ set(texts_after)}"
-    for name, text in texts_before.items():
-        if texts_after[name] != text:
-            return f".code of {name}\n--- before\n{text}\n--- after\n{texts_after[name]}"
+    again = io.BytesIO()
+    torch.jit.save(before, again)
+    again.seek(0)
+    # Code must be what it was; graphs, what they are once PyTorch itself has read and written the program.
+    for kind, reference in ("code", before), ("graph", torch.jit.load(again)):
+        wanted, found = dict(texts(reference, kind)), dict(texts(after, kind))
+        if wanted.keys() != found.keys():
+            return f"methods: {set(wanted) ^ set(found)}"
+        for name, text in wanted.items():
+            if found[name] != text:
+                return f"{name}\n--- before\n{text}\n--- after\n{found[name]}"
     if str(before) != str(after):
         return f"str: {before} {after}"
     state = after.state_dict()

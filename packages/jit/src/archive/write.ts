@@ -10,6 +10,8 @@ import { Dependencies, type Named, type NameOf } from '../print/dependencies.ts'
 import { ConstantTable } from '../print/literal.ts';
 import { Printer } from '../print/printer.ts';
 import type { Program } from '../program.ts';
+import { debugRecords } from './debug-write.ts';
+import { deflated } from './deflate.ts';
 import { uniqueNames } from './names.ts';
 import { ScriptPickler } from './pickle.ts';
 
@@ -61,7 +63,7 @@ export async function writeArchive(
     ...extra,
     ...(await storages),
     { name: 'data.pkl', data: data.finish() },
-    ...code.files,
+    ...(await Promise.all(code.files.map(deflated))),
     ...(await constantStorages),
     { name: 'constants.pkl', data: constants.finish() },
     { name: code.version >= 6 ? '.data/version' : 'version', data: encodeUtf8(`${code.version}\n`) },
@@ -124,9 +126,12 @@ function printAll(roots: readonly Named[], nameOf: NameOf): PrintedCode {
       printers.set(path, (printer = new Printer({ constants, dependencies, nameOf, reloadable: true })));
     if (named instanceof Func || !isForeign(name)) printDefinition(named, name.slice(dot + 1), printer);
   }
-  const files = [...printers].map(([path, { body }]) => ({
-    name: `code/${path.replaceAll('.', '/')}.py`,
-    data: encodeUtf8(body.text),
-  }));
+  const files = [...printers].flatMap(([path, { body }]) => {
+    const name = `code/${path.replaceAll('.', '/')}.py`;
+    return [
+      { name, data: encodeUtf8(body.text) },
+      { name: `${name}.debug_pkl`, data: debugRecords(body.marks) },
+    ];
+  });
   return { files, constants, version: Math.max(3, ...[...printers.values()].map(({ version }) => version)) };
 }

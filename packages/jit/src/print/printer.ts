@@ -121,14 +121,17 @@ export class Printer {
     });
   }
 
-  private listConstants(block: Block, found: Node[]): void {
+  /** Constants in order of their first use. Functions that only a forked body names are that body's own. */
+  private listConstants(block: Block, found: Node[], isForked = false): void {
     for (const node of [...block.nodes, block.returnNode]) {
       for (const { node: producer } of node.inputs) {
         if (producer.kind !== 'prim::Constant' || this.listed.has(producer)) continue;
+        if (isForked && producer.func) continue;
         this.listed.add(producer);
         found.push(producer);
       }
-      for (const inner of node.blocks) this.listConstants(inner, found);
+      for (const inner of node.blocks)
+        this.listConstants(inner, found, isForked || node.kind === 'prim::fork');
     }
   }
 
