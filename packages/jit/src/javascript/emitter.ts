@@ -45,6 +45,9 @@ export class JavaScriptEmitter extends Emitter {
     const held = this.held.get(name);
     if (held) return held;
     const found = name.startsWith('#') ? this.resolver.resolve(name) : this.variables.get(name, range);
+    // A number that was given is as one written here.
+    if (found?.kind === 'constant' && isNumber(found.type))
+      return asValue(this.builder.number(found.value as number, found.type.kind === 'float', range));
     if (found) return found;
     throw this.variables.undefined(name, range);
   }
@@ -238,10 +241,14 @@ export class JavaScriptEmitter extends Emitter {
 
   protected override subscript(objectExpr: Expr, items: readonly Expr[], range: Range): Sugared {
     const [item] = items;
-    if (items.length === 1 && item.kind === 'int' && item.value < 0n) {
+    if (items.length === 1 && item.kind === 'unary' && item.op === '-' && item.operand.kind === 'int') {
       const object = this.sugared(objectExpr);
-      if (object.kind === 'value' && (object.value.type.kind === 'List' || object.value.type.kind === 'str'))
-        this.refuse(`JavaScript has no index ${item.value}: write xs.at(${item.value})`, range);
+      const kind = object.kind === 'value' ? object.value.type.kind : undefined;
+      if (kind === 'List' || kind === 'str' || kind === 'Tuple')
+        this.refuse(
+          `JavaScript has no index -${item.operand.value}: write xs.at(-${item.operand.value})`,
+          range,
+        );
       return super.subscript(this.hold(object, objectExpr.range), items, range);
     }
     return super.subscript(objectExpr, items, range);

@@ -142,7 +142,7 @@ export abstract class ExpressionTranslator {
       case 'FunctionExpression':
         return this.refuse(
           node,
-          'a function inside a function is not supported here: write it outside and pass it by name, `jit.script(f, { helper })`; `xs.map(x => …)` with an expression is, and so is `jit.fork(() => …)`',
+          'a function inside a function is not supported here: write it outside and pass it by name, `jit.script(f, { helper })`; only `xs.map(x => …)` with an expression is',
         );
       case 'SequenceExpression':
         return this.refuse(node, 'a comma between expressions is not supported: make them statements');
@@ -359,10 +359,6 @@ export abstract class ExpressionTranslator {
       }
       case '-': {
         const operand = this.expression(argument);
-        if (operand.kind === 'int' && argument.type === 'Literal')
-          return { kind: 'int', value: -operand.value, range };
-        if (operand.kind === 'float' && argument.type === 'Literal')
-          return { ...operand, value: -operand.value, range };
         return { kind: 'unary', op: '-', operand, range };
       }
       case '~':
@@ -438,7 +434,7 @@ export abstract class ExpressionTranslator {
       chain && !this.scopes.find(chain.names[0]) ? this.typedCall(node, callee, chain.names) : undefined;
     if (typed) return typed;
     const method = callee.kind === 'attribute' ? callee.name : undefined;
-    const [first] = node.arguments;
+    const first = unnamed(node.arguments[0]);
     if (
       method !== undefined &&
       (first?.type === 'ArrowFunctionExpression' || first?.type === 'FunctionExpression')
@@ -563,4 +559,13 @@ export abstract class ExpressionTranslator {
     const { args, kwargs } = this.arguments(node.arguments);
     return { kind: 'call', callee: this.expression(node.callee), args, kwargs, range };
   }
+}
+
+/** What esbuild's `__name(f, 'f')` is wrapped around. */
+function unnamed(
+  node: js.Expression | js.SpreadElement | undefined,
+): js.Expression | js.SpreadElement | undefined {
+  const isWrapped =
+    node?.type === 'CallExpression' && node.callee.type === 'Identifier' && node.callee.name === '__name';
+  return isWrapped ? node.arguments[0] : node;
 }

@@ -126,7 +126,7 @@ export class GivenNames implements FreeNames {
 
   private meaning(name: string): Sugared | undefined {
     const exception = /^(RuntimeError|TypeError|ValueError|NotImplementedError)$/.exec(name);
-    if (exception) return { kind: 'exception', name };
+    if (exception) return { kind: 'exception', name: `builtins.${name}` };
     if (name === 'annotate' || name === 'range') return { kind: 'special', form: name };
     if (!Object.hasOwn(this.values, name)) return this.names.find(name);
     const value = this.values[name];

@@ -47,6 +47,16 @@ export class Scopes {
     return binding;
   }
 
+  /** `var`, which the whole function knows wherever it stands. */
+  declareVar(name: string): Binding {
+    const known = this.find(name);
+    if (known) return known;
+    const binding = { name: plain(name), constant: false };
+    this.blocks[0].set(name, binding);
+    this.note(binding.name);
+    return binding;
+  }
+
   /** Gives a parameter, or what stands for `this`, its name. */
   bind(name: string, as: string): void {
     this.blocks[this.blocks.length - 1].set(name, { name: as, constant: false });

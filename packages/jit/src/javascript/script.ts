@@ -1,7 +1,7 @@
 /** `torch.jit.script` of JavaScript functions. */
 
 import { libraryFunction } from '../library/index.ts';
-import { newProgram } from '../program.ts';
+import { newProgram, sharedUnit } from '../program.ts';
 import { ScriptFunction } from '../script-function.ts';
 import { JavaScriptCompiler, schemaOf } from './compile.ts';
 import type { Given } from './given.ts';
@@ -9,10 +9,9 @@ import type { AnyFunction } from './text.ts';
 
 /** Compiles a JavaScript function from its own text. */
 export function scriptFunction(fn: AnyFunction, schema?: string, given: Given = {}): ScriptFunction {
-  const program = newProgram();
-  const compiler = new JavaScriptCompiler(program.unit, given, libraryFunction(program.unit));
+  const compiler = new JavaScriptCompiler(sharedUnit, given, libraryFunction(sharedUnit));
   const func = compiler.function(fn, schema === undefined ? undefined : schemaOf(schema));
   // An error in the function is one of the call that compiles it.
   func.graph;
-  return new ScriptFunction(func, program);
+  return new ScriptFunction(func, newProgram());
 }

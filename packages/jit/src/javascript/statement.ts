@@ -1,6 +1,7 @@
 /** JavaScript statements to TorchScript's: declarations, branches, the loops, and what leaves them. */
 import type * as js from 'acorn';
 import type { Block, Expr, Statement } from '../frontend/ast.ts';
+import type { Range } from '../frontend/source.ts';
 import { ExpressionTranslator } from './expression.ts';
 import { countedLoop } from './loop.ts';
 import { readType } from './types.ts';
@@ -224,16 +225,16 @@ export abstract class StatementTranslator extends ExpressionTranslator {
       const type = this.typeBefore(id) ?? (i === 0 ? this.typeBefore(node) : undefined);
       // The value is read before the name is known: `const x = x` means the x outside nowhere, and nothing here.
       const value = init ? this.expression(init, id.type === 'ArrayPattern' && !type) : undefined;
-      const isConstant = node.kind === 'const';
+      const kind = node.kind as 'const' | 'let' | 'var';
       if (!value) {
-        const target = this.target(id, true, isConstant);
+        const target = this.target(id, true, kind);
         // TorchScript declares nothing without a value: the type waits for the assignments.
         if (type && target.kind === 'name') this.declaredTypes.set(target.name, type);
         return [];
       }
       if (id.type === 'ObjectPattern')
-        return this.fields(id, value, (pattern) => this.target(pattern, true, isConstant));
-      const target = this.target(id, true, isConstant);
+        return this.fields(id, value, (pattern) => this.target(pattern, true, kind));
+      const target = this.target(id, true, kind);
       return [{ kind: 'assign', targets: [target], value, range, ...(type && { type }) }];
     });
   }
@@ -255,12 +256,22 @@ export abstract class StatementTranslator extends ExpressionTranslator {
     return [{ kind: 'assign', targets: [whole], value, range }, ...parts];
   }
 
-  protected override target(node: js.Pattern, declare: boolean, constant = false): Expr {
+  protected override target(
+    node: js.Pattern,
+    declare: boolean,
+    constant: 'const' | 'let' | 'var' = 'let',
+  ): Expr {
     const range = this.range(node);
     switch (node.type) {
       case 'Identifier':
         if (!declare) return this.assigned(node);
-        return this.name(this.scopes.declare(node.name, constant, range).name, range);
+        return this.name(
+          (constant === 'var'
+            ? this.scopes.declareVar(node.name)
+            : this.scopes.declare(node.name, constant === 'const', range)
+          ).name,
+          range,
+        );
       case 'ArrayPattern':
         return {
           kind: 'tuple',
@@ -389,7 +400,7 @@ export abstract class StatementTranslator extends ExpressionTranslator {
       const first = this.expression(start);
       const args: Expr[] =
         step !== 1
-          ? [first, last, { kind: 'int', value: BigInt(step), range }]
+          ? [first, last, whole(step, range)]
           : first.kind === 'int' && first.value === 0n
             ? [last]
             : [first, last];
@@ -424,7 +435,7 @@ export abstract class StatementTranslator extends ExpressionTranslator {
     return this.scopes.within(true, (): Statement[] => {
       const target =
         left.type === 'VariableDeclaration'
-          ? this.target(left.declarations[0].id, true, left.kind === 'const')
+          ? this.target(left.declarations[0].id, true, left.kind === 'const' ? 'const' : 'let')
           : this.target(left, false);
       return [{ kind: 'for', target, iterable, body: this.loopBody(node.body, undefined), range }];
     });
@@ -493,6 +504,12 @@ export abstract class StatementTranslator extends ExpressionTranslator {
     return undefined;
   }
 }
+
+/** A number as it is written: Python, too, negates what is below zero. */
+const whole = (value: number, range: Range): Expr => {
+  const size: Expr = { kind: 'int', value: BigInt(Math.abs(value)), range };
+  return value < 0 ? { kind: 'unary', op: '-', operand: size, range } : size;
+};
 
 const nested = (node: js.Node): js.Statement[] => {
   switch (node.type) {

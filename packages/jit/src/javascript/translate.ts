@@ -136,6 +136,7 @@ class FunctionTranslator extends StatementTranslator {
 
 /** A default value says the type of its parameter where nothing else does. */
 function typeOfLiteral(expr: Expr): Expr | undefined {
+  if (expr.kind === 'unary' && expr.op === '-') return typeOfLiteral(expr.operand);
   const named = (name: string): Expr => ({ kind: 'name', name, range: expr.range });
   switch (expr.kind) {
     case 'int':

@@ -40,7 +40,8 @@ class Library implements Resolver {
         name,
         member: (member) => (member === 'warn' ? { kind: 'builtin', name: 'aten::warn' } : undefined),
       };
-    if (/^(ValueError|RuntimeError|NotImplementedError)$/.test(name)) return { kind: 'exception', name };
+    if (/^(ValueError|RuntimeError|NotImplementedError)$/.test(name))
+      return { kind: 'exception', name: `builtins.${name}` };
     return this.functional(name) ?? this.known.find(name) ?? this.unit.resolve(name);
   }
 

@@ -2,7 +2,7 @@
  * The forward of PyTorch's own modules as TorchScript, by class: what a scripted `nn.Linear` runs, under the names that
  * an archive has. Attributes and constants are the module's; `F` is `torch.nn.functional`.
  */
-import type { ClassType } from '../ir/types.ts';
+import type { ClassType, JitType } from '../ir/types.ts';
 
 /** Methods as text, or what writes them where they depend on the module's own structure. */
 type Methods = string | ((type: ClassType) => string);
@@ -216,13 +216,18 @@ const cell =
   };
 
 /** A chain of the children, each called with what the one before gave. */
-const sequential = (type: ClassType): string => {
-  const names = type.attributes
-    .filter(({ type: child }) => child.kind === 'Class' || child.kind === 'Interface')
-    .map(({ name }) => name);
-  const body = names.map((name) => `    input = getattr(self, "${name}")(input)\n`).join('');
-  return `def forward(self, input: Tensor):\n${body}    return input\n`;
-};
+const sequential = (type: ClassType): string => `def forward(self, input):
+    for module in self:
+        input = module(input)
+    return input
+${length(type)}`;
+
+const isChild = ({ type }: { readonly type: JitType }): boolean =>
+  type.kind === 'Class' || type.kind === 'Interface';
+
+/** How many modules a container holds. */
+const length = (type: ClassType): string =>
+  `def __len__(self) -> int:\n    return ${type.attributes.filter(isChild).length}\n`;
 
 const bn1 = checkDims('input.dim() != 2 and input.dim() != 3', 'expected 2D or 3D input');
 
@@ -344,6 +349,6 @@ export const moduleMethods: Readonly<Record<string, Methods>> = {
   GRUCell: cell('gru'),
   RNNCell: cell('rnn'),
   Sequential: sequential,
-  ModuleList: '',
-  ModuleDict: '',
+  ModuleList: length,
+  ModuleDict: length,
 };
