@@ -4,7 +4,7 @@
  */
 import type { DType, Expr, View } from '@sconce/core/backend';
 import { type Lane, laneCount } from '../asm/lane.ts';
-import { Module } from '../asm/module.ts';
+import { type Fn, Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import type { Heap } from '../memory/heap.ts';
 import type { Scratch } from '../memory/scratch.ts';
@@ -35,6 +35,8 @@ export const NC = 512;
 const MOST_LEFT = 1 << 22;
 /** Below so many panels a is read where it is. */
 const FEW_PANELS = 3;
+/** Sums that stay in the second cache next to what is multiplied. */
+const SUMS = 1 << 15;
 /** Products that threads never share. */
 const ALONE = 1 << 17;
 /** Nanoseconds per multiplication of four bytes, for threads. */
@@ -43,6 +45,8 @@ const COST = 0.04;
 const SKINNY = 0.02;
 /** Nanoseconds per byte of a packed operand. */
 export const PACKING = 0.04;
+/** The same for a, which goes element by element. */
+const PACKING_LEFT = 0.1;
 
 /** An operand: address, and the bytes between rows and between columns. */
 export interface Matrix {
@@ -60,9 +64,6 @@ export interface Left {
 /** Puts k rows from `row` on and n columns from `column` on into panels, the last one filled up with zeros. */
 export type PackRight = (row: number, k: number, column: number, n: number, target: number) => void;
 
-/** The right operand: what packs it, block by block as they are wanted, or the address of what `packWhole` made. */
-export type Right = PackRight | number;
-
 /** What is done with the sums, and with what; `out` is the whole that the product fills. */
 export interface Finishing {
   readonly ending: Ending;
@@ -76,11 +77,11 @@ export const finishing = (
 ): Finishing | undefined => ending && { ending, words: endingWords(ending, out, others, 1) };
 
 /** Blocks of products: (a, lda, b, ldb, k, c, ldc, flags, the ending's words, rows, panels, panel step, columns of the edge). */
-function exportBlocks(m: Module, form: TileForm, packed: boolean): void {
+function exportBlocks(m: Module, form: TileForm, packed: boolean): Fn {
   const whole = block(m, form, { vectors: VECTORS, edge: false, packed });
   const edge = block(m, form, { vectors: VECTORS, edge: true, packed });
   const words = ENDING_WORDS * (form.ending?.meetings.length ?? 0);
-  m.fn(packed ? 'packed' : 'inPlace', Array(12 + words).fill('i32'), [], (fn) => {
+  return m.fn(packed ? 'packed' : 'inPlace', Array(12 + words).fill('i32'), [], (fn) => {
     const { a, lda, b, ldb, k, c, ldc, flags } = headOf(fn);
     const operands = Array.from({ length: words }, (_, i) => fn.param(8 + i));
     const [rows, panels, step, columns] = [0, 1, 2, 3].map((i) => fn.param(8 + words + i)) as [
@@ -111,6 +112,39 @@ function exportBlocks(m: Module, form: TileForm, packed: boolean): void {
         columns,
       ]).put();
     });
+  });
+}
+
+/**
+ * Some panels of c at once, where all of a and of b are packed: `whole` blocks one after the other in depth. Parameters: (a,
+ * bytes of one of its columns, b, bytes of one of its rows, k, c, ldc, the ending's words, rows, first panel, panels, columns of
+ * the edge); c is where the first panel's are.
+ */
+function exportDeep(m: Module, { lane, ending }: TileForm, blocks: Fn): void {
+  const words = ENDING_WORDS * (ending?.meetings.length ?? 0);
+  const bytes = 16 / laneCount[lane];
+  m.fn('deep', Array(11 + words).fill('i32'), [], (fn) => {
+    const [a, column, b, row, k, c, ldc] = Array.from({ length: 7 }, (_, i) => fn.param(i)) as Val[];
+    const operands = Array.from({ length: words }, (_, i) => fn.param(7 + i));
+    const [rows, first, panels, columns] = Array.from({ length: 4 }, (_, i) => fn.param(7 + words + i));
+    const depth = fn.local('i32');
+    const flags = fn.local('i32');
+    fn.doWhile(
+      () => {
+        depth.set(fn.select(k!.ltU(KC), k!, fn.i32(KC)));
+        const step = depth.mul(16 * VECTORS).keep();
+        const last = flags.or(fn.select(k!.eq(depth), fn.i32(FINISH), fn.i32(0)));
+        fn.call(blocks, [
+          a!, depth.mul(bytes), b!.add(first!.mul(step)), fn.i32(16 * VECTORS), depth, c!, ldc!, ending ? last : flags,
+          ...operands, rows!, panels!, step, columns!,
+        ]).put(); // biome-ignore format: the parameters of `exportBlocks`
+        a!.inc(depth.mul(column!));
+        b!.inc(depth.mul(row!));
+        k!.inc(depth.neg());
+        flags.set(ADD);
+      },
+      () => k!.ne(0),
+    );
   });
 }
 
@@ -153,25 +187,19 @@ export class Gemm {
   private compile(ending: Ending | undefined): Exports {
     const m = new Module();
     const form: TileForm = { lane: this.lane, ending };
-    exportBlocks(m, form, true);
+    exportDeep(m, form, exportBlocks(m, form, true));
     exportBlocks(m, form, false);
     return instantiate(this.heap, m);
   }
 
   /** c = a b, then the finishing. The columns of c are dense; b comes in panels, block by block. */
-  multiply(m: number, n: number, k: number, a: Left, b: Right, c: Matrix, finish?: Finishing): void {
+  multiply(m: number, n: number, k: number, a: Left, pack: PackRight, c: Matrix, finish?: Finishing): void {
     const { columns, bytes } = this;
     const code = this.code(finish?.ending);
     const line = columns * bytes;
-    const pack = typeof b === 'number' ? undefined : b;
-    const target =
-      typeof b === 'number'
-        ? b
-        : this.scratch.get('b', Math.ceil(Math.min(n, NC) / columns) * line * Math.min(k, KC));
-    // What was just packed should be in the second cache still; what was packed long ago comes as it is used.
-    const wide = pack ? NC : n;
+    const target = this.scratch.get('b', Math.ceil(Math.min(n, NC) / columns) * line * Math.min(k, KC));
     const { matrix } = a;
-    if (pack && m * n * k < ALONE && k <= KC && n <= NC && matrix?.column === bytes && !finish) {
+    if (m * n * k < ALONE && k <= KC && n <= NC && matrix?.column === bytes && !finish) {
       // One block, too small for anything to be worth arranging.
       pack(0, k, 0, n, target);
       const whole = Math.floor(n / columns);
@@ -186,11 +214,11 @@ export class Gemm {
       const rows = Math.min(most, m - i);
       const left = matrix && { ...matrix, pointer: matrix.pointer + i * matrix.row };
       const packed = inPlace ? 0 : (a.packed ?? this.packLeft(left!, rows, k));
-      for (let j = 0; j < n; j += wide) {
-        const width = Math.min(wide, n - j);
+      for (let j = 0; j < n; j += NC) {
+        const width = Math.min(NC, n - j);
         for (let l = 0; l < k; l += KC) {
           const depth = Math.min(KC, k - l);
-          pack?.(l, depth, j, width, target);
+          pack(l, depth, j, width, target);
           const words = finish ? this.wordsAt(finish, i, j) : [];
           const flags = (l > 0 ? ADD : 0) | (finish && l + depth === k ? FINISH : 0);
           this.run(
@@ -200,7 +228,7 @@ export class Gemm {
             inPlace
               ? { pointer: left!.pointer + l * bytes, row: left!.row, column: 0 }
               : { pointer: packed + l * rows * bytes, row: depth * bytes, column: bytes },
-            pack ? target : target + this.wholeBytes(l, n),
+            target,
             { ...c, pointer: c.pointer + i * c.row + j * bytes },
             [rows, width, depth, flags],
           );
@@ -269,16 +297,24 @@ export class Gemm {
   /** a in the order of its tiles, block of columns by block of columns; its address, in scratch. */
   packLeft(a: Matrix, m: number, k: number, target = this.scratch.get('a', m * k * this.bytes)): number {
     const { bytes, e } = this;
+    const { team } = this.heap;
     const tall = rowsOf({ lane: this.lane });
-    for (let l = 0; l < k; l += KC) {
-      const depth = Math.min(KC, k - l);
-      const [from, to] = [a.pointer + l * a.column, target + l * m * bytes];
-      const args = (row: number, rows: number): number[] => [
-        from + row * a.row, a.row, a.column, to + row * depth * bytes, rows, depth,
-      ]; // biome-ignore format: the parameters of `packLeft`
-      // Runs of whole tiles; at the end tiles may be lower than elsewhere.
-      this.heap.team.deal(e.packLeft!, m * depth * bytes * PACKING, m, args, tall, tall + 3);
-    }
+    const blocks = Math.ceil(k / KC);
+    const ns = m * k * bytes * PACKING_LEFT;
+    const pieces = team.pieces(ns, blocks * Math.ceil(m / tall));
+    // Runs of whole tiles; at the end tiles may be lower than elsewhere.
+    const run = pieces === 1 ? m : Math.ceil(m / Math.ceil(pieces / blocks) / tall) * tall;
+    const give = (call: Exports[string]): void => {
+      for (let l = 0; l < k; l += KC) {
+        const depth = Math.min(KC, k - l);
+        const [from, to] = [a.pointer + l * a.column, target + l * m * bytes];
+        for (let row = 0, next = 0; row < m; row = next) {
+          next = m - row - run < tall + 3 ? m : row + run;
+          call(from + row * a.row, a.row, a.column, to + row * depth * bytes, next - row, depth);
+        }
+      }
+    };
+    team.each(e.packLeft!, ns, give, pieces);
     return target;
   }
 
@@ -310,14 +346,35 @@ export class Gemm {
     return true;
   }
 
-  /** Bytes of what `packWhole` writes. */
+  /** Bytes of what `packWhole` writes for so many rows. */
   wholeBytes(k: number, n: number): number {
     return Math.ceil(n / this.columns) * this.columns * this.bytes * k;
   }
 
-  /** All of b for `multiply`: its blocks of KC rows one after the other, each in panels. */
+  /** All of b for `multiplyWhole`: its blocks of KC rows one after the other, each in panels. */
   packWhole(k: number, n: number, pack: PackRight, target: number): void {
     for (let l = 0; l < k; l += KC) pack(l, Math.min(KC, k - l), 0, n, target + this.wholeBytes(l, n));
+  }
+
+  /** As `multiply`, with b from `packWhole` and not so many rows that a would not stay in the second cache. */
+  multiplyWhole(m: number, n: number, k: number, a: Matrix, b: number, c: Matrix, finish?: Finishing): void {
+    const { columns, bytes, heap } = this;
+    const whole = Math.floor(n / columns);
+    const packed = this.packLeft(a, m, k);
+    const ns = m * n * k * COST * (bytes / 4);
+    const args = (first: number, some: number): number[] => [
+      packed, m * bytes, b, this.wholeBytes(1, n), k, c.pointer + first * columns * bytes, c.row,
+      ...(finish ? this.wordsAt(finish, 0, first * columns) : []),
+      m, first, some, first + some === whole ? n - whole * columns : 0,
+    ]; // biome-ignore format: the parameters of `exportDeep`
+    const pieces = heap.team.pieces(ns, whole);
+    // So many panels that their part of c stays in the second cache from block to block.
+    const most = Math.max(8, Math.floor(SUMS / (m * columns)));
+    const run = Math.min(most, Math.ceil(whole / pieces));
+    const give = (call: Exports[string]): void => {
+      for (let p = 0; p < whole; p += run) call(...args(p, Math.min(run, whole - p)));
+    };
+    heap.team.each(this.code(finish?.ending).deep!, ns, give, pieces);
   }
 
   /** c = a b with few rows, b read where it is. False where its layout is neither dense rows nor dense columns. */

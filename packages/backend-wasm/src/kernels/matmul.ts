@@ -34,10 +34,10 @@ const SMALL = 1024;
 const FEW_ROWS = 4;
 /**
  * A right operand that is used again unchanged (a layer's weights) is kept in the order of the tiles (memory/forms.ts), where
- * packing it would be a good part of the product: from so many elements on, up to so many rows on the left, and while all forms
- * together have less than so many bytes.
+ * packing it would be a good part of the product: from so many elements and columns on, up to so many rows on the left, and while
+ * all forms together have less than so many bytes.
  */
-const KEPT = { elements: 1 << 15, rows: 320, bytes: 1 << 28 };
+const KEPT = { elements: 1 << 15, columns: 32, rows: 320, bytes: 1 << 28 };
 
 /** A view of scratch memory. */
 export function scratchView(
@@ -219,10 +219,11 @@ export function compileMatmul(products: Products, kernel: MatmulKernel): Executa
         packGeneral(part, depth, width, target, g.columns);
     };
     const whole =
-      weights && m <= KEPT.rows && n * k >= KEPT.elements && forms.bytes < KEPT.bytes
+      weights && m <= KEPT.rows && n >= KEPT.columns && n * k >= KEPT.elements && forms.bytes < KEPT.bytes
         ? forms.kept(weights, accumulate, g.wholeBytes(k, n), (to) => g.packWhole(k, n, pack, to))
         : undefined;
-    g.multiply(m, n, k, { matrix: left }, whole ?? pack, c, finish);
+    if (whole === undefined) g.multiply(m, n, k, { matrix: left }, pack, c, finish);
+    else g.multiplyWhole(m, n, k, left, whole, c, finish);
     return true;
   };
 

@@ -21,7 +21,7 @@ import {
 } from './control.ts';
 
 /** How long a worker looks for the next job before it sleeps, in milliseconds. */
-const SPIN = 0.15;
+const SPIN = 0.5;
 
 function run({ memory, worker, frame }: Start): never {
   let words = new Int32Array(memory.buffer);
