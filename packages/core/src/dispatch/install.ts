@@ -1,6 +1,7 @@
 /** From schemas to what users call: functions `torch.add(...)`, methods `x.add(...)`, and `torch.ops.aten.add.Tensor(...)`. */
 import { ArgumentError, TorchError } from '../errors.ts';
 import { copyInto } from '../kernel/elementwise.ts';
+import { beginsWithSelf, takesSelf } from '../schema/schema.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { bindTo, bindWrapped, isKeywords, type Keywords } from './bind.ts';
 import { callOperator } from './call.ts';
@@ -79,9 +80,9 @@ function methodOf(
   name: string,
   overloads: readonly Operator[],
 ): (this: Tensor, ...args: unknown[]) => unknown {
-  const at = overloads[0].signature.self;
-  if (at > 0)
+  if (!beginsWithSelf(overloads[0].schema))
     return function (this: Tensor, ...args: unknown[]): unknown {
+      const at = overloads[0].signature.self;
       const positional = args.length - (isKeywords(args[args.length - 1]) ? 1 : 0);
       args.splice(Math.min(at, positional), 0, this);
       return callFirst(name, overloads, args);
@@ -116,7 +117,7 @@ export function installPacket(name: string): void {
   for (const o of overloads) packet[o.schema.overload || 'default'] ??= functionOf(base, [o]);
   if (namespace !== 'aten') return;
   functions[base] = functionOf(base, overloads);
-  const withSelf = overloads.filter((o) => o.signature.self >= 0);
+  const withSelf = overloads.filter((o) => takesSelf(o.schema));
   if (withSelf.length > 0 && !(base in Tensor.prototype))
     Object.defineProperty(Tensor.prototype, base, {
       value: methodOf(base, withSelf),
@@ -138,5 +139,5 @@ export function uninstall({ schema: { namespace, base, overload } }: Operator): 
 export const methodNamed = (base: string): ((this: Tensor, ...args: unknown[]) => unknown) =>
   methodOf(
     base,
-    findOperators(`aten::${base}`).filter((o) => o.signature.self >= 0),
+    findOperators(`aten::${base}`).filter((o) => takesSelf(o.schema)),
   );

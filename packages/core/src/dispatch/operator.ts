@@ -5,7 +5,7 @@ import { TorchError } from '../errors.ts';
 import type { X } from '../expr/build.ts';
 import { Elementwise, type ElementwiseOptions } from '../kernel/elementwise.ts';
 import type { Epilogue } from '../kernel/epilogue.ts';
-import { parseSchema, type Schema } from '../schema/schema.ts';
+import { lazySchema, type Schema, writesArgument } from '../schema/schema.ts';
 import type { Type } from '../schema/type.ts';
 import type { Layout } from '../tensor/layout.ts';
 import { isScalar, type Scalar } from '../tensor/promotion.ts';
@@ -99,14 +99,28 @@ export type Meaning =
   | { readonly kind: 'inplace'; readonly functional: Operator }
   | { readonly kind: 'mutate'; readonly define: (args: Args) => unknown };
 
+/** Names of the arguments, and which positions hold what. */
+interface Places {
+  readonly names: readonly string[];
+  readonly tensors: readonly number[];
+  readonly lists: readonly number[];
+  readonly scalars: readonly number[];
+}
+
+function placesOf({ args }: Schema): Places {
+  const positions = (test: (t: Type) => boolean): number[] =>
+    args.flatMap((a, i) => (test(a.type) ? [i] : []));
+  return {
+    names: args.map((a) => a.name),
+    tensors: positions(isTensorType),
+    lists: positions(isListOfTensors),
+    scalars: positions((t) => stripOptional(t).kind === 'Scalar'),
+  };
+}
+
 export class Operator {
   /** The schema's, at hand. */
   readonly base: string;
-  readonly argNames: readonly string[];
-  /** Positions of arguments that may hold tensors: single ones, and lists. */
-  readonly tensorArgs: readonly number[];
-  readonly listArgs: readonly number[];
-  readonly scalarArgs: readonly number[];
   /** By argument name; null where the parts' own derivatives serve. */
   readonly gradients: Record<string, GradientFormula> | null;
   readonly gradientOfAll: GradientFormula | null;
@@ -119,6 +133,7 @@ export class Operator {
   private asked: Backend | undefined;
   private override: OpKernel | undefined;
   private bound: Signature | undefined;
+  private found: Places | undefined;
 
   constructor(
     readonly schema: Schema,
@@ -127,17 +142,32 @@ export class Operator {
     gradName: string | undefined,
   ) {
     this.base = schema.base;
-    this.argNames = schema.args.map((a) => a.name);
-    const positions = (test: (t: Type) => boolean): number[] =>
-      schema.args.flatMap((a, i) => (test(a.type) ? [i] : []));
-    this.tensorArgs = positions((t) => isTensorType(t));
-    this.listArgs = positions((t) => isListOfTensors(t));
-    this.scalarArgs = positions((t) => stripOptional(t).kind === 'Scalar');
     this.isDifferentiable = grad !== 'none';
     this.gradientOfAll = typeof grad === 'function' ? (grad as GradientFormula) : null;
     this.gradients =
       grad !== undefined && typeof grad === 'object' ? (grad as Record<string, GradientFormula>) : null;
     this.gradName = gradName ?? `${camelCase(schema.base)}Backward0`;
+  }
+
+  private get places(): Places {
+    return (this.found ??= placesOf(this.schema));
+  }
+
+  get argNames(): readonly string[] {
+    return this.places.names;
+  }
+
+  /** Positions of arguments that may hold tensors: single ones, and lists. */
+  get tensorArgs(): readonly number[] {
+    return this.places.tensors;
+  }
+
+  get listArgs(): readonly number[] {
+    return this.places.lists;
+  }
+
+  get scalarArgs(): readonly number[] {
+    return this.places.scalars;
   }
 
   /** How arguments are bound to it. */
@@ -190,10 +220,9 @@ const camelCase = (name: string): string =>
 
 /** An operator by its schema, its definition, and its derivative where that cannot be worked out by itself. */
 export function op<const S extends string>(text: S, definition: Definition<S>): Operator[] {
-  const schema = parseSchema(text);
-  const writes = schema.args.some((a) => a.alias?.write);
+  const schema = lazySchema(text);
   const meaning = {
-    kind: writes ? 'mutate' : 'define',
+    kind: writesArgument(schema) ? 'mutate' : 'define',
     define: definition.define as (args: Args) => unknown,
     ...(definition.finish && { finish: definition.finish as Finish }),
   } as const;
@@ -206,19 +235,33 @@ export function op<const S extends string>(text: S, definition: Definition<S>): 
 /** An operator that returns views of its first argument. */
 export function view<const S extends string>(text: S, definition: ViewDefinition<S>): Operator[] {
   const meaning = { kind: 'view', view: definition.view as (args: Args) => Layout } as const;
-  return [new Operator(parseSchema(text), meaning, definition.grad as Gradient<string>, definition.gradName)];
+  return [new Operator(lazySchema(text), meaning, definition.grad as Gradient<string>, definition.gradName)];
+}
+
+/** Which arguments of a pointwise operator are operands, which of those are tensors, and which say what is computed. */
+interface Kinds {
+  readonly isOperand: readonly boolean[];
+  readonly isTensor: readonly boolean[];
+  readonly literals: readonly number[];
+}
+
+function kindsOf({ args }: Schema): Kinds {
+  const isOperand = args.map((a) => ['Tensor', 'Scalar'].includes(stripOptional(a.type).kind));
+  return {
+    isOperand,
+    isTensor: args.map((a) => stripOptional(a.type).kind === 'Tensor'),
+    literals: args.flatMap((a, i) => (!isOperand[i] || a.type.kind === 'Optional' ? [i] : [])),
+  };
 }
 
 /** An operator whose meaning is a scalar formula, applied to each element of its broadcast operands. */
 export function pointwise<const S extends string>(text: S, definition: PointwiseDefinition<S>): Operator[] {
-  const schema = parseSchema(text);
+  const schema = lazySchema(text);
   const { math, promote, promotes, result } = definition;
-  const isOperand = schema.args.map((a) => ['Tensor', 'Scalar'].includes(stripOptional(a.type).kind));
-  const isTensor = schema.args.map((a) => stripOptional(a.type).kind === 'Tensor');
   const known = new Map<string, Elementwise>();
-  const literals = schema.args.flatMap((a, i) => (!isOperand[i] || a.type.kind === 'Optional' ? [i] : []));
+  let kinds: Kinds | undefined;
   let only: Elementwise | undefined;
-  const make = (args: readonly unknown[]): Elementwise => {
+  const make = (args: readonly unknown[], { isOperand, isTensor }: Kinds): Elementwise => {
     const present = schema.args.map((_, i) => args[i] !== null && args[i] !== undefined);
     const fixed = [...args];
     return new Elementwise(
@@ -239,12 +282,15 @@ export function pointwise<const S extends string>(text: S, definition: Pointwise
     );
   };
   const elementwise = (args: readonly unknown[]): Elementwise => {
-    if (literals.length === 0) return (only ??= make(args));
+    if (only) return only;
+    kinds ??= kindsOf(schema);
+    const { isOperand, literals } = kinds;
+    if (literals.length === 0) return (only = make(args, kinds));
     let key = '';
     for (const i of literals)
       key += isOperand[i] ? (args[i] == null ? '0;' : '1;') : `${JSON.stringify(args[i])};`;
     let found = known.get(key);
-    if (!found) known.set(key, (found = make(args)));
+    if (!found) known.set(key, (found = make(args, kinds)));
     return found;
   };
   const operator = new Operator(
@@ -267,7 +313,7 @@ function withInplace(functional: Operator, wanted: boolean | undefined): Operato
     )
     .replace(/-> Tensor$/, '-> Tensor(a!)');
   const inplace = new Operator(
-    parseSchema(text),
+    lazySchema(text),
     { kind: 'inplace', functional },
     undefined,
     functional.gradName,

@@ -268,6 +268,62 @@ class SchemaReader {
  */
 export const parseSchema = (text: string): Schema => new SchemaReader(text).schema();
 
+/** A schema whose names are known at once and whose arguments are read when they are first asked for. */
+class UnreadSchema implements Schema {
+  readonly namespace: string;
+  readonly base: string;
+  readonly overload: string;
+  readonly name: string;
+  private whole: Schema | undefined;
+
+  constructor(
+    readonly text: string,
+    [, namespace = 'aten', base = '', overload = '']: readonly (string | undefined)[],
+  ) {
+    this.namespace = namespace;
+    this.base = base;
+    this.overload = overload;
+    this.name = `${namespace}::${base}${overload && `.${overload}`}`;
+  }
+
+  private get read(): Schema {
+    return (this.whole ??= parseSchema(this.text));
+  }
+
+  get args(): readonly Argument[] {
+    return this.read.args;
+  }
+
+  get returns(): readonly Return[] {
+    return this.read.returns;
+  }
+
+  get isVararg(): boolean {
+    return this.read.isVararg;
+  }
+}
+
+/**
+ * The same for a text that is known to be right, as those of the library's own operators are: nearly all of a thousand are never
+ * called, so each is read at its first use.
+ */
+export function lazySchema(text: string): Schema {
+  const names = /^(?:(\w+)::)?(\w+)(?:\.(\w+))?\(/.exec(text);
+  return names ? new UnreadSchema(text, names) : parseSchema(text);
+}
+
+/** Whether a call writes into one of its arguments, by the text alone. */
+export const writesArgument = ({ text }: Schema): boolean =>
+  text.slice(0, text.lastIndexOf('->')).includes('!)');
+
+/** Whether the first argument is what a method is called on: `self`, or a gradient that comes first. By the text alone. */
+export const beginsWithSelf = ({ text }: Schema): boolean =>
+  /^[^(]*\(Tensor(\([^)]*\))? (self|grad\w*)[,=)]/.test(text);
+
+/** Whether one of the arguments is. */
+export const takesSelf = (schema: Schema): boolean =>
+  beginsWithSelf(schema) || /[(,]\s*Tensor(\([^)]*\))? self[,=)]/.test(schema.text);
+
 /** Prints a schema's types and names, without defaults; for messages. */
 export const signature = (schema: Schema): string =>
   `${schema.name}(${schema.args.map((a) => `${typeToString(a.type)} ${a.name}`).join(', ')})`;

@@ -1,5 +1,5 @@
 /** How the jit sees operators: core's tensor operators and its own scalar ones under one roof, with the IR's types. */
-import { type Argument, parseSchema, type Schema } from '@sconce/core';
+import { type Argument, lazySchema, type Schema } from '@sconce/core';
 import { BoolT, FloatT, fromSchemaType, IntT, type JitType, NoneT } from '../ir/types.ts';
 
 /** An operator on numbers, strings, lists, dicts or whole tensors' properties, which needs no kernel. */
@@ -18,6 +18,8 @@ export interface JitArgument {
   readonly hasDefault: boolean;
   /** In the interpreter's representation. */
   readonly default: unknown;
+  /** Whether the schema writes a Scalar's default as a float, such as `1.0`. */
+  readonly isFloatDefault?: boolean;
   /** The N of `int[N]`, where one number may stand for N equal ones. */
   readonly size?: number;
 }
@@ -71,6 +73,8 @@ export function jitSchemaOf(schema: Schema): JitSchema {
           kwargOnly: arg.kwargOnly,
           hasDefault: arg.hasDefault,
           default: arg.hasDefault ? defaultOf(arg) : undefined,
+          ...(inner.kind === 'Scalar' &&
+            new RegExp(`\\b${arg.name}=-?\\d+\\.`).test(schema.text) && { isFloatDefault: true }),
           ...(inner.kind === 'List' && inner.size !== undefined && { size: inner.size }),
         };
       }),
@@ -88,7 +92,7 @@ export function jitSchemaOf(schema: Schema): JitSchema {
 export type ScalarEntry = readonly [schema: string, run: (...args: never[]) => unknown];
 
 export const scalarOperators = (entries: readonly ScalarEntry[]): ScalarOperator[] =>
-  entries.map(([text, run]) => ({ schema: parseSchema(text), run }));
+  entries.map(([text, run]) => ({ schema: lazySchema(text), run }));
 
 /** The type of a default value that stands in for an argument of this type. */
 export function typeOfDefault(value: unknown, type: JitType): JitType {
