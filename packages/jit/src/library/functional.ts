@@ -18,7 +18,7 @@ def ${name}(input: Tensor, p: float=0.5, training: bool=True, inplace: bool=Fals
     if p < 0.0 or p > 1.0:
         raise ValueError("dropout probability has to be between 0 and 1, but got {}".format(p))
     if inplace:
-        result = torch.${operator}_(input, p, training)
+        result = ${operator === 'dropout' ? 'torch.dropout_(input, p, training)' : `input.copy_(torch.${operator}(input, p, training))`}
     else:
         result = torch.${operator}(input, p, training)
     return result
@@ -32,7 +32,9 @@ def ${name}(input: Tensor, p: float=0.5, training: bool=True, inplace: bool=Fals
     is_batched = input.dim() == ${dims + 2}
     if not is_batched:
         input = input.unsqueeze_(0) if inplace else input.unsqueeze(0)
-    result = torch.feature_dropout_(input, p, training) if inplace else torch.feature_dropout(input, p, training)
+    result = torch.feature_dropout(input, p, training)
+    if inplace:
+        result = input.copy_(result)
     if not is_batched:
         result = result.squeeze_(0) if inplace else result.squeeze(0)
     return result

@@ -30,10 +30,10 @@ const conv =
   (type: ClassType): string => {
     const mode = constant(type, 'padding_mode');
     const zero = `[${new Array(dims).fill(0).join(', ')}]`;
+    const sides = constant(type, 'padding');
+    const around = Array.isArray(sides) ? sides.toReversed().flatMap((n) => [n, n]) : [];
     const padded =
-      mode === 'zeros'
-        ? 'input'
-        : `F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)`;
+      mode === 'zeros' ? 'input' : `F.pad(input, [${around.join(', ')}], mode=self.padding_mode)`;
     const padding = mode === 'zeros' ? 'self.padding' : zero;
     return `def forward(self, input: Tensor) -> Tensor:
     return self._conv_forward(input, self.weight, self.bias)
@@ -59,16 +59,22 @@ const batchNorm =
   (check: string) =>
   (type: ClassType): string => {
     const tracks = constant(type, 'track_running_stats') === true && !isNone(type, 'running_mean');
-    const cumulative = constant(type, 'momentum') === null;
-    const factor = cumulative && tracks ? '1.0 / float(self.num_batches_tracked)' : 'self.momentum';
+    // Without a momentum each batch counts as much as all before it.
+    const isCumulative = (constant(type, 'momentum') ?? null) === null;
+    const momentum = isCumulative ? 'factor' : 'self.momentum';
+    const factor = isCumulative
+      ? `    factor = 0.0
+${tracks ? '    if self.training:\n        factor = 1.0 / float(self.num_batches_tracked)\n' : ''}`
+      : '';
     const body = tracks
       ? `    if self.training:
         self.num_batches_tracked.add_(1)
-        exponential_average_factor = ${factor}
+${factor}    if self.training:
+        bn_training = True
     else:
-        exponential_average_factor = ${cumulative ? '0.0' : 'self.momentum'}
-    return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, self.training, exponential_average_factor, self.eps)`
-      : `    return F.batch_norm(input, None, None, self.weight, self.bias, True, ${cumulative ? '0.0' : 'self.momentum'}, self.eps)`;
+        bn_training = False
+    return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, bn_training, ${momentum}, self.eps)`
+      : `${factor}    return F.batch_norm(input, None, None, self.weight, self.bias, True, ${momentum}, self.eps)`;
     return `def forward(self, input: Tensor) -> Tensor:
     self._check_input_dim(input)
 ${body}
@@ -250,11 +256,10 @@ export const moduleMethods: Readonly<Record<string, Methods>> = {
   InstanceNorm1d: instanceNorm(1),
   InstanceNorm2d: instanceNorm(2),
   InstanceNorm3d: instanceNorm(3),
-  LayerNorm: (type) =>
-    one(`F.layer_norm(input, ${list(type, 'normalized_shape', 1)}, self.weight, self.bias, self.eps)`),
+  LayerNorm: one('F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)'),
   GroupNorm: one('F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)'),
   ReLU: one('F.relu(input, inplace=self.inplace)'),
-  ReLU6: one('F.relu6(input, inplace=self.inplace)'),
+  ReLU6: one('F.hardtanh(input, 0.0, 6.0, self.inplace)'),
   SELU: one('F.selu(input, self.inplace)'),
   SiLU: one('F.silu(input, inplace=self.inplace)'),
   Mish: one('F.mish(input, inplace=self.inplace)'),
@@ -319,13 +324,15 @@ export const moduleMethods: Readonly<Record<string, Methods>> = {
   ReplicationPad3d: pad('replicate'),
   PixelShuffle: one('torch.pixel_shuffle(input, self.upscale_factor)'),
   PixelUnshuffle: one('torch.pixel_unshuffle(input, self.downscale_factor)'),
-  Embedding: one(
-    'F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq, self.sparse)',
-  ),
+  Embedding: (type) => {
+    const own = (name: string, otherwise: string) =>
+      type.constants.has(name) || has(type, name) ? `self.${name}` : otherwise;
+    return one(
+      `F.embedding(input, self.weight, ${own('padding_idx', 'None')}, ${own('max_norm', 'None')}, ${own('norm_type', '2.0')}, ${own('scale_grad_by_freq', 'False')}, ${own('sparse', 'False')})`,
+    );
+  },
   CosineSimilarity:
     'def forward(self, x1: Tensor, x2: Tensor) -> Tensor:\n    return torch.cosine_similarity(x1, x2, self.dim, self.eps)\n',
-  PairwiseDistance:
-    'def forward(self, x1: Tensor, x2: Tensor) -> Tensor:\n    return torch.pairwise_distance(x1, x2, self.norm, self.eps, self.keepdim)\n',
   MSELoss: two('F.mse_loss(input, target, reduction=self.reduction)'),
   L1Loss: two('F.l1_loss(input, target, reduction=self.reduction)'),
   SmoothL1Loss: two('F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)'),
