@@ -1,6 +1,6 @@
 /** `torch.nn.functional`: what modules do, as functions. */
-import { ArgumentError, NotSupportedError, type Tensor } from '@sconce/core';
-import { type ReductionName, reductionNumber } from './modules/loss.ts';
+import { ArgumentError, NotSupportedError, py_float, type Tensor } from '@sconce/core';
+import { pairOf, type ReductionName, reductionNumber } from './modules/loss.ts';
 import { torch } from './torch.ts';
 
 export const { linear, conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d } = torch;
@@ -16,7 +16,6 @@ export const {
   gelu,
   silu,
   mish,
-  hardtanh,
   hardswish,
   hardsigmoid,
   softplus,
@@ -39,7 +38,12 @@ export { log_sigmoid as logsigmoid };
 
 const { log_sigmoid } = torch;
 
-export const relu6 = (input: Tensor): Tensor => input.hardtanh(0, 6);
+export const hardtanh = (
+  input: Tensor,
+  ...rest: Parameters<typeof torch.hardtanh> extends [unknown, ...infer R] ? R : never
+): Tensor =>
+  rest.length === 0 ? torch.hardtanh(input, py_float(-1), py_float(1)) : torch.hardtanh(input, ...rest);
+export const relu6 = (input: Tensor): Tensor => torch.relu6(input);
 export const softmax = (input: Tensor, dim: number): Tensor => input.softmax(dim);
 export const log_softmax = (input: Tensor, dim: number): Tensor => input.log_softmax(dim);
 export const softsign = (input: Tensor): Tensor => input.div(input.abs().add(1));
@@ -105,21 +109,21 @@ export const group_norm = (
 export const normalize = (
   input: Tensor,
   { p = 2, dim = 1, eps = 1e-12 }: { p?: number; dim?: number; eps?: number } = {},
-): Tensor => input.div(input.norm(p, [dim], true).clamp_min(eps).expand(input.shape));
+): Tensor => input.div(input.norm(py_float(p), [dim], true).clamp_min(eps).expand_as(input));
 
 interface Reduced {
   reduction?: ReductionName;
 }
 
 export const mse_loss = (input: Tensor, target: Tensor, { reduction = 'mean' }: Reduced = {}): Tensor =>
-  torch.mse_loss(input, target, reductionNumber(reduction));
+  torch.mse_loss(...pairOf(input, target), reductionNumber(reduction));
 export const l1_loss = (input: Tensor, target: Tensor, { reduction = 'mean' }: Reduced = {}): Tensor =>
-  torch.l1_loss(input, target, reductionNumber(reduction));
+  torch.l1_loss(...pairOf(input, target), reductionNumber(reduction));
 export const smooth_l1_loss = (
   input: Tensor,
   target: Tensor,
   { reduction = 'mean', beta = 1 }: Reduced & { beta?: number } = {},
-): Tensor => torch.smooth_l1_loss(input, target, reductionNumber(reduction), beta);
+): Tensor => torch.smooth_l1_loss(...pairOf(input, target), reductionNumber(reduction), beta);
 
 interface ClassLoss extends Reduced {
   weight?: Tensor | null;

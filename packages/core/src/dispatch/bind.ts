@@ -5,7 +5,7 @@ import { typeToString } from '../schema/type.ts';
 import { tensor } from '../tensor/create.ts';
 import { isScalar, PyFloat, type Scalar } from '../tensor/promotion.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { TracedNumber } from '../tensor/watch.ts';
+import { TracedNumber, unwatched } from '../tensor/watch.ts';
 import type { Operator } from './operator.ts';
 import { MISSING, NUMBER, REFUSED, type Signature, TENSOR } from './signature.ts';
 
@@ -43,7 +43,7 @@ export function bindTo(
   if (s.spread >= 0 && used > s.spread && isSize(args[s.spread])) {
     let end = s.spread;
     while (end < used && isSize(args[end])) end++;
-    if (end === used) {
+    if (end === used && !(s.isSized && used === s.spread + 1)) {
       spread = args.slice(s.spread);
       used = s.spread + 1;
     }
@@ -76,7 +76,7 @@ export function bindTo(
 /** A number in the place of a tensor is a zero-dim tensor, as Python's wrapped numbers are. */
 function wrapNumber(value: Scalar, args: readonly unknown[]): Tensor {
   const beside = args.find((a): a is Tensor => a instanceof Tensor);
-  return tensor(value, { device: beside?.backend });
+  return unwatched(() => tensor(value, { device: beside?.backend }));
 }
 
 /**

@@ -123,6 +123,8 @@ export interface Signature {
   readonly positional: number;
   /** The position of a list of ints that may be spread over the positional arguments, or -1. */
   readonly spread: number;
+  /** Whether one number in its place stands for a list of equal ones. */
+  readonly isSized: boolean;
   /** Where a method's `this` goes, or -1. */
   readonly self: number;
 }
@@ -156,9 +158,13 @@ export function signatureOf({ args }: Schema): Signature {
     positional,
     // As in Python: only where the list is the one positional argument.
     spread: rest.length === 1 && lists[0] === rest[0] ? lists[0] : -1,
+    isSized: lists.length > 0 && hasSize(args[lists[0]].type),
     self,
   };
 }
+
+const hasSize = (type: Type): boolean =>
+  type.kind === 'Optional' ? hasSize(type.element) : type.kind === 'List' && type.size !== undefined;
 
 function normalise(a: Argument, convert: Converter): unknown {
   if (a.default === null) return null;

@@ -354,6 +354,12 @@ export const convolutions = [
     },
   ),
   op(
+    '_convolution_mode(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, str padding, SymInt[] dilation, SymInt groups) -> Tensor',
+    {
+      define: (args) => convNamed(args.weight.shape.length - 2, args, args.padding),
+    },
+  ),
+  op(
     '_convolution.deprecated(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, int[] output_padding, SymInt groups, bool benchmark, bool deterministic, bool cudnn_enabled) -> Tensor',
     {
       define: (args) =>

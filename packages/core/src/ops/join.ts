@@ -10,6 +10,7 @@ import {
   broadcastShapes,
   channelsLastOrder,
   isChannelsLast,
+  isContiguous,
   numelOf,
   type Shape,
   stridesInOrder,
@@ -184,9 +185,10 @@ function constantPad(self: Tensor, pad: Shape, value: Scalar): Tensor {
     return size;
   });
   const inner = cut(self, before, after);
-  const out = isChannelsLast(self.shape, self.strides)
-    ? emptyStrided(shape, stridesInOrder(shape, channelsLastOrder(shape.length)), self.dtype, self.backend)
-    : empty(shape, self.dtype, self.backend);
+  const out =
+    isChannelsLast(self.shape, self.strides) && !isContiguous(self.shape, self.strides)
+      ? emptyStrided(shape, stridesInOrder(shape, channelsLastOrder(shape.length)), self.dtype, self.backend)
+      : empty(shape, self.dtype, self.backend);
   fillWith(out, value);
   let offset = 0;
   before.forEach((b, d) => {

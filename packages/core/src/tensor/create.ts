@@ -6,8 +6,10 @@ import { type DType, dtypes, isFloat, type TypedArray } from './dtype.ts';
 import { decode16, encode16 } from './float16.ts';
 import { contiguousStrides, extent, type Layout, numelOf, type Shape } from './layout.ts';
 import { get_default_dtype, PyFloat, type Scalar, scalarCategory } from './promotion.ts';
+import { hasQuantizer, viewOfQuantized } from './quantized.ts';
 import { Storage } from './storage.ts';
 import { Tensor } from './tensor.ts';
+import { look } from './watch.ts';
 
 function checkDType(backend: Backend, dtype: DType): void {
   if (!backend.capabilities.dtypes.has(dtype))
@@ -66,7 +68,9 @@ export function adopt(view: View, backend: Backend): Tensor {
 
 /** Another tensor on the same memory, with no history. */
 export const alias = (tensor: Tensor, layout: Layout = tensor): Tensor =>
-  new Tensor(tensor.storage, tensor.dtype, layout.shape, layout.strides, layout.offset);
+  hasQuantizer(tensor)
+    ? viewOfQuantized(tensor, layout)
+    : new Tensor(tensor.storage, tensor.dtype, layout.shape, layout.strides, layout.offset);
 
 /** A contiguous tensor holding `data`: elements of the dtype's own array, row-major. */
 export function fromTypedArray(
@@ -178,6 +182,7 @@ export function tensor(data: NestedArray, options: TensorOptions = {}): Tensor {
     result = fromTypedArray(toTypedArray(flat, dtype), shape, dtype, backend);
   }
   if (options.requires_grad) result.requires_grad = true;
+  look('constant', result);
   return result;
 }
 

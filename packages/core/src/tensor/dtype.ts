@@ -71,7 +71,20 @@ export const dtypes: Readonly<Record<DType, DTypeInfo>> = {
 export const isFloat = (dtype: DType): boolean => dtypes[dtype].isFloat;
 export const isIntegral = (dtype: DType): boolean => !dtypes[dtype].isFloat;
 
-const byCode = new Map(Object.values(dtypes).map((d) => [d.code, d.name]));
+// Of quantised tensors: names that a dtype may have, but hidden among them, so that no backend declares them (`quantized.ts`).
+for (const [name, code, array] of [
+  ['qint8', 12, Int8Array],
+  ['quint8', 13, Uint8Array],
+  ['qint32', 14, Int32Array],
+] as const)
+  Object.defineProperty(dtypes, name, { value: info(name as string as DType, code, 'bool', array) });
+
+const byCode = new Map(
+  Object.getOwnPropertyNames(dtypes).map((name) => {
+    const dtype = dtypes[name as DType];
+    return [dtype.code, dtype.name];
+  }),
+);
 
 /** The dtype of TorchScript's number for it (`at::ScalarType`). Throws for those Sconce does not have. */
 export function dtypeOfCode(code: number): DType {

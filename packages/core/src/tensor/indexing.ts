@@ -3,7 +3,7 @@ import { ArgumentError, IndexError } from '../errors.ts';
 import { tensor } from './create.ts';
 import { isScalar, type Scalar } from './promotion.ts';
 import { Tensor } from './tensor.ts';
-import { plainShape, TracedNumber } from './watch.ts';
+import { isWatched, plainShape, TracedNumber, unwatched } from './watch.ts';
 
 /** `{ start: 1, stop: 5, step: 2 }` is `1:5:2`. */
 export interface Slice {
@@ -30,7 +30,7 @@ function parseSlice(text: string): Slice {
 }
 
 const asTensor = (self: Tensor, value: Tensor | readonly unknown[] | boolean): Tensor =>
-  value instanceof Tensor ? value : tensor(value as never, { device: self.backend });
+  value instanceof Tensor ? value : unwatched(() => tensor(value as never, { device: self.backend }));
 
 interface Plan {
   /** The tensor after integers, slices and new dims. */
@@ -63,7 +63,7 @@ function plan(self: Tensor, index: readonly Index[]): Plan {
       dim += self.strides.length - consumed;
     } else if (typeof i === 'boolean') {
       view = view.unsqueeze(dim);
-      put(tensor([i], { device: self.backend, dtype: 'bool' }));
+      put(unwatched(() => tensor([i], { device: self.backend, dtype: 'bool' })));
       dim++;
     } else if (typeof i === 'number' || typeof i === 'bigint') {
       view = selectChecked(view, dim, Number(i));
@@ -132,17 +132,20 @@ export function setAt(
       ? value
       : isScalar(value)
         ? fromScalar(self, value)
-        : (tensor(value as never, { device: self.backend }).to(self.dtype) as Tensor);
+        : unwatched(() => tensor(value as never, { device: self.backend }).to(self.dtype) as Tensor);
   const typed = source.dtype === self.dtype ? source : (source.to(self.dtype) as Tensor);
   if (indices.length === 0) {
-    view.copy_(trimmed(typed, view));
+    // In a trace as PyTorch has it: a number fills, a tensor is copied.
+    if (isWatched() && isScalar(value) && view.strides.length > 0) view.fill_(typed);
+    else view.copy_(trimmed(typed, view));
     return self;
   }
   const done = view.index_put_(withoutPlaceholders(indices), typed) as Tensor | Promise<Tensor>;
   return done instanceof Promise ? done.then(() => self) : self;
 }
 
-const fromScalar = (self: Tensor, value: Scalar): Tensor => self.new_full([], value) as Tensor;
+const fromScalar = (self: Tensor, value: Scalar): Tensor =>
+  unwatched(() => self.new_full([], value) as Tensor);
 
 /** Leading ones of an assigned value are dropped, as PyTorch does. */
 function trimmed(value: Tensor, target: Tensor): Tensor {

@@ -170,7 +170,11 @@ function necessaryArguments(inputs: readonly Value[], args: readonly JitArgument
   return 0;
 }
 
-function isDefault(value: unknown, type: JitType, { default: wanted, type: declared }: JitArgument): boolean {
+function isDefault(
+  value: unknown,
+  type: JitType,
+  { default: wanted, type: declared, isFloatDefault = false }: JitArgument,
+): boolean {
   if (value === null || wanted === null) return value === wanted;
   const plain = value instanceof PyFloat ? value.value : value;
   if (Array.isArray(plain))
@@ -180,7 +184,8 @@ function isDefault(value: unknown, type: JitType, { default: wanted, type: decla
   if (typeof plain === 'number' && typeof wanted === 'number') {
     const inner = declared.kind === 'Optional' ? declared.element : declared;
     // A Scalar's default is the int or the float that the schema writes.
-    if (inner.kind === 'number' && (type.kind === 'float') !== !Number.isInteger(wanted)) return false;
+    if (inner.kind === 'number' && (type.kind === 'float') !== (isFloatDefault || !Number.isInteger(wanted)))
+      return false;
     return Object.is(plain, wanted) || plain === wanted;
   }
   return typeof plain === 'bigint' || typeof wanted === 'bigint'

@@ -1,5 +1,6 @@
 /** From the raw recording to methods: attributes are read where they are used, and each module's call becomes a method of its type. */
 
+import { normalizeOperators } from '../frontend/normalize.ts';
 import { copyNode } from '../ir/copy.ts';
 import { Func, type Signature } from '../ir/function.ts';
 import { allNodes, type Block, Graph, type Node, type Value } from '../ir/graph.ts';
@@ -68,6 +69,7 @@ export function fixUpScopes(graph: Graph, attributes: ReadonlyMap<string, Value>
   liftBlocks(graph.block);
   const methods: Graph[] = [];
   makeMethods(graph, methods);
+  normalizeOperators(graph);
   for (const one of [...methods, graph]) {
     tidy(one);
     noteConstants(one, program);
@@ -206,7 +208,7 @@ function liftUses(root: Block): void {
       let at = input.node.owner!;
       while (!around.has(at)) {
         at.returnNode.addInput(value);
-        value = at.owningNode!.addOutput(TensorT);
+        value = at.owningNode!.addOutput(value.type);
         at = at.owningNode!.owner!;
       }
       lifted.set(input, value);
@@ -243,9 +245,8 @@ function returnTuples(block: Block): void {
     );
     body.returnNode.addInput(tuple.output);
     const old = node.outputs.splice(0);
-    const type: TupleType = tupleOf(old.map(() => TensorT));
+    const type: TupleType = tupleOf(old.map((output) => output.type));
     const unpack = graph.create('prim::TupleUnpack', [node.addOutput(type)], type.elements);
-    unpack.scope = node.scope;
     const at = block.nodes.indexOf(node);
     unpack.owner = block;
     block.nodes.splice(at + 1, 0, unpack);
@@ -304,7 +305,6 @@ function makeMethods(graph: Graph, made: Graph[]): void {
     const call = graph.create('prim::CallMethod', node.inputs, [func.signature.returns]);
     call.name = name;
     call.func = func;
-    call.scope = node.scope;
     call.insertBefore(node);
     node.output.replaceAllUsesWith(call.output);
     node.destroy();

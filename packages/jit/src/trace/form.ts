@@ -46,6 +46,16 @@ const withTensor: Form = (operator, args) => {
 
 const zeros = (stride: unknown): number[] => new Array((stride as readonly number[]).length).fill(0);
 
+/** Where no correction was given Python means the older overload. */
+const unbiased: Form = (operator, args) => {
+  const [self, dim, correction, keepdim] = args;
+  if (correction !== null) return { operator, args };
+  const { base } = operator;
+  return dim === null
+    ? { operator: operatorNamed(`aten::${base}`), args: [self, true] }
+    : { operator: operatorNamed(`aten::${base}.dim`), args: [self, dim, true, keepdim] };
+};
+
 /** `input, weight, bias, stride, padding, dilation, groups` */
 const convolution: Form = (_, [input, weight, bias, stride, padding, dilation, groups]) => ({
   operator: operatorNamed('aten::_convolution'),
@@ -108,7 +118,13 @@ const forms: Readonly<Record<string, Form>> = {
     operator,
     args: [self, dim, start ?? 0, end ?? 9223372036854775807n, step],
   }),
-  'aten::sum': (operator, [self, dtype]) => ({ operator, args: [self, dtype] }),
+  'aten::sort.stable': (operator, args) =>
+    args[1] === null
+      ? { operator: operatorNamed('aten::sort'), args: [args[0], args[2], args[3]] }
+      : { operator, args },
+  'aten::split.sizes': (_, args) => ({ operator: operatorNamed('aten::split_with_sizes'), args }),
+  'aten::std.correction': unbiased,
+  'aten::var.correction': unbiased,
 };
 
 /** Switches that Python sets from `torch.backends.cudnn`. */
@@ -130,6 +146,8 @@ export function recordedForm(operator: Operator, args: readonly unknown[]): Reco
       if (arg.name === 'dtype' && args[i] === null) (out ??= [...args])[i] = args[0].dtype;
       if (arg.name === 'layout' && args[i] === null) (out ??= [...args])[i] = 'strided';
     }
+    // A factory's device is the program's, never left open.
+    if (arg.name === 'device' && arg.kwargOnly && args[i] === null) (out ??= [...args])[i] = 'cpu';
     if (arg.name === 'pin_memory' && args[i] === null) (out ??= [...args])[i] = false;
     if (schema.base.startsWith('randint') && arg.name === 'dtype' && args[i] === null)
       (out ??= [...args])[i] = 'int64';

@@ -62,13 +62,18 @@ export const tracedType = (tensor: Tensor): JitType => ({
   },
 });
 
-/** PyTorch records a convolution below autograd, where nothing wants a gradient. */
-const resultType = (operator: Operator, result: Tensor): JitType => {
+/** The type of a result as PyTorch has it, where its ways are not ours. */
+function resultType(operator: Operator, result: Tensor, self: Value | undefined): JitType {
   const type = tracedType(result) as { readonly kind: 'Tensor'; readonly detail: TensorDetail };
-  return operator.base === '_convolution'
-    ? { ...type, detail: { ...type.detail, requires_grad: false } }
-    : type;
-};
+  const strides = self && 'detail' in self.type ? self.type.detail?.strides : undefined;
+  // An unsafe chunk is a view there, and may be a copy here.
+  if (operator.base.startsWith('unsafe_') && strides) return { ...type, detail: { ...type.detail, strides } };
+  if (operator.schema.args[0]?.alias?.write && strides?.length === result.strides.length)
+    return { ...type, detail: { ...type.detail, strides } };
+  // A convolution is recorded below autograd, where nothing wants a gradient.
+  if (operator.base === '_convolution') return { ...type, detail: { ...type.detail, requires_grad: false } };
+  return type;
+}
 
 const zeroDim = (dtype: 'int64' | 'float32'): JitType => ({
   kind: 'Tensor',
@@ -181,6 +186,16 @@ export class Recorder implements NumberRecording, ActiveTrace {
     const value = this.constant(tensor, tracedType(tensor));
     this.values.set(tensor, value);
     return value;
+  }
+
+  /** A tensor that the modules hold in a second place: PyTorch makes a view of it, which nothing uses. */
+  noteTied(tensor: Tensor): void {
+    const sizes = plainShape(tensor).map((n) => this.constant(n, IntT));
+    const shape = this.append(this.graph.create('prim::ListConstruct', sizes, [listOf(IntT)]));
+    const view = this.append(
+      this.graph.create('aten::view', [this.valueOf(tensor), shape.output], [tracedType(tensor)]),
+    );
+    view.operator = operatorOf('aten::view');
   }
 
   /** The value of anything that a TorchScript function may be called with. */
@@ -301,7 +316,8 @@ export class Recorder implements NumberRecording, ActiveTrace {
       const list = node.addOutput(fromSchemaType(returns[0].type));
       const items = result as readonly Tensor[];
       if (!items.every((item) => item instanceof Tensor)) return;
-      const unpack = this.append(this.graph.create('prim::ListUnpack', [list], items.map(tracedType)));
+      const types = items.map((item) => resultType(operator, item, node.inputs[0]));
+      const unpack = this.append(this.graph.create('prim::ListUnpack', [list], types));
       unpack.range = undefined;
       items.forEach((item, i) => {
         this.setResult(item, unpack.outputs[i]);
@@ -310,7 +326,8 @@ export class Recorder implements NumberRecording, ActiveTrace {
     }
     const results = returns.length === 1 ? [result] : (result as readonly unknown[]);
     for (const one of results) {
-      if (one instanceof Tensor) this.setResult(one, node.addOutput(resultType(operator, one)));
+      if (one instanceof Tensor)
+        this.setResult(one, node.addOutput(resultType(operator, one, node.inputs[0])));
       else node.addOutput(returns.length === 1 ? fromSchemaType(returns[0].type) : TensorT);
     }
   }

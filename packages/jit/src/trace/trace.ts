@@ -1,5 +1,6 @@
 /** `torch.jit.trace`: runs a function or a module on examples, and makes of what it did a TorchScript function or module. */
 import { interceptModules, isModule, isWatched, type Module, TorchError } from '@sconce/core';
+import { normalizeOperators } from '../frontend/normalize.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import type { ClassType } from '../ir/types.ts';
 import { ScriptModule, wrapTraced } from '../module.ts';
@@ -11,7 +12,7 @@ import { ScriptFunction } from '../script-function.ts';
 import { checkTrace } from './check.ts';
 import { ATTRIBUTE, fixUpScopes, funcOf, MODULE_CALL, noteConstants, tidy } from './fixup.ts';
 import { parameterNames } from './parameters.ts';
-import { Recorder } from './recorder.ts';
+import { Recorder, tracedType } from './recorder.ts';
 import { is_tracing } from './state.ts';
 import { addInput, inputType, outputValue } from './structure.ts';
 import { TracerWarning, tracerWarnings, Warnings } from './warning.ts';
@@ -52,7 +53,7 @@ async function record(
   const { graph } = recorder;
   if (is_tracing()) throw new TorchError("Tracing can't be nested");
   prepare();
-  const named = subject.names?.length === examples.length ? subject.names : undefined;
+  const named = subject.names && subject.names.length >= examples.length ? subject.names : undefined;
   recorder.start();
   try {
     const args = examples.map((example, i) => {
@@ -80,6 +81,7 @@ export async function recordFunction(
 ): Promise<ScriptFunction> {
   const recorder = new Recorder(strict, warnings);
   const graph = await record({ call: fn, names: parameterNames(fn) }, examples, recorder, () => {});
+  normalizeOperators(graph);
   tidy(graph);
   noteConstants(graph, program);
   return new ScriptFunction(funcOf(name, graph), program);
@@ -109,12 +111,14 @@ function addAttributes(
   recorder.setValue(object, value);
   for (const [slot, attribute] of object.type.attributes.entries()) {
     const own = `${path}.${attribute.name}`;
-    const node = recorder.append(recorder.graph.create(ATTRIBUTE, [], [attribute.type]));
+    const held = object.slots[slot];
+    const type = held instanceof Tensor ? tracedType(held) : attribute.type;
+    const node = recorder.append(recorder.graph.create(ATTRIBUTE, [], [type]));
     node.name = own;
     all.set(own, node.output);
-    const held = object.slots[slot];
     if (held instanceof Tensor) {
-      if (!recorder.hasValue(held)) recorder.setValue(held, node.output);
+      if (recorder.hasValue(held)) recorder.noteTied(held);
+      else recorder.setValue(held, node.output);
     } else if (held instanceof ScriptObject && (attribute.type as ClassType).isModule)
       addAttributes(recorder, held, node.output, own, all);
   }

@@ -79,13 +79,7 @@ class BilinearClass extends Module {
   }
 
   override forward(input1: Tensor, input2: Tensor): Tensor {
-    // [N, in1] x [out, in1, in2] -> [out, N, in2]; times input2, summed over in2.
-    const lead = input1.shape.slice(0, -1);
-    const a = input1.reshape([-1, this.in1_features]);
-    const b = input2.reshape([-1, this.in2_features]);
-    const product = a.unsqueeze(0).matmul(this.weight).mul(b).sum([-1]).t();
-    const out = product.reshape([...lead, this.out_features]);
-    return this.bias ? out.add(this.bias) : out;
+    return torch.bilinear(input1, input2, this.weight, this.bias);
   }
 
   override extra_repr(): string {

@@ -1,5 +1,5 @@
 /** Losses. */
-import { ArgumentError, type Callable, callable, Module, type Tensor } from '@sconce/core';
+import { ArgumentError, type Callable, callable, isWatched, Module, type Tensor } from '@sconce/core';
 import { keywords } from '../keywords.ts';
 import { torch } from '../torch.ts';
 
@@ -42,20 +42,24 @@ function loss<T extends Values>(
   return callable(cls);
 }
 
+/** As PyTorch's functions record it: both in one shape. */
+export const pairOf = (x: Tensor, y: Tensor): [Tensor, Tensor] =>
+  isWatched() ? (torch.broadcast_tensors([x, y]) as unknown as [Tensor, Tensor]) : [x, y];
+
 const reduction = 'mean' as string;
 const weight = null as Tensor | null;
 
 export const MSELoss = /* @__PURE__ */ loss('MSELoss', { reduction }, (x, y, a) =>
-  torch.mse_loss(x, y, reductionNumber(a.reduction)),
+  torch.mse_loss(...pairOf(x, y), reductionNumber(a.reduction)),
 );
 export const L1Loss = /* @__PURE__ */ loss('L1Loss', { reduction }, (x, y, a) =>
-  torch.l1_loss(x, y, reductionNumber(a.reduction)),
+  torch.l1_loss(...pairOf(x, y), reductionNumber(a.reduction)),
 );
 export const SmoothL1Loss = /* @__PURE__ */ loss('SmoothL1Loss', { reduction, beta: 1 }, (x, y, a) =>
-  torch.smooth_l1_loss(x, y, reductionNumber(a.reduction), a.beta),
+  torch.smooth_l1_loss(...pairOf(x, y), reductionNumber(a.reduction), a.beta),
 );
 export const HuberLoss = /* @__PURE__ */ loss('HuberLoss', { reduction, delta: 1 }, (x, y, a) =>
-  torch.huber_loss(x, y, reductionNumber(a.reduction), a.delta),
+  torch.huber_loss(...pairOf(x, y), reductionNumber(a.reduction), a.delta),
 );
 export const NLLLoss = /* @__PURE__ */ loss('NLLLoss', { weight, ignore_index: -100, reduction }, (x, y, a) =>
   torch.nll_loss_nd(x, y, a.weight, reductionNumber(a.reduction), a.ignore_index),

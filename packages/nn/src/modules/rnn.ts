@@ -14,6 +14,10 @@ export interface RnnOptions {
   nonlinearity: 'tanh' | 'relu';
 }
 
+/** As PyTorch asks for them, so that traces agree. */
+const zerosLike = (input: Tensor, shape: readonly number[]): Tensor =>
+  torch.zeros(shape, { dtype: input.dtype, device: input.backend as never });
+
 type Rest = (number | boolean | string | Partial<RnnOptions>)[];
 
 abstract class RecurrentBase extends Module {
@@ -54,10 +58,12 @@ abstract class RecurrentBase extends Module {
   }
 
   /** Zeros where no state is given: [layers * directions, batch, hidden]. */
-  protected state(input: Tensor, given: Tensor | undefined | null): Tensor {
+  protected states(input: Tensor, given: readonly (Tensor | undefined | null)[]): Tensor[] {
     const directions = this.bidirectional ? 2 : 1;
-    const batch = input.ndim === 3 ? [input.shape[this.batch_first ? 0 : 1]] : [];
-    return given ?? input.new_zeros([this.num_layers * directions, ...batch, this.hidden_size]);
+    const batch = input.ndim === 3 ? [input.size(this.batch_first ? 0 : 1)] : [];
+    return given.map(
+      (state) => state ?? zerosLike(input, [this.num_layers * directions, ...batch, this.hidden_size]),
+    );
   }
 
   /** An unbatched sequence is a batch of one. */
@@ -90,7 +96,7 @@ class LSTMClass extends RecurrentBase {
   override forward(input: Tensor, hx?: readonly [Tensor, Tensor] | null): [Tensor, [Tensor, Tensor]] {
     return this.batched(input, (x, isBatched) => {
       const wide = (t: Tensor): Tensor => (isBatched ? t : t.unsqueeze(1));
-      const [h0, c0] = [this.state(input, hx?.[0]), this.state(input, hx?.[1])].map(wide);
+      const [h0, c0] = this.states(input, [hx?.[0], hx?.[1]]).map(wide);
       const [out, h, c] = torch.lstm(
         x,
         [h0, c0],
@@ -124,7 +130,7 @@ type SingleState = (
 abstract class SingleStateBase extends RecurrentBase {
   protected run(operator: SingleState, input: Tensor, hx?: Tensor | null): [Tensor, Tensor] {
     return this.batched(input, (x, isBatched) => {
-      const h0 = this.state(input, hx);
+      const [h0] = this.states(input, [hx]);
       const [out, h] = operator(
         x,
         isBatched ? h0 : h0.unsqueeze(1),
@@ -195,7 +201,7 @@ abstract class CellBase extends Module {
   }
 
   protected zeros(input: Tensor): Tensor {
-    return input.new_zeros([...input.shape.slice(0, -1), this.hidden_size]);
+    return zerosLike(input, [...(input.ndim === 2 ? [input.size(0)] : []), this.hidden_size]);
   }
 
   override extra_repr(): string {
@@ -213,7 +219,8 @@ class LSTMCellClass extends CellBase {
     super(4, input_size, hidden_size, keywords<CellOptions>('LSTMCell', ['bias'], rest).bias ?? true);
   }
   override forward(input: Tensor, hx?: readonly [Tensor, Tensor]): [Tensor, Tensor] {
-    const [h, c] = hx ?? [this.zeros(input), this.zeros(input)];
+    let [h, c] = hx ?? [];
+    if (!h || !c) h = c = this.zeros(input);
     return torch.lstm_cell(input, [h, c], this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh);
   }
 }

@@ -1,5 +1,5 @@
 /** Layers whose forward is one operator: activations, dropout, pooling, padding, reshaping. */
-import { type Callable, callable, Module, Parameter, type Tensor } from '@sconce/core';
+import { type Callable, callable, Module, Parameter, py_float, type Scalar, type Tensor } from '@sconce/core';
 import { keywords } from '../keywords.ts';
 import { bool, float, tuple } from '../print.ts';
 import { torch } from '../torch.ts';
@@ -66,8 +66,8 @@ export const ReLU = /* @__PURE__ */ activation(
 );
 export const ReLU6 = /* @__PURE__ */ activation(
   'ReLU6',
-  (x) => x.hardtanh(0, 6),
-  (x) => x.hardtanh_(0, 6),
+  (x) => x.hardtanh(py_float(0), py_float(6)),
+  (x) => x.hardtanh_(py_float(0), py_float(6)),
 );
 export const SELU = /* @__PURE__ */ activation(
   'SELU',
@@ -107,12 +107,12 @@ export const LeakyReLU = /* @__PURE__ */ layer('LeakyReLU', {
 });
 export const ELU = /* @__PURE__ */ layer('ELU', {
   defaults: { alpha: 1, inplace: false },
-  forward: (x, a) => (a.inplace ? x.elu_(a.alpha) : x.elu(a.alpha)),
+  forward: (x, a) => (a.inplace ? x.elu_(py_float(a.alpha)) : x.elu(py_float(a.alpha))),
   repr: (a) => joined(`alpha=${float(a.alpha)}`, inplaceRepr(a)),
 });
 export const CELU = /* @__PURE__ */ layer('CELU', {
   defaults: { alpha: 1, inplace: false },
-  forward: (x, a) => (a.inplace ? x.celu_(a.alpha) : x.celu(a.alpha)),
+  forward: (x, a) => (a.inplace ? x.celu_(py_float(a.alpha)) : x.celu(py_float(a.alpha))),
   repr: (a) => joined(`alpha=${float(a.alpha)}`, inplaceRepr(a)),
 });
 export const GELU = /* @__PURE__ */ layer('GELU', {
@@ -120,9 +120,15 @@ export const GELU = /* @__PURE__ */ layer('GELU', {
   forward: (x, a) => x.gelu({ approximate: a.approximate }),
   repr: (a) => `approximate='${a.approximate}'`,
 });
+/** A default that Python writes as a float is one in a trace, too. */
+const asDefault = (value: number, standard: number): Scalar => (value === standard ? py_float(value) : value);
+
 export const Hardtanh = /* @__PURE__ */ layer('Hardtanh', {
   defaults: { min_val: -1, max_val: 1, inplace: false },
-  forward: (x, a) => (a.inplace ? x.hardtanh_(a.min_val, a.max_val) : x.hardtanh(a.min_val, a.max_val)),
+  forward: (x, a) => {
+    const [low, high] = [asDefault(a.min_val, -1), asDefault(a.max_val, 1)];
+    return a.inplace ? x.hardtanh_(low, high) : x.hardtanh(low, high);
+  },
   repr: (a) => joined(`min_val=${float(a.min_val)}, max_val=${float(a.max_val)}`, inplaceRepr(a)),
 });
 export const Softplus = /* @__PURE__ */ layer('Softplus', {
@@ -222,16 +228,14 @@ const maxPool = (dims: 1 | 2 | 3) =>
       ceil_mode: false,
     },
     settle: (a) => ({ ...a, stride: a.stride ?? a.kernel_size }),
-    forward: (x, a) => {
-      const both = x[`max_pool${dims}d_with_indices`](
+    forward: (x, a) =>
+      x[a.return_indices ? (`max_pool${dims}d_with_indices` as const) : (`max_pool${dims}d` as const)](
         a.kernel_size,
         a.stride as Size,
         a.padding,
         a.dilation,
         a.ceil_mode,
-      );
-      return a.return_indices ? both : both[0];
-    },
+      ),
     repr: (a) =>
       `kernel_size=${spelled(a.kernel_size)}, stride=${spelled(a.stride as Size)}, padding=${spelled(a.padding)}, dilation=${spelled(a.dilation)}, ceil_mode=${bool(a.ceil_mode)}`,
   });
@@ -319,7 +323,7 @@ const pad = (name: string, dims: number, mode: string) =>
   layer(name, {
     defaults: { padding: 0 as Size },
     settle: (a) => ({ padding: amounts(a.padding, dims) }),
-    forward: (x, a) => torch.pad(x, a.padding as readonly number[], mode),
+    forward: (x, a) => torch.pad(x, a.padding as readonly number[], mode, mode === 'constant' ? 0 : null),
     repr: (a) => tuple(a.padding as readonly number[]),
   });
 export const ZeroPad1d = /* @__PURE__ */ pad('ZeroPad1d', 1, 'constant');
