@@ -6,6 +6,7 @@ import { dtypes, type TypedArray } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { dataView, decodeUtf8 } from './bytes.ts';
 import { type Unpickled, unpickle } from './pickle.ts';
+import { isSafetensors, loadSafetensors } from './safetensors.ts';
 import { arrayFromBytes, StorageLoader } from './tensor-bytes.ts';
 import { type StoredStorage, storageOfId, tensorGlobals } from './tensor-globals.ts';
 import { isZip, readZip, type ZipArchive } from './zip.ts';
@@ -20,13 +21,16 @@ export interface LoadOptions {
 /**
  * What `torch.save` wrote, as `torch.load(…, weights_only=True)` gives it: dicts as Map (a state dict as `OrderedDict`,
  * its `_metadata` under `attributes`), lists as arrays, tuples as `PickleTuple`, tensors that shared a storage still
- * sharing it. Throws a TorchError that names what is damaged, missing or not allowed.
+ * sharing it. A safetensors file is a Map of its tensors. Throws a TorchError that names what is damaged, missing or not allowed.
  */
 export function load(bytes: Uint8Array | ZipArchive, options: LoadOptions = {}): unknown {
   const loader = new StorageLoader(backendOf(options.map_location));
   try {
     if (!(bytes instanceof Uint8Array)) return loadZip(bytes, loader, options);
-    return isZip(bytes) ? loadZip(readZip(bytes), loader, options) : loadLegacy(bytes, loader, options);
+    if (isZip(bytes)) return loadZip(readZip(bytes), loader, options);
+    return isSafetensors(bytes)
+      ? loadSafetensors(bytes, options.map_location)
+      : loadLegacy(bytes, loader, options);
   } finally {
     loader.finish();
   }

@@ -103,7 +103,8 @@ export class Recorder {
         return;
       }
       case 'prim::Loop':
-        return this.loop(node);
+        await this.loop(node);
+        return;
       case 'prim::SetAttr':
         throw new TorchError(
           `${placeOf(node)} keeps '${node.name}' from call to call: what is converted cannot`,
