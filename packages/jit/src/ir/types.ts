@@ -200,8 +200,17 @@ export function unionOf(types: readonly JitType[]): JitType {
   if (flat.length === 1) return flat[0];
   const others = flat.filter((type) => type.kind !== 'None');
   if (others.length === 1 && flat.length === 2) return optionalOf(others[0]);
-  return { kind: 'Union', members: flat.toSorted((a, b) => (annotation(a) < annotation(b) ? -1 : 1)) };
+  const byKind = (a: JitType, b: JitType) =>
+    unionOrder.indexOf(a.kind) - unionOrder.indexOf(b.kind) || (graphText(a) < graphText(b) ? -1 : 1);
+  return { kind: 'Union', members: flat.toSorted(byKind) };
 }
+
+/** The order of a union's members, which is that of torch::jit's kinds of types. */
+const unionOrder: readonly JitType['kind'][] = [
+  ...(['Any', 'Enum', 'AnyEnum', 'Tensor', 'Storage', 'Tuple', 'List', 'Dict', 'number', 'float'] as const),
+  ...(['complex', 'Future', 'int', 'None', 'str', 'Generator', 'bool', 'Optional', 'Var', 'Device'] as const),
+  ...(['Stream', 'Function', 'Class', 'Interface', 'AnyList', 'AnyTuple', 'AnyClass', 'Union'] as const),
+];
 
 export function typesEqual(a: JitType, b: JitType): boolean {
   if (a === b) return true;

@@ -283,16 +283,17 @@ export class Printer {
 
   private assign(targets: readonly Value[], values: readonly Value[]): void {
     if (targets.length === 0) return;
-    const type = targets.length === 1 ? this.newlyOptional(targets[0]) : '';
+    const [first] = targets;
+    const isMarked = targets.length === 1 && mayBeSeveral(first.type) && this.marksFirst(first);
+    const type = isMarked ? ` : ${this.typeText(first.type)}` : '';
     this.put('', this.uses(targets).add(`${type} = `, this.range).append(this.uses(values)), '');
   }
 
-  /** The type of a variable that may hold several, where it is first assigned. */
-  private newlyOptional(value: Value): string {
-    const { type } = value;
-    if ((type.kind !== 'Optional' && type.kind !== 'Union') || this.annotated.has(value)) return '';
+  /** Whether this is the first assignment to the variable, which says its type. */
+  private marksFirst(value: Value): boolean {
+    if (this.annotated.has(value)) return false;
     this.annotated.add(value);
-    return ` : ${this.typeText(type)}`;
+    return true;
   }
 
   private branch(node: Node): void {
@@ -317,7 +318,10 @@ export class Printer {
       this.variables.set(input, this.variables.get(node.outputs[i])!);
     });
     node.outputs.forEach((output, i) => {
-      const type = typesEqual(output.type, initial[i].type) ? '' : `: ${this.typeText(output.type)}`;
+      const isMarked = mayBeSeveral(output.type)
+        ? this.marksFirst(output)
+        : !typesEqual(output.type, initial[i].type);
+      const type = isMarked ? `: ${this.typeText(output.type)}` : '';
       this.put(`${this.variables.get(output)}${type} = `, this.use(initial[i]), '');
     });
     // A while has no use for the trip's number: its name serves for the condition.
@@ -361,6 +365,8 @@ export class Printer {
     this.functionBody(graph.block);
   }
 }
+
+const mayBeSeveral = ({ kind }: JitType): boolean => kind === 'Optional' || kind === 'Union';
 
 const originOf = ({ range }: Node): Range | undefined => {
   const origin = range?.source.original?.(range.start);

@@ -32,7 +32,9 @@ export function program_text(module: ScriptModule): Map<string, Printed> {
     } else if (named.kind === 'Class')
       for (const [name, func] of (named as ClassType).methods) {
         follow(func);
-        texts.set(`${named.name}.${name}`, { code: methodCode(func).text, graph: graphToString(func.graph) });
+        // PyTorch shows methods of classes that are no modules as functions.
+        const { text } = (named as ClassType).isModule ? methodCode(func) : functionCode(func);
+        texts.set(`${named.name}.${name}`, { code: text, graph: graphToString(func.graph) });
       }
   }
   return texts;
