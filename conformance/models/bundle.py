@@ -20,6 +20,7 @@ DTYPES = {
     torch.int64: ("int64", "<i8"),
     torch.int32: ("int32", "<i4"),
     torch.uint8: ("uint8", "u1"),
+    torch.int8: ("int8", "i1"),
     torch.bool: ("bool", "u1"),
 }
 

@@ -6,6 +6,7 @@ With PyTorch 2.6 (`chroot /opt/trixie python3 ...`), `--out 2.6` writes the same
 
 import argparse
 import copy
+import re
 import sys
 import warnings
 import zipfile
@@ -58,7 +59,7 @@ def case(name, program, calls, folder, blob, layer):
         "archive": f"{folder}/{name}.pt",
         "code": loaded.code,
         "code_in_archive": in_archive(loaded.code, path),
-        "graph": str(loaded.graph),
+        "graph": re.sub(r"object\(0x\w+\)", "object(0x0)", str(loaded.graph)),   # an address
         "text": str(loaded),
         "calls": [run_call(loaded, call, blob) for call in calls],
     }

@@ -9,6 +9,7 @@ import warnings
 import torch
 
 import bundle
+import programs_packed
 import programs_real
 from generate_jit import case
 
@@ -17,9 +18,10 @@ def main():
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     blob, entries = bundle.Blob(), []
-    for name, program, calls in programs_real.programs():
-        entries.append(case(name, program, calls, "programs/real", blob, ""))
-        print(name, [c["error"]["message"] for c in entries[-1]["calls"] if "error" in c], file=sys.stderr)
+    for source in (programs_real, programs_packed):
+        for name, program, calls in source.programs():
+            entries.append(case(name, program, calls, "programs/real", blob, ""))
+            print(name, [c["error"]["message"] for c in entries[-1]["calls"] if "error" in c], file=sys.stderr)
     blob.write(bundle.HERE / "data/real.gz")
     bundle.write_manifest("real.json", entries, torch=torch.__version__, data="data/real.gz")
 

@@ -1,7 +1,7 @@
 /** TorchScript's values as plain data: what a manifest says, with its tensors read from the case's blob. */
 import { uniform } from './fill.ts';
 
-export type TensorData = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array;
+export type TensorData = Float32Array | Float64Array | BigInt64Array | Int32Array | Int8Array | Uint8Array;
 
 export type Value =
   | { readonly kind: 'none' }
@@ -43,6 +43,7 @@ const arrays = {
   int64: BigInt64Array,
   int32: Int32Array,
   uint8: Uint8Array,
+  int8: Int8Array,
   bool: Uint8Array,
 } as const;
 

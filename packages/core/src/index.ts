@@ -96,6 +96,7 @@ export * from './tensor/format.ts';
 export * from './tensor/host.ts';
 export type { Index, Slice } from './tensor/indexing.ts';
 export * from './tensor/layout.ts';
+export * from './tensor/packed.ts';
 export {
   type Category,
   can_cast,
@@ -109,6 +110,14 @@ export {
   scalarValue,
   set_default_dtype,
 } from './tensor/promotion.ts';
+export {
+  isQuantized,
+  type QuantizedDType,
+  type Quantizer,
+  quantized,
+  quantizedRanges,
+  quantizerOf,
+} from './tensor/quantized.ts';
 export { endTask as settlePending, findLeaks, Storage } from './tensor/storage.ts';
 export { Tensor } from './tensor/tensor.ts';
 export {

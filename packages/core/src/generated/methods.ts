@@ -377,6 +377,7 @@ export interface Methods {
   cumsum_(dim: number | bigint, options?: { dtype?: DType | null; out?: Tensor }): Tensor;
   deg2rad(): Tensor;
   deg2rad_(): Tensor;
+  dequantize(): Tensor;
   det(): Tensor;
   detach(): Tensor;
   detach_copy(): Tensor;
@@ -586,6 +587,7 @@ export interface Methods {
   index_reduce_(dim: number | bigint, index: Tensor, source: Tensor, reduce: string, options?: { include_self?: boolean; out?: Tensor }): Tensor;
   index_select(dim: number | bigint, index: Tensor): Tensor;
   inner(other: Tensor): Tensor;
+  int_repr(): Tensor;
   inverse(): Tensor;
   is_complex(): boolean;
   is_conj(): boolean;
@@ -951,10 +953,15 @@ export interface Methods {
   put(index: Tensor, source: Tensor, options?: { accumulate?: boolean; out?: Tensor }): Tensor;
   put_(index: Tensor, source: Tensor, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor }): Tensor;
   put_(index: Tensor, source: Tensor, options?: { accumulate?: boolean; out?: Tensor }): Tensor;
+  q_scale(): number;
+  q_zero_point(): number;
   quantile(q: Tensor, dim?: number | bigint | null, keepdim?: boolean, options?: { dim?: number | bigint | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
   quantile(q: Tensor, options?: { dim?: number | bigint | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
   quantile(q: number | PyFloat, dim?: number | bigint | null, keepdim?: boolean, options?: { dim?: number | bigint | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
   quantile(q: number | PyFloat, options?: { dim?: number | bigint | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
+  quantize_per_channel(scales: Tensor, zero_points: Tensor, axis: number | bigint, dtype: DType): Tensor;
+  quantize_per_tensor(scale: number | PyFloat, zero_point: number | bigint, dtype: DType): Tensor;
+  quantize_per_tensor_dynamic(dtype: DType, reduce_range: boolean): Tensor;
   rad2deg(): Tensor;
   rad2deg_(): Tensor;
   rand_like(options?: { dtype?: DType | null; layout?: string | null; device?: Device | string | Backend | null; pin_memory?: boolean | null; memory_format?: string | null; requires_grad?: boolean; out?: Tensor }): Tensor;

@@ -21,6 +21,8 @@ import { margins } from './margin.ts';
 import { products } from './matmul.ts';
 import { norms } from './norm.ts';
 import { pools } from './pool.ts';
+import { prepackeds } from './prepacked.ts';
+import { quantizeds } from './quantized.ts';
 import { queries } from './query.ts';
 import { randoms } from './random.ts';
 import { reductions } from './reduce.ts';
@@ -62,6 +64,8 @@ for (const family of [
   specials,
   vision,
   deformable,
+  quantizeds,
+  prepackeds,
   grids,
   folds,
   backwards,

@@ -2,7 +2,8 @@
 import { NotSupportedError, TorchError } from '../errors.ts';
 import { Device } from '../tensor/device.ts';
 import { type DType, dtypes } from '../tensor/dtype.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { isQuantized, type QuantizedDType, quantized, quantizedRanges } from '../tensor/quantized.ts';
+import { Tensor } from '../tensor/tensor.ts';
 import { PickleGlobal, PickleTuple } from './pickle-values.ts';
 import { checkLayout, type StoredLayout } from './tensor-bytes.ts';
 
@@ -39,11 +40,15 @@ const strangers: Readonly<Record<string, string>> = {
   ComplexFloatStorage: 'complex64',
   ComplexDoubleStorage: 'complex128',
   ComplexHalfStorage: 'complex32',
+  QUInt4x2Storage: 'quint4x2',
+  QUInt2x4Storage: 'quint2x4',
+};
+
+/** Storages of quantised tensors; `_rebuild_qtensor` says what their integers mean. */
+const quantizedStorages: Readonly<Record<string, QuantizedDType>> = {
   QInt8Storage: 'qint8',
   QUInt8Storage: 'quint8',
   QInt32Storage: 'qint32',
-  QUInt4x2Storage: 'quint4x2',
-  QUInt2x4Storage: 'quint2x4',
 };
 
 /** What a storage class stands for while unpickling. */
@@ -104,6 +109,31 @@ export function tensorGlobals({
     if (storage.start > 0) checkLayout({ offset, shape, strides }, storage.length, what);
     return makeTensor(storage, layout, requires_grad === true);
   };
+  /** `(storage, offset, size, stride, (scheme, scale, zero point) or (scheme, scales, zero points, axis), …)` */
+  const rebuildQuantized = (args: unknown): Tensor => {
+    const what = '_rebuild_qtensor';
+    if (!(args instanceof PickleTuple) || args.length < 5 || !isStorage(args[0]))
+      throw bad(`${what} was given too few arguments`);
+    const [storage, offset, shape, strides, how] = args;
+    const dtype = (storage as StoredStorage).dtype as string;
+    if (!isQuantized(dtype) || !(how instanceof PickleTuple))
+      throw bad(`${what} was given no quantised storage`);
+    const plain = { ...(storage as StoredStorage), dtype: quantizedRanges[dtype].stored };
+    const integers = rebuild(PickleTuple.from([plain, offset, shape, strides]), what);
+    const [scheme, scale, zero, axis] = how;
+    if (scheme === 'per_tensor_affine')
+      return quantized(integers, dtype, { kind: 'tensor', scale: Number(scale), zero_point: Number(zero) });
+    if (scheme === 'per_channel_affine' && scale instanceof Tensor && zero instanceof Tensor)
+      return quantized(integers, dtype, {
+        kind: 'channel',
+        scales: scale,
+        zero_points: zero,
+        axis: Number(axis),
+      });
+    throw new NotSupportedError(
+      `the checkpoint holds a tensor quantised ${String(scheme)}, which Sconce does not have`,
+    );
+  };
   const parameter = (args: unknown): Tensor => {
     if (!(args instanceof PickleTuple) || typeof args[0] !== 'object' || args[0] === null)
       throw bad('a Parameter has no data');
@@ -115,6 +145,7 @@ export function tensorGlobals({
     [
       callable('torch._utils', '_rebuild_tensor', (args) => rebuild(args, '_rebuild_tensor')),
       callable('torch._utils', '_rebuild_tensor_v2', (args) => rebuild(args, '_rebuild_tensor_v2')),
+      callable('torch._utils', '_rebuild_qtensor', rebuildQuantized),
       callable('torch._utils', '_rebuild_parameter', parameter),
       callable('torch._utils', '_rebuild_parameter_with_state', parameter),
       callable('torch', 'Size', (args) => (args instanceof PickleTuple ? (args[0] ?? args) : args)),
@@ -129,6 +160,8 @@ export function tensorGlobals({
   return (module, name) => {
     if (module === 'torch' || module === 'torch.cuda') {
       if (name in storageDTypes) return new StorageClass(storageDTypes[name]);
+      if (name in quantizedStorages) return new StorageClass(quantizedStorages[name] as unknown as DType);
+      if (module === 'torch' && name.startsWith('per_')) return name;
       if (name in strangers)
         throw new NotSupportedError(
           `the checkpoint holds a ${strangers[name]} tensor, a dtype that Sconce does not have`,

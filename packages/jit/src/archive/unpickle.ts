@@ -3,8 +3,10 @@ import {
   arrayFromBytes,
   dtypes,
   OrderedDict,
+  PackedParams,
   PickleGlobal,
   PickleTuple,
+  packedFromState,
   type StorageLoader,
   type StoredStorage,
   storageOfId,
@@ -14,8 +16,8 @@ import {
 } from '@sconce/core';
 import type { CompilationUnit } from '../frontend/unit.ts';
 import { execute } from '../interpreter/run.ts';
-import { annotation, type ClassType, type EnumType, type JitType } from '../ir/types.ts';
-import { Device, PyFloat, Tensor } from '../ops/core.ts';
+import { annotation, type ClassType, type EnumType, foreignClass, type JitType } from '../ir/types.ts';
+import { Device, PyFloat, py_float, Tensor } from '../ops/core.ts';
 import { makeTuple, ScriptObject, tagType } from '../ops/value.ts';
 import type { Archive } from './archive.ts';
 
@@ -90,7 +92,10 @@ export function readPickle({ archive, name, unit, loader, device, pending }: Rea
     if (type.kind === 'Enum') return new PickleGlobal(module, leaf, { call: (value) => member(type, value) });
     if (type.kind !== 'Class') throw bad(`${qualified} is no class`);
     if (qualified.startsWith('__torch__.torch.classes.'))
-      throw new TorchError(`the archive holds a ${qualified}, a custom C++ class that Sconce does not have`);
+      return new PickleGlobal(module, leaf, {
+        create: () => new Unpacked(qualified),
+        build: (object, state) => (object as Unpacked).build(state, pending),
+      });
     return new PickleGlobal(module, leaf, { create: () => new ScriptObject(type as ClassType), build });
   };
 
@@ -109,6 +114,20 @@ export function readPickle({ archive, name, unit, loader, device, pending }: Rea
     },
   });
   return value;
+}
+
+/** An object of a custom C++ class whose state has not come yet. */
+class Unpacked {
+  constructor(private readonly name: string) {}
+
+  build(state: unknown, pending: Promise<unknown>[]): PackedParams {
+    const plain = (value: unknown): unknown => (value instanceof PyFloat ? py_float(value.value) : value);
+    const list = (value: unknown): unknown[] => {
+      if (!Array.isArray(value)) throw bad(`the state of ${this.name} is malformed`);
+      return Array.from(value, plain);
+    };
+    return packedFromState(this.name, state, list, (promise) => pending.push(promise));
+  }
 }
 
 const listGlobalsOf = new WeakMap<CompilationUnit, Map<string, PickleGlobal>>();
@@ -201,6 +220,7 @@ class Typer {
         if (typeof value !== 'string') this.wrong(value, type);
         return value;
       case 'Class':
+        if (value instanceof PackedParams && value.className === type.name) return value;
         if (!(value instanceof ScriptObject) || value.type !== type) this.wrong(value, type);
         return value;
       case 'Interface':
@@ -269,6 +289,7 @@ export function typeOfConstant(value: unknown, unit: CompilationUnit): JitType {
   if (typeof value === 'number' || typeof value === 'bigint') return { kind: 'int' };
   if (value === null) return { kind: 'None' };
   if (value instanceof ScriptObject) return value.type;
+  if (value instanceof PackedParams) return foreignClass(value.className);
   if (value instanceof Device) return { kind: 'Device' };
   if (value instanceof PickleTuple)
     return { kind: 'Tuple', elements: value.map((item) => typeOfConstant(item, unit)) };

@@ -17,6 +17,7 @@ export {
   no_grad,
   type Operand,
   type Operator,
+  PackedParams,
   PyFloat,
   py_float,
   type Step,

@@ -1,6 +1,6 @@
 /** Constants as TorchScript's source writes them, those without a literal as `CONSTANTS.cN`. */
 import { annotation, EnumValue, type JitType } from '../ir/types.ts';
-import { canReadNow, Device, dataNow, PyFloat, Tensor } from '../ops/core.ts';
+import { canReadNow, Device, dataNow, PackedParams, PyFloat, Tensor } from '../ops/core.ts';
 import { escapeText, floatText } from '../ops/text.ts';
 import { ScriptObject, typeTagOf } from '../ops/value.ts';
 import type { NameOf } from './dependencies.ts';
@@ -86,7 +86,12 @@ function ownType(value: unknown, type: JitType): JitType {
 
 export function literal(value: unknown, declared: JitType, options: LiteralOptions): string {
   const type = ownType(value, declared);
-  if (value instanceof Tensor || value instanceof ScriptObject || holdsForeignText(value))
+  if (
+    value instanceof Tensor ||
+    value instanceof ScriptObject ||
+    value instanceof PackedParams ||
+    holdsForeignText(value)
+  )
     return `CONSTANTS.c${options.constants.of(value, type)}`;
   if (value === null || value === undefined) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
