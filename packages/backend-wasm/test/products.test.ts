@@ -148,6 +148,31 @@ describe('matmul', () => {
           `${m} ${n} ${broadcast}`,
         ).toBeLessThan(1e-6);
   });
+  it('of a batch is packed and finished by whoever makes it', () => {
+    for (const order of [
+      [0, 1, 2],
+      [0, 2, 1],
+    ])
+      for (const [m, n, k] of [
+        [7, 20, 300],
+        [32, 64, 128],
+        [5, 3, 130],
+      ] as const)
+        for (const broadcast of [[0, 1], [0], []])
+          expect(
+            run(
+              { ...matmul, finish },
+              [3, m, n],
+              [
+                { shape: [3, m, k] },
+                { shape: [3, k, n], order },
+                { shape: [3, m, n], broadcast },
+                { shape: [3, m, n] },
+              ],
+            ),
+            `${m} ${n} ${k} ${order} ${broadcast}`,
+          ).toBeLessThan(1e-6);
+  });
   it('of one row reads columns in streams and those that are left over one by one', () => {
     for (const n of [1, 5, 6, 7, 13, 515])
       for (const k of [1, 3, 130, 1027])

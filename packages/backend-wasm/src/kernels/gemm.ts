@@ -2,17 +2,17 @@
  * Matrix products in one machine type, in blocks that caches hold: b in panels, a in tiles of rows (tile.ts). Blocks go to
  * threads by rows or by panels, whichever there are more of.
  */
-import type { DType, Expr, View } from '@sconce/core/backend';
+import type { DType, View } from '@sconce/core/backend';
 import { type Lane, laneCount } from '../asm/lane.ts';
-import { type Fn, Module } from '../asm/module.ts';
-import type { Val } from '../asm/val.ts';
+import { Module } from '../asm/module.ts';
 import type { Heap } from '../memory/heap.ts';
 import type { Scratch } from '../memory/scratch.ts';
+import { exportBlocks, exportDeep, exportWhole, KC } from './blocks.ts';
 import { ENDING_WORDS, type Ending, endingWords } from './ending.ts';
 import { type Exports, instantiate, zero } from './engine.ts';
 import { copyEdge, packColumns, packLeft, packRows } from './pack.ts';
 import { dots, STREAMS, sweep } from './skinny.ts';
-import { ADD, block, FINISH, headOf, rowsOf, type TileForm, VECTORS } from './tile.ts';
+import { ADD, FINISH, rowsOf, type TileForm, VECTORS } from './tile.ts';
 
 export type Accumulate = 'float32' | 'float64' | 'int32' | 'int64';
 
@@ -24,11 +24,7 @@ const lanes: Readonly<Record<Accumulate, Lane>> = {
 };
 export const isAccumulate = (d: DType): d is Accumulate => d in lanes;
 
-/**
- * Depth of a packed block, rows of a block of a, columns of a block of b. The depth is also the longest chain of additions:
- * 128 to 512 are equally fast, and the shortest is the most accurate.
- */
-export const KC = 128;
+/** Rows of a block of a, columns of a block of b. */
 const MC = 240;
 export const NC = 512;
 /** Elements of a that are packed at a time. */
@@ -39,6 +35,8 @@ const FEW_PANELS = 3;
 const SUMS = 1 << 15;
 /** Products that threads never share. */
 const ALONE = 1 << 17;
+/** The largest product of a batch that one thread makes. */
+const MOST_ALONE = 1 << 23;
 /** Nanoseconds per multiplication of four bytes, for threads. */
 const COST = 0.04;
 /** Nanoseconds per byte of b where a has a row or a few. */
@@ -70,83 +68,19 @@ export interface Finishing {
   readonly words: readonly number[];
 }
 
+/** One product of a batch. */
+export interface Product {
+  readonly a: Matrix;
+  readonly b: Matrix;
+  readonly c: Matrix;
+  readonly finish?: Finishing | undefined;
+}
+
 export const finishing = (
   ending: Ending | undefined,
   out: View,
   others: readonly View[],
 ): Finishing | undefined => ending && { ending, words: endingWords(ending, out, others, 1) };
-
-/** Blocks of products: (a, lda, b, ldb, k, c, ldc, flags, the ending's words, rows, panels, panel step, columns of the edge). */
-function exportBlocks(m: Module, form: TileForm, packed: boolean): Fn {
-  const whole = block(m, form, { vectors: VECTORS, edge: false, packed });
-  const edge = block(m, form, { vectors: VECTORS, edge: true, packed });
-  const words = ENDING_WORDS * (form.ending?.meetings.length ?? 0);
-  return m.fn(packed ? 'packed' : 'inPlace', Array(12 + words).fill('i32'), [], (fn) => {
-    const { a, lda, b, ldb, k, c, ldc, flags } = headOf(fn);
-    const operands = Array.from({ length: words }, (_, i) => fn.param(8 + i));
-    const [rows, panels, step, columns] = [0, 1, 2, 3].map((i) => fn.param(8 + words + i)) as [
-      Val,
-      Val,
-      Val,
-      Val,
-    ];
-    fn.if(panels.ne(0), () =>
-      fn.call(whole, [a, lda, b, ldb, k, c, ldc, flags, ...operands, rows, panels, step]).put(),
-    );
-    fn.if(columns.ne(0), () => {
-      const skip = panels.mul(16 * VECTORS).keep();
-      const moved = operands.map((v, i) =>
-        i % ENDING_WORDS === 0 && form.ending?.meetings[i / ENDING_WORDS] === 'column' ? v.add(skip) : v,
-      );
-      fn.call(edge, [
-        a,
-        lda,
-        b.add(panels.mul(step)),
-        ldb,
-        k,
-        c.add(skip),
-        ldc,
-        flags,
-        ...moved,
-        rows,
-        columns,
-      ]).put();
-    });
-  });
-}
-
-/**
- * Some panels of c at once, where all of a and of b are packed: `whole` blocks one after the other in depth. Parameters: (a,
- * bytes of one of its columns, b, bytes of one of its rows, k, c, ldc, the ending's words, rows, first panel, panels, columns of
- * the edge); c is where the first panel's are.
- */
-function exportDeep(m: Module, { lane, ending }: TileForm, blocks: Fn): void {
-  const words = ENDING_WORDS * (ending?.meetings.length ?? 0);
-  const bytes = 16 / laneCount[lane];
-  m.fn('deep', Array(11 + words).fill('i32'), [], (fn) => {
-    const [a, column, b, row, k, c, ldc] = Array.from({ length: 7 }, (_, i) => fn.param(i)) as Val[];
-    const operands = Array.from({ length: words }, (_, i) => fn.param(7 + i));
-    const [rows, first, panels, columns] = Array.from({ length: 4 }, (_, i) => fn.param(7 + words + i));
-    const depth = fn.local('i32');
-    const flags = fn.local('i32');
-    fn.doWhile(
-      () => {
-        depth.set(fn.select(k!.ltU(KC), k!, fn.i32(KC)));
-        const step = depth.mul(16 * VECTORS).keep();
-        const last = flags.or(fn.select(k!.eq(depth), fn.i32(FINISH), fn.i32(0)));
-        fn.call(blocks, [
-          a!, depth.mul(bytes), b!.add(first!.mul(step)), fn.i32(16 * VECTORS), depth, c!, ldc!, ending ? last : flags,
-          ...operands, rows!, panels!, step, columns!,
-        ]).put(); // biome-ignore format: the parameters of `exportBlocks`
-        a!.inc(depth.mul(column!));
-        b!.inc(depth.mul(row!));
-        k!.inc(depth.neg());
-        flags.set(ADD);
-      },
-      () => k!.ne(0),
-    );
-  });
-}
 
 export class Gemm {
   readonly bytes: number;
@@ -154,8 +88,7 @@ export class Gemm {
   readonly columns: number;
   private readonly lane: Lane;
   private readonly e: Exports;
-  private plain: Exports | undefined;
-  private readonly finished = new WeakMap<Expr, Map<string, Exports>>();
+  private readonly codes = new WeakMap<object, Map<string, Exports>>();
 
   constructor(
     readonly accumulate: Accumulate,
@@ -175,21 +108,24 @@ export class Gemm {
     this.e = instantiate(heap, m);
   }
 
-  private code(ending: Ending | undefined): Exports {
-    if (!ending) return (this.plain ??= this.compile(undefined));
-    let codes = this.finished.get(ending.finish);
-    if (!codes) this.finished.set(ending.finish, (codes = new Map()));
-    let code = codes.get(ending.key);
-    if (!code) codes.set(ending.key, (code = this.compile(ending)));
+  /** The module for an ending: blocks of tiles, or with `alone` whole products. */
+  private code(ending: Ending | undefined, alone = false): Exports {
+    const owner = ending?.finish ?? this;
+    let codes = this.codes.get(owner);
+    if (!codes) this.codes.set(owner, (codes = new Map()));
+    const key = `${ending?.key} ${alone}`;
+    let code = codes.get(key);
+    if (!code) {
+      const m = new Module();
+      const form: TileForm = { lane: this.lane, ending };
+      if (alone) exportWhole(m, form);
+      else {
+        exportDeep(m, form, exportBlocks(m, form, true));
+        exportBlocks(m, form, false);
+      }
+      codes.set(key, (code = instantiate(this.heap, m)));
+    }
     return code;
-  }
-
-  private compile(ending: Ending | undefined): Exports {
-    const m = new Module();
-    const form: TileForm = { lane: this.lane, ending };
-    exportDeep(m, form, exportBlocks(m, form, true));
-    exportBlocks(m, form, false);
-    return instantiate(this.heap, m);
   }
 
   /** c = a b, then the finishing. The columns of c are dense; b comes in panels, block by block. */
@@ -375,6 +311,39 @@ export class Gemm {
       for (let p = 0; p < whole; p += run) call(...args(p, Math.min(run, whole - p)));
     };
     heap.team.each(this.code(finish?.ending).deep!, ns, give, pieces);
+  }
+
+  /** Whether `each` takes products of these sizes: none so large that it should be cut itself. */
+  fits(batch: number, m: number, n: number, k: number, a: Matrix, b: Matrix): boolean {
+    const { bytes } = this;
+    return (
+      batch > 1 &&
+      m * n * k <= MOST_ALONE &&
+      n <= NC &&
+      a.column === bytes &&
+      (b.column === bytes || (b.row === bytes && bytes === 4))
+    );
+  }
+
+  /** Products of a batch that `fits`, one call each: `at` has the operands of number i. */
+  each(batch: number, m: number, n: number, k: number, at: (i: number) => Product): void {
+    const { bytes, heap } = this;
+    const ns = batch * m * n * k * COST * (bytes / 4);
+    const pieces = heap.team.pieces(ns, batch);
+    const share = this.wholeBytes(Math.min(k, KC), n);
+    const scratch = heap.team.scratch(share);
+    const code = this.code(at(0).finish?.ending, true);
+    const give = (call: Exports[string]): void => {
+      for (let i = 0; i < batch; i++) {
+        const { a, b, c, finish } = at(i);
+        const byColumns = b.column !== bytes;
+        call(
+          a.pointer, a.row, b.pointer, byColumns ? b.column : b.row, k, c.pointer, c.row, ...(finish?.words ?? []),
+          m, n, byColumns ? 1 : 0, scratch, share,
+        ); // biome-ignore format: the parameters of `exportWhole`
+      }
+    };
+    heap.team.each(code.whole!, ns, give, pieces);
   }
 
   /** c = a b with few rows, b read where it is. False where its layout is neither dense rows nor dense columns. */

@@ -302,23 +302,26 @@ export function compileMatmul(products: Products, kernel: MatmulKernel): Executa
     if (m === 1) a.row = k * inBytes;
     const steps = [x!.strides[0]! * inBytes, vb.strides[0]! * inBytes, sums.strides[0]! * bytes] as const;
     let isFinished = ending !== undefined;
-    for (let i = 0; i < batch; i++) {
+    const finishOf = (i: number): Finishing | undefined => {
       const at = (v: View): View => ({ ...viewOf(v), offset: v.offset + i * v.strides[0]! });
-      const done = product(
-        m,
-        n,
-        k,
-        a,
-        b,
-        c,
-        ending && finishing(ending, at(out!), rest.map(at)),
-        batch === 1 ? vb : undefined,
-      );
-      isFinished &&= done;
-      a.pointer += steps[0];
-      b.pointer += steps[1];
-      c.pointer += steps[2];
-    }
+      return ending && finishing(ending, at(out!), rest.map(at));
+    };
+    const g = products.gemm(accumulate);
+    if (dtype === accumulate && m > FEW_ROWS && !isSmall(m, n, k) && g.fits(batch, m, n, k, a, b))
+      g.each(batch, m, n, k, (i) => ({
+        a: { ...a, pointer: a.pointer + i * steps[0] },
+        b: { ...b, pointer: b.pointer + i * steps[1] },
+        c: { ...c, pointer: c.pointer + i * steps[2] },
+        finish: finishOf(i),
+      }));
+    else
+      for (let i = 0; i < batch; i++) {
+        const done = product(m, n, k, a, b, c, finishOf(i), batch === 1 ? vb : undefined);
+        isFinished &&= done;
+        a.pointer += steps[0];
+        b.pointer += steps[1];
+        c.pointer += steps[2];
+      }
     if (!isFinished) {
       if (epilogue) epilogue([out!], [sums, ...rest], scalars);
       else if (!direct) {

@@ -2,13 +2,13 @@
  * Operands of a product in the order in which its tiles read them: b in panels of two vectors of columns, a in tiles of rows.
  */
 import { elementLane, type Lane, laneCount } from '../asm/lane.ts';
-import type { Module } from '../asm/module.ts';
+import type { Fn, Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { loads, overRowTiles, stores, type TileForm, VECTORS } from './tile.ts';
 
 /** Dense rows of B to panels: (source, ldb, target, k, panels). */
-export function packRows(m: Module, lane: Lane): void {
-  m.fn('packRows', Array(5).fill('i32'), [], (fn) => {
+export function packRows(m: Module, lane: Lane): Fn {
+  return m.fn('packRows', Array(5).fill('i32'), [], (fn) => {
     const [source, ldb, target, k, panels] = Array.from({ length: 5 }, (_, i) => fn.param(i)) as [
       Val, Val, Val, Val, Val,
     ]; // biome-ignore format: five parameters
@@ -37,8 +37,8 @@ export function packRows(m: Module, lane: Lane): void {
 }
 
 /** Dense columns of B (a transposed weight) to panels of 8 float32 columns, by 4 x 4 transposes: the same parameters. */
-export function packColumns(m: Module): void {
-  m.fn('packColumns', Array(5).fill('i32'), [], (fn) => {
+export function packColumns(m: Module): Fn {
+  return m.fn('packColumns', Array(5).fill('i32'), [], (fn) => {
     const [source, ldb, target, k, panels] = Array.from({ length: 5 }, (_, i) => fn.param(i)) as [
       Val, Val, Val, Val, Val,
     ]; // biome-ignore format: five parameters
@@ -88,8 +88,8 @@ export function packColumns(m: Module): void {
 }
 
 /** The last columns, from a padded tile to their place: (source, source step, target, ldc, m, columns). */
-export function copyEdge(m: Module, bytes: number): void {
-  m.fn('copyEdge', Array(6).fill('i32'), [], (fn) => {
+export function copyEdge(m: Module, bytes: number): Fn {
+  return m.fn('copyEdge', Array(6).fill('i32'), [], (fn) => {
     const [source, step, target, ldc, rows, columns] = Array.from({ length: 6 }, (_, i) => fn.param(i)) as [
       Val, Val, Val, Val, Val, Val,
     ]; // biome-ignore format: six parameters
