@@ -316,6 +316,7 @@ export class Printer {
     this.name(node.outputs);
     carried.forEach((input, i) => {
       this.variables.set(input, this.variables.get(node.outputs[i])!);
+      this.annotated.add(input);
     });
     node.outputs.forEach((output, i) => {
       const isMarked = mayBeSeveral(output.type)
