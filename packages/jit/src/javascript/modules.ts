@@ -33,7 +33,7 @@ export function scriptModule(module: Module, schema: string | undefined, given: 
       const { type } = converted.object;
       if (type.methods.size > 0 || added.includes(type)) continue;
       added.push(type);
-      if (libraryClass(converted.module)) addLibraryMethods(unit, converted.module._get_name(), type);
+      if (libraryClass(converted.module)) addLibraryMethods(unit, converted.module, type);
       else addMethods(converted, compiler, converted.module === module ? schema : undefined);
     }
     for (const type of added) for (const method of type.methods.values()) method.graph;

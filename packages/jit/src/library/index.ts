@@ -1,5 +1,5 @@
 /** Where scripted code finds PyTorch's own Python: `torch.nn.functional` and the forward of nn's modules, as TorchScript text of ours. */
-import { TorchError } from '@sconce/core';
+import { type Module, TorchError } from '@sconce/core';
 import type { Def } from '../frontend/ast.ts';
 import { parseFile } from '../frontend/parser.ts';
 import { Source } from '../frontend/source.ts';
@@ -59,13 +59,14 @@ class Library implements Resolver {
     return sugared;
   }
 
-  methods(name: string, type: ClassType): Func[] {
+  methods(module: Module, type: ClassType): Func[] {
+    const name = module._get_name();
     const methods = moduleMethods[name];
     if (methods === undefined)
       throw new TorchError(
         `nn.${name} cannot be scripted: Sconce has no TorchScript definition of it. Trace it: jit.trace(module, example)`,
       );
-    const text = typeof methods === 'function' ? methods(type) : methods;
+    const text = typeof methods === 'function' ? methods(type, module) : methods;
     const filename = `${type.name
       .replace(/^__torch__\./, '')
       .split('.')
@@ -92,6 +93,6 @@ export const libraryFunction =
     libraryOf(unit).functional(name);
 
 /** Gives the class of one of nn's modules its methods. */
-export function addLibraryMethods(unit: CompilationUnit, name: string, type: ClassType): void {
-  for (const func of libraryOf(unit).methods(name, type)) type.methods.set(func.name, func);
+export function addLibraryMethods(unit: CompilationUnit, module: Module, type: ClassType): void {
+  for (const func of libraryOf(unit).methods(module, type)) type.methods.set(func.name, func);
 }

@@ -2,10 +2,11 @@
  * The forward of PyTorch's own modules as TorchScript, by class: what a scripted `nn.Linear` runs, under the names that
  * an archive has. Attributes and constants are the module's; `F` is `torch.nn.functional`.
  */
+import { type Module, TorchError } from '@sconce/core';
 import type { ClassType, JitType } from '../ir/types.ts';
 
 /** Methods as text, or what writes them where they depend on the module's own structure. */
-type Methods = string | ((type: ClassType) => string);
+type Methods = string | ((type: ClassType, module: Module) => string);
 
 const one = (body: string, extra = ''): string =>
   `def forward(self, input: Tensor${extra}) -> Tensor:\n    return ${body}\n`;
@@ -235,6 +236,123 @@ const isChild = ({ type }: { readonly type: JitType }): boolean =>
 const length = (type: ClassType): string =>
   `def __len__(self) -> int:\n    return ${type.attributes.filter(isChild).length}\n`;
 
+const attention = (type: ClassType): string => {
+  const bias = (part: number) =>
+    isNone(type, 'in_proj_bias') ? 'None' : `self.in_proj_bias.narrow(0, ${part} * width, width)`;
+  const projected = (name: string, part: number) =>
+    `F.linear(${name}, self.in_proj_weight.narrow(0, ${part} * width, width), ${bias(part)}).reshape([batch, -1, self.num_heads, size]).transpose(1, 2)`;
+  const batched = (name: string) => `    if not is_batched:
+        ${name} = ${name}.unsqueeze(0)
+    elif not self.batch_first:
+        ${name} = ${name}.transpose(0, 1)
+`;
+  return `def forward(self, query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Optional[Tensor]=None, need_weights: bool=True, attn_mask: Optional[Tensor]=None, average_attn_weights: bool=True) -> Tuple[Tensor, Optional[Tensor]]:
+    is_batched = query.dim() == 3
+${['query', 'key', 'value'].map(batched).join('')}    batch = query.size(0)
+    width = self.embed_dim
+    size = width // self.num_heads
+    q = ${projected('query', 0)}
+    k = ${projected('key', 1)}
+    v = ${projected('value', 2)}
+    scores = (q / float(size) ** 0.5).matmul(k.transpose(-2, -1))
+    if attn_mask is not None:
+        mask = self._as_floats(attn_mask, q)
+        if mask.dim() == 3:
+            mask = mask.reshape([batch, self.num_heads, q.size(2), k.size(2)])
+        scores = scores + mask
+    if key_padding_mask is not None:
+        scores = scores + self._as_floats(key_padding_mask, q).reshape([batch, 1, 1, k.size(2)])
+    weights = torch.dropout(scores.softmax(-1), self.dropout, self.training)
+    context = weights.matmul(v).transpose(1, 2).reshape([batch, -1, width])
+    output = self.out_proj(context)
+    if not is_batched:
+        output = output.squeeze(0)
+    elif not self.batch_first:
+        output = output.transpose(0, 1)
+    if not need_weights:
+        return output, None
+    if average_attn_weights:
+        weights = weights.mean([1])
+    if not is_batched:
+        weights = weights.squeeze(0)
+    return output, weights
+def _as_floats(self, mask: Tensor, like: Tensor) -> Tensor:
+    if mask.dtype == torch.bool:
+        return torch.zeros_like(mask, dtype=like.dtype).masked_fill(mask, -torch.inf)
+    return mask
+`;
+};
+
+const encoderLayer = (type: ClassType, module: Module): string => {
+  const { activation_relu_or_gelu: activation } = module as unknown as { activation_relu_or_gelu?: number };
+  if (activation !== 1 && activation !== 2)
+    throw new TorchError(
+      "TransformerEncoderLayer cannot be scripted with an activation of one's own: 'relu' and 'gelu' can",
+    );
+  const mask = 'src_mask: Optional[Tensor], src_key_padding_mask: Optional[Tensor]';
+  const masks = 'src_mask, src_key_padding_mask';
+  const body =
+    constant(type, 'norm_first') === true
+      ? `    x = src + self._sa_block(self.norm1(src), ${masks})
+    return x + self._ff_block(self.norm2(x))`
+      : `    x = self.norm1(src + self._sa_block(src, ${masks}))
+    return self.norm2(x + self._ff_block(x))`;
+  return `def forward(self, src: Tensor, ${mask.replaceAll('[Tensor]', '[Tensor]=None')}) -> Tensor:
+${body}
+def _sa_block(self, x: Tensor, ${mask}) -> Tensor:
+    return self.dropout1(self.self_attn(x, x, x, key_padding_mask=src_key_padding_mask, need_weights=False, attn_mask=src_mask)[0])
+def _ff_block(self, x: Tensor) -> Tensor:
+    return self.dropout2(self.linear2(self.dropout(F.${activation === 1 ? 'relu' : 'gelu'}(self.linear1(x)))))
+`;
+};
+
+const encoder = (type: ClassType): string => {
+  const slot = type.slotOf('norm');
+  const isNormed = slot !== undefined && type.attributes[slot].type.kind === 'Class';
+  return `def forward(self, src: Tensor, mask: Optional[Tensor]=None, src_key_padding_mask: Optional[Tensor]=None) -> Tensor:
+    for layer in self.layers:
+        src = layer(src, mask, src_key_padding_mask)
+    return ${isNormed ? 'self.norm(src)' : 'src'}
+`;
+};
+
+/** Each way to resample, by how many spatial dims the input has. */
+const resamplers: Readonly<Record<string, readonly (string | undefined)[]>> = {
+  nearest: ['upsample_nearest1d', 'upsample_nearest2d', 'upsample_nearest3d'],
+  'nearest-exact': ['_upsample_nearest_exact1d', '_upsample_nearest_exact2d', '_upsample_nearest_exact3d'],
+  linear: ['upsample_linear1d'],
+  bilinear: [undefined, 'upsample_bilinear2d'],
+  bicubic: [undefined, 'upsample_bicubic2d'],
+  trilinear: [undefined, undefined, 'upsample_trilinear3d'],
+};
+
+const upsample = (type: ClassType): string => {
+  const value = (name: string): unknown => {
+    const slot = type.slotOf(name);
+    return slot === undefined ? (constant(type, name) ?? null) : undefined;
+  };
+  const mode = String(value('mode'));
+  const operators = resamplers[mode];
+  if (!operators) throw new TorchError(`nn.Upsample with mode '${mode}' cannot be scripted`);
+  const spread = (of: unknown, dims: number, spell: (n: number) => string) =>
+    of === null ? 'None' : `[${(Array.isArray(of) ? of : new Array(dims).fill(of)).map(spell).join(', ')}]`;
+  const float = (n: number) => (Number.isInteger(n) ? `${n}.0` : String(n));
+  const branches = operators.flatMap((operator, i) => {
+    if (!operator) return [];
+    const aligned = /linear|cubic/.test(operator)
+      ? `${value('align_corners') === true ? 'True' : 'False'}, `
+      : '';
+    const size = spread(value('size'), i + 1, String);
+    const scale = spread(value('scale_factor'), i + 1, float);
+    return [
+      `    if input.dim() == ${i + 3}:\n        return torch.${operator}(input, ${size}, ${aligned}${scale})\n`,
+    ];
+  });
+  return `def forward(self, input: Tensor) -> Tensor:
+${branches.join('')}    raise NotImplementedError("Input Error: got {}D input for mode ${mode}".format(input.dim()))
+`;
+};
+
 const bn1 = checkDims('input.dim() != 2 and input.dim() != 3', 'expected 2D or 3D input');
 
 /** What there is, by PyTorch's class name. */
@@ -355,6 +473,10 @@ export const moduleMethods: Readonly<Record<string, Methods>> = {
   LSTMCell: cell('lstm'),
   GRUCell: cell('gru'),
   RNNCell: cell('rnn'),
+  MultiheadAttention: attention,
+  TransformerEncoderLayer: encoderLayer,
+  TransformerEncoder: encoder,
+  Upsample: upsample,
   Sequential: sequential,
   ModuleList: length,
   ModuleDict: length,

@@ -132,6 +132,8 @@ class TransformerEncoderLayerClass extends Module {
   readonly dropout1: Module;
   readonly dropout2: Module;
   readonly activation: (x: Tensor) => Tensor;
+  /** 1 for relu, 2 for gelu, 0 for another: what scripted code, which cannot look into a function, goes by. */
+  readonly activation_relu_or_gelu: number;
 
   /** `nn.TransformerEncoderLayer(d_model, nhead, { dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first })` */
   constructor(
@@ -164,6 +166,7 @@ class TransformerEncoderLayerClass extends Module {
     this.dropout2 = Dropout(dropout);
     this.activation =
       activation === 'relu' ? (x) => x.relu() : activation === 'gelu' ? (x) => x.gelu() : activation;
+    this.activation_relu_or_gelu = activation === 'relu' ? 1 : activation === 'gelu' ? 2 : 0;
   }
 
   private attend(x: Tensor, src_mask: Tensor | null, src_key_padding_mask: Tensor | null): Tensor {
