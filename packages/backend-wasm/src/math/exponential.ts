@@ -56,18 +56,21 @@ export function exp(x: Val): Val {
     .mul(bits.sub(half).shl(mantissa(x)).asFloat());
 }
 
+/** (2^f - 1) / f for |f| <= 1/2. */
+const powerSeries = expOfNegative32.map((c, k) => c * Math.LN2 ** (k + 1));
+
 /**
- * e^x for float32 x <= 0, as softmax has it, where x is a difference: its last bit, 2^-24 |x|, is uncertain, so ln 2 in one part and
- * a polynomial to 2^-23 will do. From 2^-126.5 down it is 0, so that one factor will do, too: at the clamp its exponent's bits are
- * 0, which is the number 0. NaN stays.
+ * e^x for float32 x <= 0, as softmax has it, where x is a difference: its last bit, 2^-24 |x|, is uncertain, so 2^(x / ln 2) with
+ * the quotient rounded and a polynomial to 2^-23 will do. From 2^-126.5 down it is 0, so that one factor will do, too: at the
+ * clamp its exponent's bits are 0, which is the number 0. NaN stays.
  */
 export function expOfNegative(x: Val): Val {
-  const t = x.atLeast(-88).keep();
+  const t = x.mul(Math.LOG2E).atLeast(-127).keep();
   const magic = magicOf(t) + bias(t);
-  const sum = t.mul(Math.LOG2E).add(magic).keep();
-  const r = t.sub(sum.sub(magic).mul(Math.LN2)).keep();
+  const sum = t.add(magic).keep();
+  const f = t.sub(sum.sub(magic)).keep();
   const scale = sum.bits().shl(mantissa(t)).asFloat().keep();
-  return r.mul(scale).mul(r.poly(expOfNegative32)).add(scale);
+  return f.mul(scale).mul(f.poly(powerSeries)).add(scale);
 }
 
 /** e^x - 1 without cancellation: 2^n (e^r - 1) + (2^n - 1), with 2^(n-1) so that nothing overflows early. */

@@ -11,6 +11,8 @@ import { numel } from '../memory/layout.ts';
 import { dense, eachRows, isRows } from './rows.ts';
 import { maxOf, strip, sumInPieces, sumOf } from './strip.ts';
 
+/** Vectors to a step: a line of the cache. */
+const LINE = 4;
 /** Nanoseconds per element, about. */
 const FORWARD = 0.6;
 const BACKWARD = 0.3;
@@ -66,11 +68,15 @@ export function softmaxRows(m: Module, log: boolean, safe: boolean): void {
     strip(fn, fn.param(0), [fn.param(1)], 4, (at) => max.take(at, at.load(0)));
     max.result().put();
   });
-  // e^(x - max), kept in out unless only their sum is wanted.
-  const powers = m.fn(undefined, ['i32', 'i32', 'i32', 'f32'], ['f32'], (fn) => {
+  // e^(x - max), kept in out unless only their sum is wanted. Meanwhile lines are fetched that the next row needs, so many bytes
+  // ahead in out and x: the processor's own prefetching ends with a page.
+  const powers = m.fn(undefined, ['i32', 'i32', 'i32', 'f32', 'i32', 'i32'], ['f32'], (fn) => {
+    const touched = fn.local('i32');
     const max = inLanes(fn.param(3));
-    const sum = sumOf(fn, 2);
-    strip(fn, fn.param(0), [fn.param(1), fn.param(2)], 2, (at) => {
+    const sum = sumOf(fn, LINE);
+    strip(fn, fn.param(0), [fn.param(1), fn.param(2)], LINE, (at) => {
+      if (at.lane !== 'f32' && at.u === 0)
+        for (const i of log ? [1] : [0, 1]) touched.set(fn.loadI32(at.at(i).add(fn.param(4 + i))));
       const y = expOfNegative(at.load(1).sub(max(at.lane))).keep();
       if (!log) at.store(0, y);
       sum.take(at, y);
@@ -79,7 +85,7 @@ export function softmaxRows(m: Module, log: boolean, safe: boolean): void {
   });
   const finish = m.fn(undefined, ['i32', 'i32', 'i32', 'f32', 'f32'], [], (fn) => {
     const [a, b] = [inLanes(fn.param(3)), inLanes(fn.param(4))];
-    strip(fn, fn.param(0), [fn.param(1), fn.param(2)], 2, (at) => {
+    strip(fn, fn.param(0), [fn.param(1), fn.param(2)], LINE, (at) => {
       if (log) at.store(0, at.load(1).sub(a(at.lane)).sub(b(at.lane)));
       else at.store(0, at.load(0).mul(a(at.lane)));
     });
@@ -88,7 +94,14 @@ export function softmaxRows(m: Module, log: boolean, safe: boolean): void {
     const max = fn.call(largest, [n, x!]).keep();
     if (safe) max.set(fn.select(max.eq(-Infinity), max.k(0), max));
     const total = fn.local('f64');
-    sumInPieces(fn, n, (at, count) => fn.call(powers, [count, out!.add(at), x!.add(at), max]), total);
+    const isLast = fn.param(1).eq(1).keep();
+    const ahead = [4, 5].map((i) => fn.select(isLast, fn.i32(0), fn.param(i)).keep());
+    sumInPieces(
+      fn,
+      n,
+      (at, count) => fn.call(powers, [count, out!.add(at), x!.add(at), max, ...ahead]),
+      total,
+    );
     if (log) {
       fn.call(finish, [n, out!, x!, max, math('log', [total]).convert(0xb6, 'f32')]).put();
       return;

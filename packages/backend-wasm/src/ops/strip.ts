@@ -12,6 +12,8 @@ export interface Place {
   readonly lane: 'f32x4' | 'f32';
   /** Which vector of the step. */
   readonly u: number;
+  /** Where the i-th pointer's step begins. */
+  at(i: number): Val;
   /** The element or vector of the i-th pointer. */
   load(i: number): Val;
   store(i: number, value: Val): void;
@@ -36,6 +38,7 @@ export function strip(
             body({
               lane: vectors === 0 ? 'f32' : 'f32x4',
               u,
+              at: (i) => p[i]!,
               load: (i) =>
                 vectors === 0 ? fn.load('f32', F32_LOAD, p[i]!) : fn.load('f32x4', V128_LOAD, p[i]!, 16 * u),
               store: (i, value) => fn.store(vectors === 0 ? F32_STORE : V128_STORE, p[i]!, value, bytes * u),
