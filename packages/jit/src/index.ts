@@ -19,6 +19,7 @@ export { ScriptFunction } from './script-function.ts';
 export { ScriptMethod } from './script-method.ts';
 export { ScriptClass } from './text/class.ts';
 export { CompilationUnit, type TextOptions } from './text/unit.ts';
+export { TracingCheckError } from './trace/check.ts';
 export { is_tracing } from './trace/state.ts';
 export { type ExampleInputs, type TraceOptions, trace, trace_module } from './trace/trace.ts';
 export { TracerWarning, tracerWarnings } from './trace/warning.ts';

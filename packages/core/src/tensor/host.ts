@@ -8,6 +8,7 @@ import { toUserArray } from './create.ts';
 import type { DType, TypedArray } from './dtype.ts';
 import { numelOf } from './layout.ts';
 import type { Tensor } from './tensor.ts';
+import { plainShape } from './watch.ts';
 
 interface Reading {
   readonly dense: Tensor;
@@ -82,7 +83,11 @@ function onlyElement(t: Tensor): void {
 /** `Tensor.data`: the elements in row-major order; float16 and bfloat16 as a Float32Array. */
 export const data = async (t: Tensor): Promise<TypedArray> => toUserArray(await readRaw(t), t.dtype);
 /** `Tensor.tolist`. */
-export const tolist = async (t: Tensor): Promise<NestedNumbers> => nest(await data(t), t.dtype, t.shape);
+export async function tolist(t: Tensor): Promise<NestedNumbers> {
+  const { dtype } = t;
+  const shape = plainShape(t);
+  return nest(await data(t), dtype, shape);
+}
 /** `Tensor.item`. At once, where the host can read the memory and nothing waits to be collected. */
 export async function item(t: Tensor): Promise<HostNumber> {
   onlyElement(t);

@@ -483,7 +483,8 @@ export class Recorder implements NumberRecording, ActiveTrace {
       data: converting('NumPy array'),
       tolist: converting('Python list'),
       item: converting(tensor.dtype === 'bool' ? 'Python boolean' : 'Python number'),
-      number: converting(tensor.dtype === 'bool' ? 'Python boolean' : 'Python number'),
+      // JavaScript asks for a number mostly to compare it.
+      number: converting('Python boolean'),
     }[look];
     this.warnings.warn(sentence);
     if (look === 'constant') this.literal(tensor);

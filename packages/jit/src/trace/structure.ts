@@ -21,6 +21,32 @@ function entriesOf(value: unknown): Entries | undefined {
 
 const isList = (value: object): boolean => typeTagOf(value)?.kind === 'List';
 
+/** What Python would call the type of a value. */
+function pythonType(value: unknown): string {
+  if (value instanceof Tensor) return 'Tensor';
+  if (value === null || value === undefined) return 'NoneType';
+  if (Array.isArray(value)) return `Tuple[${value.map(pythonType).join(', ')}]`;
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int' : 'float';
+  const entries = entriesOf(value);
+  if (entries) return `Dict[str, ${entries.length > 0 ? pythonType(entries[0][1]) : 'Tensor'}]`;
+  return { boolean: 'bool', string: 'str', bigint: 'int' }[typeof value as string] ?? typeof value;
+}
+
+const isTraceable = (value: unknown): boolean => {
+  if (value instanceof Tensor) return true;
+  if (Array.isArray(value)) return value.every(isTraceable);
+  const entries = entriesOf(value);
+  return entries !== undefined && entries.length > 0 && entries.every(([, item]) => isTraceable(item));
+};
+
+/** Refuses examples that hold anything but tensors. */
+export function checkExamples(examples: readonly unknown[]): void {
+  if (!examples.every(isTraceable))
+    throw new TorchError(
+      `Type '${pythonType(examples)}' cannot be traced. Only Tensors and (possibly nested) Lists, Dicts, and Tuples of Tensors can be traced`,
+    );
+}
+
 /** The type of an example input. An array is a tuple, unless it was annotated as a list. */
 export function inputType(value: unknown): JitType {
   if (value instanceof Tensor) return unwatched(() => tracedType(value));
@@ -33,9 +59,7 @@ export function inputType(value: unknown): JitType {
     const types = entries.map(([, item]) => inputType(item));
     return dictOf(StrT, types.every((type) => type.kind === 'Tensor') ? TensorT : types[0]);
   }
-  throw new TorchError(
-    `Only tensors or (possibly nested) dict or tuples of tensors can be inputs to traced functions. Got ${value === null ? 'NoneType' : Array.isArray(value) ? 'list' : typeof value === 'number' ? (Number.isInteger(value) ? 'int' : 'float') : typeof value === 'boolean' ? 'bool' : typeof value === 'string' ? 'str' : typeof value}`,
-  );
+  throw new TorchError(`Got ${pythonType(value)}, which is no tensor`);
 }
 
 /** A tensor of the trace's own over the same memory, so that nothing of the recording stays with the caller's. */

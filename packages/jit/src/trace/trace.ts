@@ -14,7 +14,7 @@ import { ATTRIBUTE, fixUpScopes, funcOf, MODULE_CALL, noteConstants, tidy } from
 import { parameterNames } from './parameters.ts';
 import { Recorder, tracedType } from './recorder.ts';
 import { is_tracing } from './state.ts';
-import { addInput, inputType, outputValue } from './structure.ts';
+import { addInput, checkExamples, inputType, outputValue } from './structure.ts';
 import { TracerWarning, tracerWarnings, Warnings } from './warning.ts';
 
 export interface TraceOptions {
@@ -52,6 +52,7 @@ async function record(
 ): Promise<Graph> {
   const { graph } = recorder;
   if (is_tracing()) throw new TorchError("Tracing can't be nested");
+  checkExamples(examples);
   prepare();
   const named = subject.names && subject.names.length >= examples.length ? subject.names : undefined;
   recorder.start();

@@ -3,7 +3,7 @@ import { callersLine } from '@sconce/core';
 import { output } from '../ops/tensor.ts';
 
 const constantAdvice =
-  "We can't record the data flow of JavaScript values, so this value will be treated as a constant in the future. This means that the trace might not generalize to other inputs!";
+  "We can't record the data flow of Python values, so this value will be treated as a constant in the future. This means that the trace might not generalize to other inputs!";
 
 /** Something in a traced program that its trace does not do on other inputs. */
 export class TracerWarning extends Error {
