@@ -69,7 +69,7 @@ export abstract class Assignments extends Calls {
       case 'attribute': {
         const object = this.sugared(target.object);
         const result = this.valueOf(this.sugared(value, type), value.range);
-        this.setAttribute(object, target.name, result, range, type);
+        this.setAttribute(object, target.name, result, range);
         return;
       }
       case 'subscript':
@@ -156,13 +156,7 @@ export abstract class Assignments extends Calls {
     }
   }
 
-  private setAttribute(
-    sugared: Sugared,
-    name: string,
-    value: Value,
-    range: Range,
-    annotated?: JitType,
-  ): void {
+  private setAttribute(sugared: Sugared, name: string, value: Value, range: Range): void {
     if (sugared.kind !== 'value')
       throw new CompileError(`attribute assignment is not defined on ${sugared.kind}`, range);
     const object = sugared.value;
@@ -357,7 +351,7 @@ export abstract class Assignments extends Calls {
         if (!value.type.methods.has('__delitem__'))
           throw new CompileError('Class does not define __delitem__', target.range);
         this.callMethod(value, '__delitem__', [index], range);
-      } else this.builder.builtin('aten::Delete', [value, index], target.range);
+      } else this.builder.statement('aten::Delete', [value, index], target.range);
     }
   }
 }

@@ -13,8 +13,9 @@ import {
   tupleOf,
 } from '../ir/types.ts';
 import { absentOperators } from '../ops/absent.ts';
-import { type JitArgument, jitSchemaOf, typeOfDefault } from '../ops/operator.ts';
+import { type JitArgument, type JitSchema, jitSchemaOf, typeOfDefault } from '../ops/operator.ts';
 import { operatorsNamed } from '../ops/registry.ts';
+import { Body, builtinFunctions } from './builtin-functions.ts';
 import { describeSchema, type NamedValue, tryMatch } from './match.ts';
 import { outVariant } from './out-variant.ts';
 import { CompileError, type Range } from './source.ts';
@@ -102,6 +103,9 @@ export class GraphBuilder {
 
   unpackTuple(value: Value): readonly Value[] {
     if (value.node.kind === 'prim::TupleConstruct') return [...value.node.inputs];
+    const known = value.node.kind === 'prim::Constant' ? value.node.constant?.value : undefined;
+    if (Array.isArray(known))
+      return (value.type as TupleType).elements.map((type, i) => this.constant(known[i], type));
     return this.node('prim::TupleUnpack', [value], (value.type as TupleType).elements).outputs;
   }
 
@@ -116,6 +120,18 @@ export class GraphBuilder {
     );
   }
 
+  /** Calls an operator for what it does, not for a result. */
+  statement(name: string, args: readonly Value[], range: Range): void {
+    this.callBuiltin(
+      name,
+      args.map((value) => ({ value, range })),
+      [],
+      undefined,
+      range,
+      true,
+    );
+  }
+
   /** Calls an operator by overload resolution; several results come back as a tuple, none as None. */
   callBuiltin(
     name: string,
@@ -123,30 +139,42 @@ export class GraphBuilder {
     kwargs: readonly NamedValue[],
     self: NamedValue | undefined,
     range: Range,
+    isStatement = false,
   ): Value {
     const known = operatorsNamed(name);
-    const candidates = known.length > 0 ? known : absentOperators(name);
-    if (candidates.length === 0) throw new UnknownOperatorError(name);
+    const operators = (known.length > 0 ? known : absentOperators(name)).filter(
+      ({ schema }) => !blocked.has(schema.name),
+    );
+    const functions = builtinFunctions(name);
+    const candidates = operators.length + functions.length;
+    if (candidates === 0) throw new UnknownOperatorError(name);
     const problems: string[] = [];
-    for (const allowConversions of candidates.length === 1 ? [true] : [false, true]) {
+    const match = (schema: JitSchema, full: string, allowConversions: boolean) => {
+      const matched = tryMatch(this, range, schema, args, kwargs, self, allowConversions);
+      if (typeof matched !== 'string') return matched;
+      problems.push(`${full}:\n${matched}`);
+      return undefined;
+    };
+    for (const allowConversions of candidates === 1 ? [true] : [false, true]) {
       problems.length = 0;
-      for (const operator of candidates) {
+      for (const operator of operators) {
         const schema = jitSchemaOf(operator.schema);
-        const matched = tryMatch(this, range, schema, args, kwargs, self, allowConversions);
-        if (typeof matched === 'string') {
-          problems.push(`${describeSchema({ ...schema, name: operator.schema.name })}:\n${matched}`);
-          continue;
-        }
+        const matched = match(schema, operator.schema.text, allowConversions);
+        if (!matched) continue;
         const node = this.graph.create(name, matched.inputs, matched.returns);
         node.operator = operator;
         this.insert(node, range);
-        return this.pack(node, schema.returnNames, name);
+        return this.pack(node, schema.returnNames, name, isStatement);
+      }
+      for (const { schema, expand } of functions) {
+        const matched = match(schema, describeSchema(schema), allowConversions);
+        if (matched) return expand(new Body(this, range), matched.inputs);
       }
     }
     const out = kwargs.find((kwarg) => kwarg.name === 'out');
     if (out) {
       const rest = kwargs.filter((kwarg) => kwarg !== out);
-      for (const operator of candidates) {
+      for (const operator of operators) {
         const variant = outVariant(operator);
         if (!variant) continue;
         const matched = tryMatch(this, range, jitSchemaOf(operator.schema), args, rest, self, true);
@@ -156,53 +184,22 @@ export class GraphBuilder {
         return node.output;
       }
     }
-    const swapped = this.swappedNumber(name, args, kwargs, self, range);
-    if (swapped) return swapped;
+    const indented = problems.map((problem) => problem.replace(/^/gm, '  '));
     const what =
       problems.length === 1
-        ? problems[0]
-        : `Arguments for call are not valid.\nThe following variants are available:\n\n${problems.join('\n\n')}`;
-    throw new CompileError(what, range);
+        ? `\n${problems[0]}\n`
+        : `Arguments for call are not valid.\nThe following variants are available:\n  \n${indented.join('\n  \n')}\n`;
+    throw new CompileError(`${what}\nThe original call is`, range);
   }
 
-  private pack(node: Node, names: readonly string[], name: string): Value {
-    if (node.outputs.length === 1) return node.output;
+  private pack(node: Node, names: readonly string[], name: string, isStatement: boolean): Value {
+    if (node.outputs.length === 1 || isStatement) return node.output;
     if (node.outputs.length === 0) return this.none();
     const types = node.outputs.map((output) => output.type);
     const named = names.length > 0 && names.every((n) => n !== '');
     return this.tuple(node.outputs, named ? { ...tupleOf(types), name, fields: names } : tupleOf(types));
   }
-
-  /** What PyTorch defines in TorchScript itself: `1 - x`, `1 / x`, `2 < x` with a tensor on the right. */
-  private swappedNumber(
-    name: string,
-    args: readonly NamedValue[],
-    kwargs: readonly NamedValue[],
-    self: NamedValue | undefined,
-    range: Range,
-  ): Value | undefined {
-    const values = [...(self ? [self] : []), ...args].map((arg) => arg.value);
-    if (kwargs.length > 0 || values.length !== 2) return undefined;
-    const [left, right] = values;
-    const isNumber = ['int', 'float', 'number'].includes(left.type.kind);
-    if (!isNumber || right.type.kind !== 'Tensor') return undefined;
-    const swapped = mirrored[name];
-    if (swapped) return this.builtin(swapped, [right, left], range);
-    if (name === 'aten::sub')
-      return this.builtin('aten::add', [this.builtin('aten::neg', [right], range), left], range);
-    if (name === 'aten::div')
-      return this.builtin('aten::mul', [this.builtin('aten::reciprocal', [right], range), left], range);
-    return undefined;
-  }
 }
 
-const mirrored: Readonly<Record<string, string>> = {
-  'aten::add': 'aten::add',
-  'aten::mul': 'aten::mul',
-  'aten::lt': 'aten::gt',
-  'aten::gt': 'aten::lt',
-  'aten::le': 'aten::ge',
-  'aten::ge': 'aten::le',
-  'aten::eq': 'aten::eq',
-  'aten::ne': 'aten::ne',
-};
+/** Overloads that programs never mean. */
+const blocked = new Set(['aten::view.dtype', 'aten::max.unary_out', 'aten::min.unary_out']);

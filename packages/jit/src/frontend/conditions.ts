@@ -183,7 +183,10 @@ export abstract class Conditions extends Expressions {
     if (yes.length === 0) return this.decided(false, expr.range, whenTrue, whenFalse);
     if (isAlways) return this.decided(true, expr.range, whenTrue, whenFalse);
     const node = this.builder.node('prim::isinstance', [value], [BoolT]);
-    node.types = wanted;
+    // Each once, in the order of their names.
+    node.types = wanted
+      .filter((type, i) => wanted.findIndex((other) => typesEqual(other, type)) === i)
+      .toSorted((a, b) => (annotation(a) < annotation(b) ? -1 : 1));
     return { value: node.output, whenTrue, whenFalse };
   }
 

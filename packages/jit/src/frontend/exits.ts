@@ -3,7 +3,7 @@
  * First the ways out of loops, then those out of the function.
  */
 import { allNodes, type Block, type Graph, type Node, type Value } from '../ir/graph.ts';
-import { annotation, BoolT, type JitType, unify } from '../ir/types.ts';
+import { BoolT, type JitType, unify } from '../ir/types.ts';
 import { cloneBefore } from './ssa.ts';
 
 export function transformExits(graph: Graph): void {
@@ -27,7 +27,7 @@ class ExitTransform {
   private readonly no: Value;
   /** Never read: the block throws before. */
   private readonly throws: Value;
-  private readonly units = new Map<string, Value>();
+  private readonly units = new Map<JitType | string, Value>();
   private target?: Block;
 
   constructor(
@@ -51,9 +51,10 @@ class ExitTransform {
     this.block(this.graph.block);
   }
 
-  /** One value of each type stands for all that nobody reads. */
+  /** One value of each type stands for all that nobody reads; torch::jit tells types apart that were made apart. */
   private unit(type: JitType): Value {
-    const key = annotation(type);
+    const isOne = 'element' in type || 'elements' in type || 'members' in type || 'value' in type;
+    const key = isOne || type.kind === 'Tensor' || 'name' in type ? type : type.kind;
     let known = this.units.get(key);
     if (!known) {
       const node = this.graph.create('prim::Uninitialized', [], [type]);

@@ -308,12 +308,7 @@ export abstract class Expressions {
     const [operator, magic] = infix[op];
     const [first, second] = op === 'in' ? [right, left] : [left, right];
     if (first.type.kind === 'Class' && magic) return this.callMethod(first, magic, [second], range);
-    const isTensor = left.type.kind === 'Tensor' || right.type.kind === 'Tensor';
-    return this.builder.builtin(
-      op === '//' && isTensor ? 'aten::floor_divide' : `aten::${operator}`,
-      [first, second],
-      range,
-    );
+    return this.builder.builtin(`aten::${operator}`, [first, second], range);
   }
 
   protected toBool(value: Value, range: Range): Value {

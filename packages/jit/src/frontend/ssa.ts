@@ -167,17 +167,19 @@ class Continuations {
   }
 }
 
-/** Step 3: a loop's condition block is computed once before the loop and again at the end of its body. */
+/** Step 3: a loop's condition block is copied before the loop, and is itself the end of its body. */
 function inlineLoopConditions(block: Block): void {
   for (const node of [...block.nodes]) {
     for (const inner of node.blocks) inlineLoopConditions(inner);
     if (node.kind !== 'prim::Loop') continue;
     const [body, condition] = node.blocks;
-    const again = cloneBefore(condition, body.returnNode)[0];
-    const first = condition.outputs[0];
-    for (const inner of [...condition.nodes]) inner.moveBefore(node);
+    const [first] = cloneBefore(condition, node);
     node.insertInput(1, first);
-    body.returnNode.insertInput(0, again);
+    for (const inner of [...condition.nodes]) {
+      condition.nodes.splice(condition.nodes.indexOf(inner), 1);
+      body.append(inner);
+    }
+    body.returnNode.insertInput(0, condition.outputs[0]);
     condition.returnNode.removeInput(0);
     node.blocks.pop();
   }
@@ -185,12 +187,25 @@ function inlineLoopConditions(block: Block): void {
 
 /** Puts copies of a block's nodes before `at` and returns the copies of its outputs. */
 export function cloneBefore(from: Block, at: Node, values: Map<Value, Value> = new Map()): readonly Value[] {
-  for (const node of from.nodes) {
-    const copy = copyNode(node, at.graph, values);
+  cloneNodes(from, at.graph, values, (copy) => {
     if (at.kind === 'prim::Return') at.owner!.append(copy);
     else copy.insertBefore(at);
-  }
+  });
   return from.outputs.map((output) => values.get(output) ?? output);
+}
+
+/**
+ * torch::jit names the values of a copied block twice: the copy first takes the name, then the one that the original was
+ * left with.
+ */
+function cloneNodes(from: Block, graph: Graph, values: Map<Value, Value>, put: (copy: Node) => void): void {
+  for (const node of from.nodes) {
+    const copy = copyNode(node, graph, values, (inner, into) => cloneNodes(inner, graph, values, into));
+    put(copy);
+    node.outputs.forEach((output, i) => {
+      if (output.hasDebugName) copy.outputs[i].setDebugName(output.debugName);
+    });
+  }
 }
 
 /** Step 4: every load becomes the value that was last stored. */

@@ -88,8 +88,8 @@ export abstract class Subscripts extends Iteration {
     const bound = (expr: Expr | undefined) => expr && this.expression(expr);
     const [start, end, step] = [bound(item.start), bound(item.end), bound(item.step)];
     if (object.type.kind === 'Tuple') return this.tupleSlice(object, object.type, [start, end, step], range);
-    const args = [object, ...(dim ? [dim] : []), start ?? builder.none(range), end ?? builder.none(range)];
     const by = step ?? builder.constant(1, IntT, range);
+    const args = [object, ...(dim ? [dim] : []), start ?? builder.none(range), end ?? builder.none(range)];
     return builder.callBuiltin(
       'aten::slice',
       args.map((value) => ({ value, range })),

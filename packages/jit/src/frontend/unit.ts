@@ -6,6 +6,7 @@ import {
   EnumType,
   EnumValue,
   FloatT,
+  InferredTensorT,
   InterfaceType,
   IntT,
   type JitType,
@@ -163,7 +164,8 @@ export class CompilationUnit implements Resolver {
     if (self && def.params.length === 0)
       throw new CompileError('methods must have a self argument', def.range);
     return def.params.map((param, i) => {
-      const type = i === 0 && self ? self : param.type ? typeOfExpression(param.type, resolver) : TensorT;
+      const type =
+        i === 0 && self ? self : param.type ? typeOfExpression(param.type, resolver) : InferredTensorT;
       return {
         name: param.name,
         type,

@@ -1,5 +1,5 @@
 /** Copies of graphs: whole ones, and one block's nodes put among another's. */
-import { Graph, type Node, type Value } from './graph.ts';
+import { type Block, Graph, type Node, type Value } from './graph.ts';
 
 /** Gives the copy what the original is called and typed. */
 function copyValue(from: Value, to: Value): Value {
@@ -8,8 +8,18 @@ function copyValue(from: Value, to: Value): Value {
   return to;
 }
 
+/** Copies the nodes of a block, each given to `put`. */
+type CopyNodes = (block: Block, put: (copy: Node) => void) => void;
+
 /** A copy of one node, its inputs looked up in `values`, where its outputs are noted; it stands in no block. */
-export function copyNode(node: Node, graph: Graph, values: Map<Value, Value>): Node {
+export function copyNode(
+  node: Node,
+  graph: Graph,
+  values: Map<Value, Value>,
+  copyNodes: CopyNodes = (block, put) => {
+    for (const child of block.nodes) put(copyNode(child, graph, values));
+  },
+): Node {
   const copy = graph.create(node.kind);
   for (const input of node.inputs) copy.addInput(values.get(input) ?? input);
   copy.name = node.name;
@@ -25,7 +35,7 @@ export function copyNode(node: Node, graph: Graph, values: Map<Value, Value>): N
   for (const block of node.blocks) {
     const inner = copy.addBlock();
     for (const input of block.inputs) values.set(input, copyValue(input, inner.paramNode.addOutput()));
-    for (const child of block.nodes) inner.append(copyNode(child, graph, values));
+    copyNodes(block, (child) => inner.append(child));
     for (const output of block.outputs) inner.returnNode.addInput(values.get(output) ?? output);
   }
   return copy;

@@ -27,7 +27,10 @@ function constantText(value: unknown, type: JitType): string {
   if (Array.isArray(value)) {
     const elementType = (i: number): JitType =>
       type.kind === 'List' ? type.element : type.kind === 'Tuple' ? type.elements[i] : type;
-    const items = value.map((item, i) => constantText(item, elementType(i)));
+    // Only alone is a bool a number.
+    const items = value.map((item, i) =>
+      typeof item === 'boolean' ? (item ? 'True' : 'False') : constantText(item, elementType(i)),
+    );
     if (type.kind === 'List')
       return value.some((item) => item instanceof Tensor) ? '[<Tensors>]' : `[${items.join(', ')}]`;
     return items.length === 1 ? `(${items[0]},)` : `(${items.join(', ')})`;

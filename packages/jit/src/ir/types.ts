@@ -174,6 +174,9 @@ export const {
   Generator: GeneratorT,
 } = primitives; // prettier-ignore
 
+/** The type of what nobody annotated: Tensor, which messages say was inferred. */
+export const InferredTensorT: JitType = { kind: 'Tensor' };
+
 export const listOf = (element: JitType): JitType => ({ kind: 'List', element });
 export const futureOf = (element: JitType): JitType => ({ kind: 'Future', element });
 export const dictOf = (key: JitType, value: JitType): JitType => ({ kind: 'Dict', key, value });

@@ -343,6 +343,8 @@ export const numberOperators: readonly ScalarEntry[] = [
     (lo: Int, hi: Int, step: Int) => {
       if (step === 0) throw new JitError('RuntimeError', 'range() arg 3 must not be zero');
       const [from, to, by] = [Number(lo), Number(hi), Number(step)];
+      if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to))
+        return exactLength(BigInt(lo), BigInt(hi), BigInt(step));
       return by > 0 && from < to
         ? 1 + Math.floor((to - 1 - from) / by)
         : by < 0 && from > to
@@ -355,3 +357,10 @@ export const numberOperators: readonly ScalarEntry[] = [
     (index: Int, start: Int, step: Int) => addInt(start, mulInt(index, step)),
   ],
 ]; // prettier-ignore
+
+/** How many steps a range takes whose bounds no number holds. */
+function exactLength(lo: bigint, hi: bigint, step: bigint): Int {
+  const count = step > 0n ? (hi - lo + step - 1n) / step : (lo - hi - step - 1n) / -step;
+  const length = count > 0n ? count : 0n;
+  return length <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(length) : length;
+}

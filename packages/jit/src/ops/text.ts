@@ -267,7 +267,6 @@ export const textOperators: readonly ScalarEntry[] = [
   compare('gt', (a, b) => a > b),
   compare('le', (a, b) => a <= b),
   compare('ge', (a, b) => a >= b),
-  ['aten::__contains__.str(str self, str key) -> bool', (s: string, part: string) => s.includes(part)],
   ['aten::upper(str self) -> str', (s: string) => s.toUpperCase()],
   ['aten::lower(str self) -> str', (s: string) => s.toLowerCase()],
   [

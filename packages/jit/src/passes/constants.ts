@@ -2,12 +2,12 @@
 import { evaluate } from '../interpreter/evaluate.ts';
 import { insertConstant } from '../ir/copy.ts';
 import { allNodes, type Block, type Graph, type Node } from '../ir/graph.ts';
-import type { JitType, TupleType } from '../ir/types.ts';
+import { type JitType, type TupleType, typesEqual } from '../ir/types.ts';
 import { type Device, Tensor } from '../ops/core.ts';
 import type { ScalarOperator } from '../ops/operator.ts';
 import { makeTuple } from '../ops/value.ts';
 import { AliasAnalysis } from './alias.ts';
-import { hasEffect, isPure } from './effects.ts';
+import { hasEffect, isPure, isRandom } from './effects.ts';
 
 const immutable = (type: JitType): boolean =>
   ['int', 'float', 'bool', 'str', 'None', 'Device', 'Enum'].includes(type.kind) ||
@@ -36,7 +36,11 @@ export function propagateImmutableConstants(block: Block): void {
       } catch {
         continue;
       }
-    } else continue;
+    } else {
+      const results = mayRun(node) ? evaluate(node, null) : undefined;
+      if (!results) continue;
+      [value] = results;
+    }
     const constant = node.graph.create('prim::Constant', [], [node.output.type]);
     constant.constant = { value };
     if (node.kind !== 'prim::TupleConstruct' && node.kind !== 'aten::device') constant.range = node.range;
@@ -45,6 +49,16 @@ export function propagateImmutableConstants(block: Block): void {
     node.destroy();
   }
 }
+
+/** Any other operator on constants that nobody can change. */
+const mayRun = (node: Node): boolean =>
+  node.operator !== undefined &&
+  !node.operator.schema.isVararg &&
+  node.inputs.length > 0 &&
+  !isRandom(node) &&
+  node.inputs.every((input) => immutable(input.type) || input.type.kind === 'number') &&
+  !('absent' in node.operator && node.operator.absent) &&
+  node.kind !== 'prim::Uninitialized';
 
 /** Arithmetic on values whose static types are known exactly, so that no float needs its box. */
 function foldable(node: Node): boolean {
@@ -101,10 +115,72 @@ export function takeDecidedBranches(graph: Graph): void {
     propagateImmutableConstants(graph.block);
     for (const node of [...allNodes(graph.block)]) {
       if (!node.owner) continue;
-      if (node.kind === 'prim::If' && takeBranch(node)) changed = true;
-      else if (node.kind === 'prim::Loop' && skipLoop(node)) changed = true;
+      if (node.kind === 'prim::If') changed = takeBranch(node) || joinEqualOutputs(node) || changed;
+      else if (node.kind === 'prim::Loop') changed = skipLoop(node) || dropUnchanged(node) || changed;
     }
   }
+}
+
+/** What both branches give alike needs no branch. */
+function joinEqualOutputs(node: Node): boolean {
+  const [yes, no] = node.blocks;
+  const before = node.outputs.length;
+  for (let i = 0; i < node.outputs.length; ) {
+    const [a, b] = [yes.outputs[i], no.outputs[i]];
+    let same = a === b ? a : undefined;
+    if (!same && equalConstants(a.node, b.node)) {
+      const constant = node.graph.create('prim::Constant', [], [a.type]);
+      constant.constant = a.node.constant!;
+      constant.insertBefore(node);
+      same = constant.output;
+    }
+    if (!same) {
+      i++;
+      continue;
+    }
+    const [output] = node.outputs.splice(i, 1);
+    output.replaceAllUsesWith(same);
+    output.setDebugName('');
+    for (const block of node.blocks) block.returnNode.removeInput(i);
+    node.outputs.forEach((other, at) => {
+      other.offset = at;
+    });
+  }
+  return node.outputs.length < before;
+}
+
+const equalConstants = (a: Node, b: Node): boolean =>
+  a.kind === 'prim::Constant' &&
+  b.kind === 'prim::Constant' &&
+  a.constant !== undefined &&
+  b.constant !== undefined &&
+  (typeof a.constant.value !== 'object' || a.constant.value === null) &&
+  Object.is(a.constant.value, b.constant.value) &&
+  typesEqual(a.output.type, b.output.type);
+
+/** What a loop carries along without changing it needs no carrying. */
+function dropUnchanged(node: Node): boolean {
+  const [body] = node.blocks;
+  let isChanged = false;
+  for (let i = node.outputs.length - 1; i >= 0; i--) {
+    const param = body.paramNode.outputs[i + 1];
+    if (body.outputs[i + 1] !== param) continue;
+    const initial = node.inputs[i + 2];
+    body.returnNode.removeInput(i + 1);
+    const [output] = node.outputs.splice(i, 1);
+    output.replaceAllUsesWith(initial);
+    output.setDebugName('');
+    param.replaceAllUsesWith(initial);
+    param.setDebugName('');
+    body.paramNode.outputs.splice(i + 1, 1);
+    node.removeInput(i + 2);
+    isChanged = true;
+  }
+  for (const list of [node.outputs, body.paramNode.outputs])
+    list.forEach((value, at) => {
+      value.offset = at;
+    });
+  return isChanged;
 }
 
 const constantOf = (node: Node, i: number): unknown => node.inputs[i].node.constant?.value;

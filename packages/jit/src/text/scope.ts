@@ -152,7 +152,7 @@ export class TextScope implements Resolver {
     }
     const body = has('unused') ? unusedBody(def) : def;
     if (has('staticmethod')) {
-      type.statics.set(def.name, this.unit.func(`${type.name}.${def.name}`, body, { resolver: this }));
+      type.statics.set(def.name, this.unit.func(this.qualified(def.name), body, { resolver: this }));
       return;
     }
     let { name } = def;
