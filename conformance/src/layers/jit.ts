@@ -14,6 +14,7 @@ import { argumentOf, type Bound, checkValue } from '../models/check.ts';
 import { type Call, code, type ProgramCase, programs, tampered } from '../models/index.ts';
 import type { Value } from '../models/values.ts';
 import type { CaseId } from '../query.ts';
+import { traced } from './traced.ts';
 
 const WRITERS = ['1.13', '2.6'] as const;
 
@@ -40,6 +41,7 @@ async function* cases({ backend, files, wantsName }: LayerContext): AsyncGenerat
       }
     }
   yield* compiled(backend, files, wantsName);
+  yield* traced(backend, wantsName);
   if (!wantsName('tampered')) return;
   const good = (await programs(files)).find(({ name }) => name === 'seed_my_cell_linear_traced');
   for (const { name, archive } of await tampered(await good!.archive()))

@@ -20,6 +20,7 @@ export { ScriptMethod } from './script-method.ts';
 export { ScriptClass } from './text/class.ts';
 export { CompilationUnit, type TextOptions } from './text/unit.ts';
 export { TracingCheckError } from './trace/check.ts';
+export { type SizeLike, sizes } from './trace/number.ts';
 export { is_tracing } from './trace/state.ts';
 export { type ExampleInputs, type TraceOptions, trace, trace_module } from './trace/trace.ts';
 export { TracerWarning, tracerWarnings } from './trace/warning.ts';

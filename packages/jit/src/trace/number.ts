@@ -1,5 +1,5 @@
 /** Sizes while a trace is recorded: numbers whose arithmetic the trace repeats. */
-import { TracedNumber } from '@sconce/core';
+import { TorchError, TracedNumber } from '@sconce/core';
 import type { Value } from '../ir/graph.ts';
 import type { Tensor } from '../ops/core.ts';
 
@@ -100,3 +100,83 @@ export class Size extends TracedNumber {
 }
 
 const plain = (n: Size | number): number => (n instanceof Size ? n.value : n);
+
+/** A number, or a size that is being traced. */
+export type SizeLike = number | TracedNumber;
+
+const asSize = (n: SizeLike): Size | undefined => (n instanceof Size ? n : undefined);
+
+/** Runs the method where one of the two is traced; a plain number on the left is one of the trace's constants. */
+function either(
+  a: SizeLike,
+  b: SizeLike,
+  traced: (a: Size, b: Size | number) => Size,
+  swapped: (b: Size, a: number) => Size,
+  compute: (a: number, b: number) => number,
+): number {
+  const [left, right] = [asSize(a), asSize(b)];
+  if (left) return traced(left, right ?? Number(b)) as unknown as number;
+  if (right) return swapped(right, Number(a)) as unknown as number;
+  return compute(Number(a), Number(b));
+}
+
+const refused = (): never => {
+  throw new TorchError('a plain number divided by a traced size cannot be recorded; divide the size instead');
+};
+
+/**
+ * Arithmetic of sizes that a trace repeats: `sizes.mul(x.size(0), 2)`. On plain numbers it gives plain numbers, so that the
+ * same code runs traced and untraced.
+ */
+export const sizes = {
+  add: (a: SizeLike, b: SizeLike): number =>
+    either(
+      a,
+      b,
+      (x, y) => x.add(y),
+      (y, x) => y.add(x),
+      (x, y) => x + y,
+    ),
+  sub: (a: SizeLike, b: SizeLike): number =>
+    either(
+      a,
+      b,
+      (x, y) => x.sub(y),
+      (y, x) => y.neg().add(x),
+      (x, y) => x - y,
+    ),
+  mul: (a: SizeLike, b: SizeLike): number =>
+    either(
+      a,
+      b,
+      (x, y) => x.mul(y),
+      (y, x) => y.mul(x),
+      (x, y) => x * y,
+    ),
+  div: (a: SizeLike, b: SizeLike): number =>
+    either(
+      a,
+      b,
+      (x, y) => x.div(y),
+      refused,
+      (x, y) => x / y,
+    ),
+  /** Python's `//`. */
+  floordiv: (a: SizeLike, b: SizeLike): number =>
+    either(
+      a,
+      b,
+      (x, y) => x.floordiv(y),
+      refused,
+      (x, y) => Math.floor(x / y),
+    ),
+  /** Python's `%`. */
+  remainder: (a: SizeLike, b: SizeLike): number =>
+    either(
+      a,
+      b,
+      (x, y) => x.remainder(y),
+      refused,
+      (x, y) => x - y * Math.floor(x / y),
+    ),
+} as const;
