@@ -1,9 +1,19 @@
 /** TorchScript's dialect of pickle, written: each value as its static type says, tensors by their storages. */
-import { type DType, PickleWriter, type Storage, storageClasses, TorchError } from '@sconce/core';
-import { annotation, type ClassType, EnumValue, type JitType, TensorT } from '../ir/types.ts';
+import {
+  type DType,
+  isQuantized,
+  PackedParams,
+  PickleWriter,
+  quantizerOf,
+  type Storage,
+  storageClasses,
+  TorchError,
+} from '@sconce/core';
+import { annotation, type ClassType, EnumValue, foreignClass, type JitType, TensorT } from '../ir/types.ts';
 import { Device, PyFloat, Tensor } from '../ops/core.ts';
 import { isTuple, ScriptObject, typeTagOf } from '../ops/value.ts';
 import type { NameOf } from '../print/dependencies.ts';
+import { stateOfPacked } from './packed.ts';
 
 /** Deeper nesting than this is refused, with an error instead of an exhausted stack. */
 const DEEPEST = 900;
@@ -14,6 +24,12 @@ const listBuilders: Readonly<Record<string, string>> = {
   float: 'build_doublelist',
   bool: 'build_boollist',
   Tensor: 'build_tensorlist',
+};
+
+const quantizedStorages: Readonly<Record<string, string>> = {
+  qint8: 'QInt8Storage',
+  quint8: 'QUInt8Storage',
+  qint32: 'QInt32Storage',
 };
 
 export interface PicklerOptions {
@@ -75,6 +91,7 @@ export class ScriptPickler {
     }
     if (writer.recall(value)) return;
     if (value instanceof Tensor) this.tensor(value);
+    else if (value instanceof PackedParams) this.packed(value);
     else if (value instanceof ScriptObject) this.object(value);
     else if (isTuple(value)) this.tuple(value, type);
     else if (Array.isArray(value)) this.list(value, type);
@@ -158,9 +175,22 @@ export class ScriptPickler {
     writer.opcode('b');
   }
 
+  /** An object of one of PyTorch's C++ classes. */
+  private packed(packed: PackedParams): void {
+    const { writer } = this;
+    this.classes.add(foreignClass(packed.className));
+    this.global(packed.className);
+    writer.opcode(')');
+    writer.opcode('\x81');
+    const state = stateOfPacked(packed);
+    this.value(state.value, state.type);
+    writer.opcode('b');
+  }
+
   private tensor(tensor: Tensor): void {
     const { writer } = this;
-    writer.global('torch._utils', '_rebuild_tensor_v2');
+    const hasQuantizer = isQuantized(tensor.dtype);
+    writer.global('torch._utils', hasQuantizer ? '_rebuild_qtensor' : '_rebuild_tensor_v2');
     writer.opcode('(');
     this.storage(tensor);
     writer.int(tensor.offset);
@@ -169,12 +199,30 @@ export class ScriptPickler {
       for (const size of sizes) writer.int(size);
       writer.opcode('t');
     }
+    if (hasQuantizer) this.quantizer(tensor);
     writer.opcode(tensor.requires_grad ? '\x88' : '\x89');
     writer.global('collections', 'OrderedDict');
     writer.opcode(')');
     writer.opcode('R');
     writer.opcode('t');
     writer.opcode('R');
+  }
+
+  /** What makes numbers of a quantised tensor's integers. */
+  private quantizer(tensor: Tensor): void {
+    const { writer } = this;
+    const quantizer = quantizerOf(tensor);
+    writer.opcode('(');
+    writer.global('torch', quantizer.kind === 'tensor' ? 'per_tensor_affine' : 'per_channel_affine');
+    if (quantizer.kind === 'tensor') {
+      writer.float(quantizer.scale);
+      writer.int(quantizer.zero_point);
+    } else {
+      this.value(quantizer.scales, TensorT);
+      this.value(quantizer.zero_points, TensorT);
+      writer.int(quantizer.axis);
+    }
+    writer.opcode('t');
   }
 
   /** Whole, however little of it the tensor views, so that those that share one still do. */
@@ -191,7 +239,7 @@ export class ScriptPickler {
     storages.set(storage, { key, dtype });
     writer.opcode('(');
     writer.string('storage');
-    writer.global('torch', storageClasses[dtype]);
+    writer.global('torch', quantizedStorages[dtype] ?? storageClasses[dtype]);
     writer.string(key);
     // A device that only Sconce has is a place of ordinary memory to whoever reads the file.
     writer.string(device.type === 'cuda' ? String(device) : 'cpu');

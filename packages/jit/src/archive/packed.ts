@@ -1,0 +1,38 @@
+/** The states in which archives hold PyTorch's own C++ objects: packed parameters of quantised and mobile operators. */
+import { fromTypedArray, type PackedParams, TorchError } from '@sconce/core';
+import { FloatT, IntT, type JitType, listOf, optionalOf, StrT, TensorT, tupleOf } from '../ir/types.ts';
+import { makeTuple } from '../ops/value.ts';
+
+export interface State {
+  readonly value: unknown;
+  readonly type: JitType;
+}
+
+/** A tuple from its parts, each with its type. */
+const tuple = (...parts: readonly (readonly [value: unknown, type: JitType])[]): State => {
+  const type = tupleOf(parts.map(([, partType]) => partType));
+  return { value: makeTuple(parts.map(([value]) => value), type), type };
+};
+
+export function stateOfPacked({ kind, className, weight, bias, window, low, high }: PackedParams): State {
+  const tensors = [
+    [weight, TensorT],
+    [bias, optionalOf(TensorT)],
+  ] as const;
+  const bounds = [
+    [low, optionalOf(FloatT)],
+    [high, optionalOf(FloatT)],
+  ] as const;
+  if (kind === 'linear') return tuple(...tensors);
+  if (kind === 'clampedLinear') return tuple(...tensors, ...bounds);
+  if (!window) throw new TorchError(`a ${className} without its settings cannot be saved`);
+  const { stride, padding, dilation, groups } = window;
+  if (kind === 'clampedConv2d') {
+    const lists = [stride, padding, dilation].map((sizes) => [sizes, listOf(IntT)] as const);
+    return tuple(...tensors, ...lists, [groups, IntT], ...bounds);
+  }
+  // Version 2: dims, the settings, no output padding, groups, not transposed.
+  const numbers = Int16Array.of(2, ...stride, ...padding, ...dilation, 0, 0, groups, 0);
+  const settings = fromTypedArray(numbers, [numbers.length], 'int16', weight.backend);
+  return tuple(['2', StrT], [[settings, weight], listOf(TensorT)], [[bias], listOf(optionalOf(TensorT))]);
+}
