@@ -18,10 +18,10 @@ import type { CompilationUnit, TextOptions } from './text/unit.ts';
  * A text is Python source: `jit.script('def f(x): return x + 1')`. One function gives a ScriptFunction, several a
  * CompilationUnit.
  */
-export function script(f: AnyFunction | ScriptFunction, schema: string, given?: Given): ScriptFunction;
-export function script(f: AnyFunction | ScriptFunction, given?: Given): ScriptFunction;
 export function script(module: Module, schema: string, given?: Given): ScriptModule;
 export function script(module: Module, given?: Given): ScriptModule;
+export function script(f: AnyFunction | ScriptFunction, schema: string, given?: Given): ScriptFunction;
+export function script(f: AnyFunction | ScriptFunction, given?: Given): ScriptFunction;
 export function script(
   text: string,
   given?: TextGiven,

@@ -273,13 +273,13 @@ export abstract class Assignments extends Calls {
     }
   }
 
+  /** What `left op= right` leaves in its place. */
+  protected augmentedValue(op: string, left: Value, right: Value, range: Range): Value {
+    return this.builder.builtin(augmentedOperator(op, left.type), [left, right], range);
+  }
+
   private augment(left: Value, op: string, valueExpr: Expr, range: Range): Value {
-    if (left.type.kind !== 'Class')
-      return this.builder.builtin(
-        augmentedOperator(op, left.type),
-        [left, this.expression(valueExpr)],
-        range,
-      );
+    if (left.type.kind !== 'Class') return this.augmentedValue(op, left, this.expression(valueExpr), range);
     const names = augmentedMagic[op];
     if (!names) throw new CompileError(`Unknown augmented assignment: ${op}=`, range);
     const right = this.expression(valueExpr);
@@ -318,11 +318,10 @@ export abstract class Assignments extends Calls {
       );
     if (type.kind !== 'List' && type.kind !== 'Dict')
       throw new CompileError(`${annotation(type)} does not support augmented assignment.`, target.range);
-    const element = type.kind === 'List' ? type.element : type.value;
     const index = this.expression(target.items[0]);
     const right = this.expression(valueExpr);
     const before = builder.builtin('aten::__getitem__', [object, index], range);
-    const after = builder.builtin(augmentedOperator(op, element), [before, right], range);
+    const after = this.augmentedValue(op, before, right, range);
     builder.builtin('aten::_set_item', [object, index, after], range);
   }
 

@@ -176,6 +176,13 @@ export class JavaScriptEmitter extends Emitter {
     return super.operate(op, left, right, range);
   }
 
+  /** In place on a tensor, as in PyTorch; else `x = x op y`. */
+  protected override augmentedValue(op: string, left: Value, right: Value, range: Range): Value {
+    return left.type.kind === 'Tensor'
+      ? super.augmentedValue(op, left, right, range)
+      : this.operate(op, left, right, range);
+  }
+
   /** Which values are true: as in JavaScript, and a tensor as in PyTorch. */
   protected override toBool(value: Value, range: Range): Value {
     const { kind } = value.type;

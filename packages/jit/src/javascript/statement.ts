@@ -360,16 +360,6 @@ export abstract class StatementTranslator extends ExpressionTranslator {
     const op = operator.slice(0, -1);
     if (op === '>>>') return this.refuse(node, '>>>= is not supported');
     const value = this.expression(node.right);
-    // The rest of a division has JavaScript's sign, which TorchScript's own %= has not.
-    if (op === '%' && target.kind === 'name')
-      return [
-        {
-          kind: 'assign',
-          targets: [target],
-          value: { kind: 'binary', op, left: target, right: value, range },
-          range,
-        },
-      ];
     return [{ kind: 'augmented', target, op, value, range }];
   }
 
