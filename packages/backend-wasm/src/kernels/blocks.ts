@@ -15,11 +15,12 @@ export const KC = 128;
 type Four = [Val, Val, Val, Val];
 type Seven = [Val, Val, Val, Val, Val, Val, Val];
 
-const LINE = 16 * VECTORS;
+/** Bytes of a panel's row. */
+export const LINE = 16 * VECTORS;
 const bytesOf = (lane: Lane): number => 16 / laneCount[lane];
 
 /** (k, body): `body` for each part of a depth of k, with its own depth and the flags of its place. k is used up. */
-function overDepth(fn: Fn, k: Val, finishes: boolean, body: (depth: Val, flags: Val) => void): void {
+export function overDepth(fn: Fn, k: Val, finishes: boolean, body: (depth: Val, flags: Val) => void): void {
   const depth = fn.local('i32');
   const added = fn.local('i32');
   fn.doWhile(

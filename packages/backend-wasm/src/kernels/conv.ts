@@ -6,7 +6,7 @@
  */
 import { type ConvKernel, dtypes, type Executable, type View } from '@sconce/core/backend';
 import { contiguousStrides, isContiguous, numel, pointerOf } from '../memory/layout.ts';
-import { buildGather, buildTables, type Tables } from './conv_gather.ts';
+import { buildGather, buildTables, multiplyGathered, type Tables } from './conv_gather.ts';
 import { asPlanes, type Geometry, isFlat, map3, stridesOf } from './conv_geometry.ts';
 import { compilePhases, hasPhases } from './conv_phases.ts';
 import { type Plan, Plans } from './conv_plan.ts';
@@ -144,26 +144,31 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
     const gemm: Gemm = products.gemm(accumulate as Accumulate);
     const imageBytes = groups * channels * numel(g.padded) * bytes;
     let images = needsCopy ? Math.max(1, Math.min(batch, Math.floor(INPUT_BYTES / imageBytes))) : batch;
-    // Images of few positions share their panels; else one after the other, written where they belong.
-    if (positions >= FEW_POSITIONS && direct) images = 1;
-    else images = Math.max(1, Math.min(images, Math.ceil((8 * NC) / positions)));
-    const merges = images > 1 || !direct;
+    // Images of few positions share their panels; else each has its own, written where they belong.
+    const merges = !direct || (positions < FEW_POSITIONS && images > 1);
+    if (merges) images = Math.max(1, Math.min(images, Math.ceil((8 * NC) / positions)));
+    const stridesFor = (n: number): readonly number[] =>
+      needsCopy ? contiguousStrides([n, groups * channels, ...g.padded]) : stridesOf(x);
+    const rowsOfInput =
+      numel(g.window) === 1 && g.stride.every((s) => s === 1) && !merges && isFlat(g, stridesFor(1));
+    const gathers =
+      taps > 0 && !rowsOfInput && gemm.isWide(filters, merges ? images * positions : positions, taps);
+    if (!merges && !gathers) images = 1;
     const ending = merges ? undefined : plan.inTiles;
     const tableAt = scratch.get('tables', 4 * (taps + images * positions + 16));
     const groupBytes = filters * taps * bytes;
-    const lefts = taps > 0 ? leftOperand(w, g, gemm) : undefined;
+    const lefts = taps > 0 ? leftOperand(w, g, gemm, gathers) : undefined;
     for (let n = 0; n < batch; n += images) {
       const some = Math.min(images, batch - n);
       const total = some * positions;
-      const strides = needsCopy ? contiguousStrides([some, groups * channels, ...g.padded]) : stridesOf(x);
+      const strides = stridesFor(some);
       const from = needsCopy
         ? pad(x, g, n, some, 0, groups * channels)
         : pointerOf(x) + n * strides[0]! * bytes;
-      const rowsOfInput =
-        numel(g.window) === 1 && g.stride.every((s) => s === 1) && some === 1 && isFlat(g, strides);
       if (!rowsOfInput && taps > 0) {
-        const key = `${strides}|${g.output}|${g.window}|${g.stride}|${g.dilation}|${channels}|${some}`;
-        if (tables?.key !== key) tables = { ...buildTables(g, strides, bytes, some), key };
+        const together = merges ? some : 1;
+        const key = `${strides}|${g.output}|${g.window}|${g.stride}|${g.dilation}|${channels}|${together}`;
+        if (tables?.key !== key) tables = { ...buildTables(g, strides, bytes, together), key };
         heap.i32.set(tables.taps, tableAt >> 2);
         heap.i32.set(tables.bases, (tableAt >> 2) + taps);
         gather ??= buildGather(heap, gemm.columns, bytes);
@@ -182,7 +187,26 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
             }
           : (row, depth, column, width, target) =>
               gatherPanels(tableAt + 4 * (taps + column), tableAt + 4 * row, depth, width, target, source);
-        if (lefts)
+        if (lefts && gathers)
+          multiplyGathered(gemm, {
+            rows: filters,
+            taps,
+            columns: merges ? total : positions,
+            count: merges ? 1 : some,
+            left: lefts.packed! + group * groupBytes,
+            tapsAt: tableAt,
+            basesAt: tableAt + 4 * taps,
+            at: (i) => {
+              const image = (v: View): View => part(v, i, 1, 0, filters);
+              return {
+                x: source + i * strides[0]! * bytes,
+                c: merges ? c.pointer : pointerOf(image(to)),
+                ldc: c.row,
+                finish: ending && finishing(ending, image(to), those.map(image)),
+              };
+            },
+          });
+        else if (lefts)
           gemm.multiply(
             filters,
             total,
@@ -277,30 +301,31 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
     return copy;
   }
 
-  /** The weights of all groups: rows, or packed, which is kept where products are too short to pay for packing. */
-  function leftOperand(w: View, g: Geometry, gemm: Gemm): Left {
+  /** The weights of all groups: rows, or packed: which is kept where products are too short to pay for packing. */
+  function leftOperand(w: View, g: Geometry, gemm: Gemm, packs: boolean): Left {
     const taps = g.channels * numel(g.window);
     const matrix = (): Matrix => ({ pointer: weights(w, g), row: taps * bytes, column: bytes });
-    if (g.batch * numel(g.output) >= KEPT_BELOW) return { matrix: matrix() };
+    const isLong = g.batch * numel(g.output) >= KEPT_BELOW;
+    if (isLong && !packs) return { matrix: matrix() };
     const size = g.filters * taps * bytes;
-    return {
-      packed: products.forms.of(
-        w,
-        `rows ${transposed} ${g.groups}`,
-        g.groups * size,
-        () => scratch.get('rows', g.groups * size),
-        (pointer) => {
-          const rows = matrix();
-          for (let group = 0; group < g.groups; group++)
-            gemm.packLeft(
-              { ...rows, pointer: rows.pointer + group * size },
-              g.filters,
-              taps,
-              pointer + group * size,
-            );
-        },
-      ),
+    const temporary = (): number => scratch.get('rows', g.groups * size);
+    const pack = (pointer: number): void => {
+      const rows = matrix();
+      for (let group = 0; group < g.groups; group++)
+        gemm.packLeft(
+          { ...rows, pointer: rows.pointer + group * size },
+          g.filters,
+          taps,
+          pointer + group * size,
+        );
     };
+    if (!isLong)
+      return {
+        packed: products.forms.of(w, `rows ${transposed} ${g.groups}`, g.groups * size, temporary, pack),
+      };
+    const packed = temporary();
+    pack(packed);
+    return { packed };
   }
 
   function gatherPanels(

@@ -2,18 +2,22 @@
  * The columns of a convolution as a product's right operand, gathered into panels through two tables of offsets: of the
  * taps and of the output positions.
  */
-import { Module } from '../asm/module.ts';
+import { laneCount } from '../asm/lane.ts';
+import { type Fn, Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import type { Heap } from '../memory/heap.ts';
 import { numel } from '../memory/layout.ts';
+import { exportBlocks, KC, LINE, overDepth } from './blocks.ts';
 import type { Geometry } from './conv_geometry.ts';
+import { ENDING_WORDS } from './ending.ts';
 import { type Exports, instantiate } from './engine.ts';
+import type { Finishing, Gemm } from './gemm.ts';
+import type { TileForm } from './tile.ts';
 
 /** (bases, taps, k, target, panels, x): gathers x[base + tap] for a panel's columns and k taps, half a panel at a time. */
-export function buildGather(heap: Heap, columns: number, bytes: number): Exports[string] {
-  const m = new Module();
+function gatherPanels(m: Module, columns: number, bytes: number): Fn {
   const half = columns / 2;
-  m.fn('gather', Array(6).fill('i32'), [], (fn) => {
+  return m.fn('gather', Array(6).fill('i32'), [], (fn) => {
     const [bases, taps, k, target, panels, x] = Array.from({ length: 6 }, (_, i) => fn.param(i)) as [
       Val, Val, Val, Val, Val, Val,
     ]; // biome-ignore format: six parameters
@@ -82,7 +86,86 @@ export function buildGather(heap: Heap, columns: number, bytes: number): Exports
       () => panels.ne(0),
     );
   });
+}
+
+export function buildGather(heap: Heap, columns: number, bytes: number): Exports[string] {
+  const m = new Module();
+  gatherPanels(m, columns, bytes);
   return instantiate(heap, m).gather!;
+}
+
+/**
+ * Some panels of columns in all their depth, gathered by the thread that multiplies them, so that they stay in its cache: (a as
+ * `packLeft` makes it, bytes of one of its columns, bases, taps, k, x, c, ldc, the ending's words, rows, panels, columns of the
+ * edge, scratch of the threads, bytes of it for each).
+ */
+function exportGathered(m: Module, form: TileForm): void {
+  const bytes = 16 / laneCount[form.lane];
+  const words = ENDING_WORDS * (form.ending?.meetings.length ?? 0);
+  const blocks = exportBlocks(m, form, true);
+  const gather = gatherPanels(m, LINE / bytes, bytes);
+  m.fn('gathered', Array(13 + words).fill('i32'), [], (fn) => {
+    const [a, column, bases, taps, k, x, c, ldc] = Array.from({ length: 8 }, (_, i) => fn.param(i)) as [
+      Val, Val, Val, Val, Val, Val, Val, Val,
+    ]; // biome-ignore format: eight parameters
+    const operands = Array.from({ length: words }, (_, i) => fn.param(8 + i));
+    const [rows, panels, edge, scratch] = [0, 1, 2, 3].map((i) => fn.param(8 + words + i)) as [
+      Val, Val, Val, Val,
+    ]; // biome-ignore format: four parameters
+    const target = scratch.add(fn.thread().mul(fn.param(12 + words))).keep();
+    const all = panels.add(edge.ne(0)).keep();
+    overDepth(fn, k, form.ending !== undefined, (depth, flags) => {
+      fn.call(gather, [bases, taps, depth, target, all, x]).put();
+      fn.call(blocks, [
+        a, depth.mul(bytes), target, fn.i32(LINE), depth, c, ldc, flags, ...operands, rows, panels, depth.mul(LINE), edge,
+      ]).put(); // biome-ignore format: the parameters of `exportBlocks`
+      a.inc(depth.mul(column));
+      taps.inc(depth.mul(4));
+    });
+  });
+}
+
+/** Panels that a call gathers at a time. */
+const MOST_PANELS = 16;
+
+/** Products of the same left operand, as `packLeft` made it, with the columns of some images or of one after the other. */
+export interface GatheredProducts {
+  readonly rows: number;
+  readonly taps: number;
+  readonly columns: number;
+  readonly count: number;
+  readonly left: number;
+  /** Where the tables of taps and of positions are. */
+  readonly tapsAt: number;
+  readonly basesAt: number;
+  /** Of number i: the input, the sums and the bytes between their rows, and what finishes them. */
+  readonly at: (i: number) => { x: number; c: number; ldc: number; finish: Finishing | undefined };
+}
+
+export function multiplyGathered(gemm: Gemm, product: GatheredProducts): void {
+  const { rows, taps, columns, count, left, tapsAt, basesAt, at } = product;
+  const { bytes, heap } = gemm;
+  const panels = Math.ceil(columns / gemm.columns);
+  const whole = Math.floor(columns / gemm.columns);
+  const pieces = heap.team.pieces(gemm.time(rows, columns, taps) * count, panels * count);
+  const run = Math.min(MOST_PANELS, Math.ceil((panels * count) / pieces));
+  const share = run * LINE * Math.min(taps, KC);
+  const scratch = heap.team.scratch(share);
+  const code = gemm.code(at(0).finish?.ending, 'gathered', exportGathered);
+  const give = (call: Exports[string]): void => {
+    for (let i = 0; i < count; i++) {
+      const { x, c, ldc, finish } = at(i);
+      for (let p = 0; p < panels; p += run) {
+        const some = Math.min(run, whole - p);
+        call(
+          left, rows * bytes, basesAt + 4 * p * gemm.columns, tapsAt, taps, x, c + p * LINE, ldc,
+          ...(finish ? gemm.wordsAt(finish, 0, p * gemm.columns) : []),
+          rows, some, p + run >= panels ? columns - whole * gemm.columns : 0, scratch, share,
+        ); // biome-ignore format: the parameters of `exportGathered`
+      }
+    }
+  };
+  heap.team.each(code.gathered!, 0, give, pieces);
 }
 
 /** Offsets of all taps and of all positions of one image, in bytes. */

@@ -29,6 +29,8 @@ const MC = 240;
 export const NC = 512;
 /** Elements of a that are packed at a time. */
 const MOST_LEFT = 1 << 22;
+/** Up to so many rows columns are always worth gathering by who multiplies them. */
+const FEW_FILTERS = 64;
 /** Below so many panels a is read where it is. */
 const FEW_PANELS = 3;
 /** Sums that stay in the second cache next to what is multiplied. */
@@ -108,30 +110,43 @@ export class Gemm {
     this.e = instantiate(heap, m);
   }
 
-  /** The module for an ending: blocks of tiles, or with `alone` whole products. */
-  private code(ending: Ending | undefined, alone = false): Exports {
+  /** The exports that `write` makes for an ending, which go by `name`. */
+  code(ending: Ending | undefined, name: string, write: (m: Module, form: TileForm) => void): Exports {
     const owner = ending?.finish ?? this;
     let codes = this.codes.get(owner);
     if (!codes) this.codes.set(owner, (codes = new Map()));
-    const key = `${ending?.key} ${alone}`;
+    const key = `${ending?.key} ${name}`;
     let code = codes.get(key);
     if (!code) {
       const m = new Module();
-      const form: TileForm = { lane: this.lane, ending };
-      if (alone) exportWhole(m, form);
-      else {
-        exportDeep(m, form, exportBlocks(m, form, true));
-        exportBlocks(m, form, false);
-      }
+      write(m, { lane: this.lane, ending });
       codes.set(key, (code = instantiate(this.heap, m)));
     }
     return code;
   }
 
+  private blocks(ending: Ending | undefined): Exports {
+    return this.code(ending, 'blocks', (m, form) => {
+      exportDeep(m, form, exportBlocks(m, form, true));
+      exportBlocks(m, form, false);
+    });
+  }
+
+  /** Whether c is better cut by its columns than by its rows, and a packed as a whole. */
+  isWide(m: number, n: number, k: number): boolean {
+    const tiles = Math.ceil(m / rowsOf({ lane: this.lane }));
+    return m * k <= MOST_LEFT && (m <= FEW_FILTERS || tiles < Math.floor(n / this.columns));
+  }
+
+  /** Nanoseconds of a product on one thread, about. */
+  time(m: number, n: number, k: number): number {
+    return m * n * k * COST * (this.bytes / 4);
+  }
+
   /** c = a b, then the finishing. The columns of c are dense; b comes in panels, block by block. */
   multiply(m: number, n: number, k: number, a: Left, pack: PackRight, c: Matrix, finish?: Finishing): void {
     const { columns, bytes } = this;
-    const code = this.code(finish?.ending);
+    const code = this.blocks(finish?.ending);
     const line = columns * bytes;
     const target = this.scratch.get('b', Math.ceil(Math.min(n, NC) / columns) * line * Math.min(k, KC));
     const { matrix } = a;
@@ -174,7 +189,7 @@ export class Gemm {
   }
 
   /** An ending's words for the block at row i and column j. */
-  private wordsAt({ ending, words }: Finishing, i: number, j: number): number[] {
+  wordsAt({ ending, words }: Finishing, i: number, j: number): number[] {
     return words.map((word, w) => {
       if (w % ENDING_WORDS !== 0) return word;
       const meeting = ending.meetings[w / ENDING_WORDS];
@@ -204,7 +219,7 @@ export class Gemm {
     const fn = a.column === 0 ? code.inPlace! : code.packed!;
     const tall = rowsOf({ lane: this.lane });
     const byRows = Math.ceil(m / tall) >= whole;
-    const pieces = heap.team.pieces(m * n * k * COST * (bytes / 4), byRows ? Math.ceil(m / tall) : whole);
+    const pieces = heap.team.pieces(this.time(m, n, k), byRows ? Math.ceil(m / tall) : whole);
     const rows = byRows ? Math.min(MC, Math.ceil(m / pieces / tall) * tall) : MC;
     const panels = byRows || pieces === 1 ? whole : Math.ceil(whole / pieces);
     const arity = 12 + words.length;
@@ -297,7 +312,7 @@ export class Gemm {
     const { columns, bytes, heap } = this;
     const whole = Math.floor(n / columns);
     const packed = this.packLeft(a, m, k);
-    const ns = m * n * k * COST * (bytes / 4);
+    const ns = this.time(m, n, k);
     const args = (first: number, some: number): number[] => [
       packed, m * bytes, b, this.wholeBytes(1, n), k, c.pointer + first * columns * bytes, c.row,
       ...(finish ? this.wordsAt(finish, 0, first * columns) : []),
@@ -310,7 +325,7 @@ export class Gemm {
     const give = (call: Exports[string]): void => {
       for (let p = 0; p < whole; p += run) call(...args(p, Math.min(run, whole - p)));
     };
-    heap.team.each(this.code(finish?.ending).deep!, ns, give, pieces);
+    heap.team.each(this.blocks(finish?.ending).deep!, ns, give, pieces);
   }
 
   /** Whether `each` takes products of these sizes: none so large that it should be cut itself. */
@@ -328,11 +343,11 @@ export class Gemm {
   /** Products of a batch that `fits`, one call each: `at` has the operands of number i. */
   each(batch: number, m: number, n: number, k: number, at: (i: number) => Product): void {
     const { bytes, heap } = this;
-    const ns = batch * m * n * k * COST * (bytes / 4);
+    const ns = batch * this.time(m, n, k);
     const pieces = heap.team.pieces(ns, batch);
     const share = this.wholeBytes(Math.min(k, KC), n);
     const scratch = heap.team.scratch(share);
-    const code = this.code(at(0).finish?.ending, true);
+    const code = this.code(at(0).finish?.ending, 'whole', exportWhole);
     const give = (call: Exports[string]): void => {
       for (let i = 0; i < batch; i++) {
         const { a, b, c, finish } = at(i);
@@ -391,7 +406,7 @@ export class Gemm {
     const args = (panel: number, some: number): number[] => [
       a.pointer, a.row, b.pointer + panel * line, b.row, k, c.pointer + panel * line, c.row, 0, m, some, line, 0,
     ]; // biome-ignore format: the parameters of `exportBlocks`
-    const ns = m * n * k * COST * (this.bytes / 4);
-    this.heap.team.deal(this.code(undefined).inPlace!, ns, n / this.columns, args);
+    const ns = this.time(m, n, k);
+    this.heap.team.deal(this.blocks(undefined).inPlace!, ns, n / this.columns, args);
   }
 }
