@@ -22,11 +22,6 @@ const jsName = (type: JitType): string =>
       ? 'a Map'
       : annotation(type);
 
-const containsCall = (expr: Expr): boolean =>
-  expr.kind === 'call' ||
-  (expr.kind === 'attribute' && containsCall(expr.object)) ||
-  (expr.kind === 'subscript' && containsCall(expr.object));
-
 export class JavaScriptEmitter extends Emitter {
   /** Values that an expression is to use without computing them again, by the names that stand for them. */
   private readonly held = new Map<string, Sugared>();
@@ -218,9 +213,16 @@ export class JavaScriptEmitter extends Emitter {
   }
 
   protected override condition(expr: Expr): Condition {
-    // What is called is looked at once: it may do something.
-    if (expr.kind === 'call' && expr.callee.kind === 'attribute' && containsCall(expr.callee.object))
-      return { value: this.toBool(this.expression(expr), expr.range), whenTrue: [], whenFalse: [] };
+    // PyTorch looks at what is called before it calls it; that must not do anything twice.
+    if (expr.kind === 'call' && expr.callee.kind === 'attribute') {
+      const { callee, range } = expr;
+      const object = this.sugared(callee.object);
+      if (object.kind === 'value') {
+        const held = { ...expr, callee: { ...callee, object: this.hold(object, callee.object.range) } };
+        if (!this.methodOf(object.value.type, callee.name)) return super.condition(held);
+        return { value: this.toBool(this.expression(held), range), whenTrue: [], whenFalse: [] };
+      }
+    }
     if (expr.kind === 'binary' && (expr.op === '&&' || expr.op === '||'))
       return super.condition({ ...expr, op: expr.op === '&&' ? 'and' : 'or' });
     return super.condition(expr);

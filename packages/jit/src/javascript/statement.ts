@@ -56,7 +56,8 @@ export abstract class StatementTranslator extends ExpressionTranslator {
         ];
       case 'WhileStatement': {
         const test = this.condition(node.test);
-        return [{ kind: 'while', test, body: this.loopBody(node.body, undefined), range }];
+        const loop: Statement = { kind: 'while', test, body: this.loopBody(node.body, undefined), range };
+        return [loop, ...this.afterEndless(node.body, test, range)];
       }
       case 'DoWhileStatement': {
         const leave = (): Block => [
@@ -375,6 +376,14 @@ export abstract class StatementTranslator extends ExpressionTranslator {
     }
   }
 
+  /** Nothing follows a loop that only a return or an error leaves; TorchScript wants to hear it. */
+  private afterEndless(body: js.Statement, test: Expr, range: Range): Statement[] {
+    if (test.kind !== 'constant' || test.value !== true || breaksIn(body)) return [];
+    const message: Expr = { kind: 'string', value: 'this point cannot be reached', range };
+    const callee = this.name('#RuntimeError', range);
+    return [{ kind: 'raise', value: { kind: 'call', callee, args: [message], kwargs: [], range }, range }];
+  }
+
   private forStatement(node: js.ForStatement): Statement[] {
     const range = this.range(node);
     const counted = countedLoop(node);
@@ -414,7 +423,7 @@ export abstract class StatementTranslator extends ExpressionTranslator {
       const test: Expr = node.test ? this.condition(node.test) : { kind: 'constant', value: true, range };
       const step = (): Block => (node.update ? this.effect(node.update) : []);
       const body = [...this.loopBody(node.body, step), ...step()];
-      return [...before, { kind: 'while', test, body, range }];
+      return [...before, { kind: 'while', test, body, range }, ...this.afterEndless(node.body, test, range)];
     });
   }
 
