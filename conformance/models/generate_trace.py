@@ -116,12 +116,47 @@ def function_record(function, inputs, **options):
     return [canonical_graph(str(graph)), canonical_code(torch._C._create_function_from_graph('f', graph).code)]
 
 
+def report(function, shapes):
+    """The TracerWarnings of a trace, each once, and its error; numbers of the day and Python's places left out."""
+    arguments = tuple(3 if shape is None else torch.ones(shape) for shape in shapes)
+    error = None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        try:
+            torch.jit.trace(function() if function.__name__ == '<lambda>' and function.__code__.co_argcount == 0 else function, arguments)
+        except Exception as raised:
+            error = str(raised)
+    messages = []
+    for warning in caught:
+        text = canonical_report(str(warning.message))
+        if issubclass(warning.category, torch.jit.TracerWarning) and text not in messages:
+            messages.append(text)
+    return [messages, error and canonical_report(error)]
+
+
+def canonical_report(text):
+    """Without places, hints and numbers; of a difference first what went, then what came."""
+    text = re.sub(r' # [^\n]*', '', text).replace('Python function', 'function').split('\nTensor:')[0]
+    lines, gone, come = [], [], []
+    for line in text.split('\n') + ['']:
+        mark = line.strip('\t')[:2]
+        if mark == '? ' or re.match(r'\t*\S+\(\d+\): ', line) or re.match(r'\t*(Trace source|Check source|Source) \w+:$', line):
+            continue
+        line = re.sub(r'%\d+', '%', re.sub(r'\d+\.\d+(?!e)', '#', re.sub(r'at index \([^)]*\)', 'at index', line)))
+        if mark in ('- ', '+ '):
+            (gone if mark == '- ' else come).append(line)
+            continue
+        lines += gone + come + [line]
+        gone, come = [], []
+    return '\n'.join(lines).strip()
+
+
 def rand(shapes):
     return tuple(torch.rand(shape) for shape in shapes)
 
 
 def main():
-    out = {'layers': [], 'functions': {}, 'models': {}}
+    out = {'layers': [], 'functions': {}, 'models': {}, 'reports': {}}
     for training, layers in ((False, LAYERS), (True, TRAINED)):
         for make, shapes in layers:
             module = eval(make.replace('[', '(').replace(']', ')')).train(training)
@@ -134,6 +169,9 @@ def main():
         torch.manual_seed(0)
         out['models'][name] = {
             'shapes': shapes, 'methods': module_record(make(), programs_trace.inputs(shapes), traced_methods)}
+    out['reports'] = {
+        name: {'shapes': shapes, 'report': report(function, shapes)}
+        for name, (function, shapes, _) in programs_trace.REPORTS.items()}
     path = os.path.join(os.path.dirname(__file__), 'trace.json.gz')
     with open(path, 'wb') as file:
         file.write(gzip.compress(json.dumps(out).encode(), 9, mtime=0))

@@ -414,3 +414,52 @@ MODELS = {
     'Encoder': (lambda: Encoder().eval(), [[2, 5, 8]], FORWARD), 'Tagger': (Tagger, [[2, 5, 4]], FORWARD),
     'Loop': (Loop, [[3, 2, 4]], FORWARD), 'Methods': (Methods, [[4, 4]], ('forward', 'weighted')),
 }
+
+
+def iterating(x):
+    s = torch.zeros(2)
+    for row in x:
+        s = s + row
+    return s
+
+
+class Counter:
+    """A program that does something else at every call."""
+
+    def __init__(self):
+        self.n = 0
+
+    def other_operator(self, x):
+        self.n += 1
+        return x * 2 if self.n % 2 else x - 3
+
+    def other_constant(self, x):
+        self.n += 1
+        return x + self.n
+
+
+def late(function):
+    """A fresh counter for each trace."""
+    return lambda: getattr(Counter(), function)
+
+
+WANTS_GRAD = torch.ones(3, requires_grad=True)
+
+# What PyTorch warns of, or throws, while these are traced (and checked).
+REPORTS = {
+    'branch': (lambda x: x if x.sum() > -1000 else -x, [[3]], {}),
+    'item': (lambda x: x * x.sum().item(), [[3]], {}),
+    'tolist': (lambda x: x * x.tolist()[0], [[3]], {}),
+    'numpy': (lambda x: x * float(x.numpy()[0]), [[3]], {}),
+    'len': (lambda x: torch.arange(len(x)), [[3]], {}),
+    'int of a size': (lambda x: x.view(int(x.size(0)), -1), [[3, 2]], {}),
+    'iterating': (iterating, [[3, 2]], {}),
+    'literal': (lambda x: x + torch.tensor([1.0]), [[3]], {}),
+    'dict': (lambda x: {'a': x}, [[3]], {}),
+    'number in': (lambda x, n: x, [[3], None], {}),
+    'number out': (lambda x: 3, [[3]], {}),
+    'wants grad': (lambda x: x * WANTS_GRAD, [[3]], {}),
+    'other operator': (late('other_operator'), [[3]], {}),
+    'other constant': (late('other_constant'), [[3]], {}),
+    'random': (lambda x: x + torch.rand(3), [[3]], {}),
+}
