@@ -4,9 +4,17 @@ import type { ZipRecord } from '@sconce/core';
 /** Shorter ones are stored, as PyTorch does it. */
 const LONGEST_STORED = 200;
 
+/** What browsers, Node, Deno and Bun have alike. */
+const { Blob, CompressionStream, Response } = globalThis as {
+  readonly Blob?: new (
+    parts: readonly Uint8Array[],
+  ) => { stream(): { pipeThrough(through: unknown): unknown } };
+  readonly CompressionStream?: new (format: string) => unknown;
+  readonly Response?: new (body: unknown) => { arrayBuffer(): Promise<ArrayBuffer> };
+};
+
 export async function deflated(record: ZipRecord): Promise<ZipRecord> {
-  if (record.data.length <= LONGEST_STORED || typeof CompressionStream === 'undefined') return record;
-  const stream = new Blob([record.data as Uint8Array<ArrayBuffer>]).stream();
-  const packed = new Response(stream.pipeThrough(new CompressionStream('deflate-raw')));
-  return { ...record, packed: new Uint8Array(await packed.arrayBuffer()) };
+  if (record.data.length <= LONGEST_STORED || !Blob || !Response || !CompressionStream) return record;
+  const stream = new Blob([record.data]).stream().pipeThrough(new CompressionStream('deflate-raw'));
+  return { ...record, packed: new Uint8Array(await new Response(stream).arrayBuffer()) };
 }

@@ -11,7 +11,13 @@ export interface State {
 /** A tuple from its parts, each with its type. */
 const tuple = (...parts: readonly (readonly [value: unknown, type: JitType])[]): State => {
   const type = tupleOf(parts.map(([, partType]) => partType));
-  return { value: makeTuple(parts.map(([value]) => value), type), type };
+  return {
+    value: makeTuple(
+      parts.map(([value]) => value),
+      type,
+    ),
+    type,
+  };
 };
 
 export function stateOfPacked({ kind, className, weight, bias, window, low, high }: PackedParams): State {

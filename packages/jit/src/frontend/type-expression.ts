@@ -22,6 +22,7 @@ import {
   tupleOf,
   unionOf,
 } from '../ir/types.ts';
+import { withForeignMethods } from '../ops/foreign.ts';
 import type { Expr } from './ast.ts';
 import { parseTypeExpression } from './parser.ts';
 import { CompileError, Source } from './source.ts';
@@ -104,14 +105,14 @@ export function typeOfExpression(expr: Expr, resolver: Resolver): JitType {
     if (known) return known;
     const list = /^_size_\d_t$/.test(name);
     if (list) return listOf(IntT);
-    if (name.startsWith('__torch__.torch.classes.')) return foreignClass(name);
+    if (name.startsWith('__torch__.torch.classes.')) return withForeignMethods(foreignClass(name));
     const found = resolveDotted(name, resolver);
     if (found?.kind === 'type') return found.type;
     if (found?.kind === 'annotation') return found.type;
     throw new CompileError(`Unknown type name '${name}'`, expr.range);
   }
   if (expr.kind === 'string' && expr.value.startsWith('torch.classes.'))
-    return foreignClass(`__torch__.${expr.value}`);
+    return withForeignMethods(foreignClass(`__torch__.${expr.value}`));
   if (expr.kind === 'subscript') {
     const generic = genericName(dottedName(expr.object) ?? '', resolver);
     const items = () => expr.items.map((item) => typeOfExpression(item, resolver));
