@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import type { Backend } from '@sconce/core';
 import type { ScriptModule } from '@sconce/jit';
 import { to_onnx } from '@sconce/jit/convert';
+import type { Bound } from '../src/models/check.ts';
 import { argumentOf } from '../src/models/check.ts';
 import type { Call, Value } from '../src/models/index.ts';
 
@@ -50,7 +51,7 @@ const twice = ({ data, shape, dtype }: Value & { kind: 'tensor' }): Value & { ki
   return { kind: 'tensor', data: doubled, shape: [2 * shape[0], ...shape.slice(1)], dtype };
 };
 
-function difference(got: OrtTensor, want: Value & { kind: 'tensor' }, tolerance: number): string | undefined {
+function difference(got: OrtTensor, want: Value & { kind: 'tensor' }, tolerance: Bound): string | undefined {
   if (String(got.dims) !== String(want.shape)) return `shape [${got.dims}], want [${want.shape}]`;
   let worst = 0;
   let largest = 0;
@@ -59,7 +60,8 @@ function difference(got: OrtTensor, want: Value & { kind: 'tensor' }, tolerance:
     worst = Number.isNaN(error) ? Number.POSITIVE_INFINITY : Math.max(worst, error);
     largest = Math.max(largest, Math.abs(Number(want.data[i])));
   }
-  return worst <= Math.max(tolerance, 1e-5 * largest) ? undefined : `off by ${worst} (allowed ${tolerance})`;
+  const allowed = typeof tolerance === 'number' ? tolerance : tolerance(largest);
+  return worst <= Math.max(allowed, 1e-5 * largest) ? undefined : `off by ${worst} (allowed ${allowed})`;
 }
 
 export interface Comparison {
@@ -74,7 +76,7 @@ export interface Comparison {
 export async function compareOnnx(
   module: ScriptModule,
   calls: readonly Call[],
-  tolerance: number,
+  tolerance: Bound,
   { InferenceSession, Tensor }: Runtime,
   backend: Backend,
 ): Promise<Comparison> {

@@ -1,6 +1,7 @@
 /** The `sconce` command: what it can be asked, and where each question goes. */
 import { TorchError } from '@sconce/core';
 import { listBackends } from './backends.ts';
+import { convert } from './convert.ts';
 import { code, graph, info } from './inspect.ts';
 import { run } from './run.ts';
 import { build, conformance } from './tools.ts';
@@ -15,6 +16,9 @@ const usage = `sconce COMMAND
   run MODEL --input FILE|SHAPE ... [--method NAME] [--backend NAME] [--unoptimized] [--json]
                                        calls it, frozen and fused unless told otherwise: FILE is .npy, .json or what torch.save wrote; SHAPE is ones, such as
                                        1x3x224x224 or 1x16:int64
+  convert MODEL --to js|onnx|safetensors|pt [--output FILE] [--input FILE|SHAPE ...] [--method NAME] [--fixed-batch]
+                                       writes it in another format, beside it unless told where: a JavaScript module with its
+                                       weights, an ONNX model recorded from a run on the inputs, its weights, or PyTorch's own
   conformance --backend MODULE [QUERY ...]
                                        runs the conformance suite on a backend: a path, a package, or wasm
   build libtorch                       compiles the libtorch backend over the LibTorch of this machine
@@ -27,6 +31,7 @@ const commands: Readonly<Record<string, (args: readonly string[], output: Output
   code,
   graph,
   run,
+  convert,
   conformance,
   build,
 };

@@ -65,7 +65,7 @@ interface Found {
 const count = (n: number) => n.toLocaleString('en-US');
 
 /** A zip with code is TorchScript; any other zip is a checkpoint. */
-const isProgram = (bytes: Uint8Array): boolean =>
+export const isProgram = (bytes: Uint8Array): boolean =>
   isZip(bytes) && readZip(bytes).names.some((name) => name.endsWith('/constants.pkl'));
 
 async function program(bytes: Uint8Array): Promise<Found> {

@@ -187,7 +187,14 @@ class Program {
 
   private tensor(object: ScriptObject, name: string, tensor: Tensor): void {
     const { path } = this.classes.get(object)!;
-    this.weights.set(path === '' ? name : `${path}.${name}`, tensor);
+    const full = path === '' ? name : `${path}.${name}`;
+    const window = ({ shape, strides, offset }: Tensor): string => `${shape}/${strides}/${offset}`;
+    for (const [other, { storage }] of this.weights)
+      if (storage === tensor.storage && window(this.weights.get(other)!) !== window(tensor))
+        throw new TorchError(
+          `'${other}' and '${full}' are different views of one memory, which no file of weights can say`,
+        );
+    this.weights.set(full, tensor);
   }
 
   /** The statements that fill a module. */

@@ -30,6 +30,13 @@ const memoryFormats = ['contiguous_format', 'preserve_format', 'channels_last', 
 /** Said where it is not the default: the device is the backend's, and there is one layout. */
 const unsaid = new Set(['device', 'layout', 'pin_memory']);
 
+/** Operators that may have to look into their operands before they know their result's size. */
+const waits = new Set(
+  'index nonzero masked_select unique_consecutive unique_dim _unique2 repeat_interleave equal allclose is_nonzero'
+    .split(' ')
+    .map((name) => `aten::${name}`),
+);
+
 class MethodWriter {
   private readonly names = new NameTable();
   private readonly texts = new Map<Value, string>();
@@ -156,8 +163,14 @@ class MethodWriter {
     return this.operator(node, args);
   }
 
-  /** A call of a tensor operator: `torch.conv2d(x, weight)`, or `x.view([2, 3])` where it is a method only. */
+  /** A call of a tensor operator, waited for where its result's size is in the data. */
   private operator(node: Node, args: readonly string[]): string {
+    const call = this.callOf(node, args);
+    return waits.has(node.kind) ? `await ${call}` : call;
+  }
+
+  /** `torch.conv2d(x, weight)`, or `x.view([2, 3])` where it is a method only. */
+  private callOf(node: Node, args: readonly string[]): string {
     const schema = jitSchemaOf(node.operator!.schema);
     const own = node.operator!.schema.args;
     const shown = schema.args.map((arg, i) => argument(node.inputs[i], args[i], own[i].type, arg));
@@ -261,6 +274,8 @@ const hasTensorResult = ({ outputs }: Node): boolean =>
 
 /** A constant as it is written. */
 export function literal(value: unknown): string {
+  // The end of what has no end.
+  if (value === 2n ** 63n - 1n) return 'Number.MAX_SAFE_INTEGER';
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value);
   if (typeof value === 'string') return JSON.stringify(value);
@@ -277,6 +292,7 @@ function isDefault(arg: JitArgument, value: Value | undefined): boolean {
   if (!value) return true;
   if (!arg.hasDefault) return false;
   const given = constantOf(value);
+  if (given?.value instanceof Tensor) return false;
   return given !== undefined && JSON.stringify(plain(given.value)) === JSON.stringify(plain(arg.default));
 }
 

@@ -24,8 +24,10 @@ const equality =
 
 const math =
   (name: string): Writer =>
-  (args, node) =>
-    allPlain(node) ? `Math.${name}(${args.join(', ')})` : undefined;
+  (args, node) => {
+    if (allPlain(node)) return `Math.${name}(${args.join(', ')})`;
+    return args.length === 1 && kindOf(node.inputs[0]) === 'List' ? `Math.${name}(...${args[0]})` : undefined;
+  };
 
 const ofNumbers =
   (write: (...args: string[]) => string): Writer =>
@@ -90,8 +92,11 @@ export const scalars: Readonly<Record<string, Writer>> = {
   'aten::le': infix('<='),
   'aten::gt': infix('>'),
   'aten::ge': infix('>='),
-  'aten::__and__': infix('&&'),
-  'aten::__or__': infix('||'),
+  'aten::__and__': (args, node) => infix(kindOf(node.inputs[0]) === 'bool' ? '&&' : '&')(args, node),
+  'aten::__or__': (args, node) => infix(kindOf(node.inputs[0]) === 'bool' ? '||' : '|')(args, node),
+  'aten::__xor__': (args, node) => infix(kindOf(node.inputs[0]) === 'bool' ? '!==' : '^')(args, node),
+  'aten::__lshift__': infix('<<'),
+  'aten::__rshift__': infix('>>'),
   'aten::__not__': ([a]) => `!${a}`,
   'aten::__is__': isNone('==='),
   'aten::__isnot__': isNone('!=='),
@@ -139,13 +144,22 @@ export const scalars: Readonly<Record<string, Writer>> = {
   },
   'aten::__contains__': ([a, item], { inputs: [value] }) =>
     kindOf(value) === 'Dict' ? `${a}.has(${item})` : `${a}.includes(${item})`,
+  'aten::update': ofDict((a, b) => `${b}.forEach((value, name) => ${a}.set(name, value))`),
+  'aten::get': ofDict((a, name, otherwise = 'null') => `(${a}.get(${name}) ?? ${otherwise})`),
+  'aten::Delete': (args, { inputs: [value] }) =>
+    kindOf(value) === 'Dict' ? `${args[0]}.delete(${args[1]})` : `${args[0]}.splice(${args[1]}, 1)`,
+  'aten::insert': ofList((a, at, item) => `${a}.splice(${at}, 0, ${item})`),
+  'aten::clear': ([a], { inputs: [value] }) => (kindOf(value) === 'Dict' ? `${a}.clear()` : `${a}.splice(0)`),
+  'aten::reverse': ofList((a) => `${a}.reverse()`),
   'aten::keys': ofDict((a) => `[...${a}.keys()]`),
   'aten::values': ofDict((a) => `[...${a}.values()]`),
   'aten::items': ofDict((a) => `[...${a}]`),
   'aten::slice': (args, node) => {
     const [a, start, end] = args;
     if (kindOf(node.inputs[0]) !== 'List' || node.inputs[3]?.node.constant?.value !== 1) return undefined;
-    return end === 'null' || /^\d{16,}n$/.test(end) ? `${a}.slice(${start})` : `${a}.slice(${start}, ${end})`;
+    return end === 'null' || end === 'Number.MAX_SAFE_INTEGER'
+      ? `${a}.slice(${start})`
+      : `${a}.slice(${start}, ${end})`;
   },
   'aten::__range_length': ([low, high, step]) => `Math.max(0, Math.ceil((${high} - ${low}) / ${step}))`,
   'aten::__derive_index': ([i, start, step]) => `(${start} + ${i} * ${step})`,

@@ -150,7 +150,7 @@ async function convert(step: Step, names: Names): Promise<void> {
   if (!node.operator) return;
   const given = inputs.map((runs) => runs[0]).flatMap(tensorsIn);
   const depends = given.some((tensor) => names.get(tensor)?.name !== undefined);
-  if (!depends) {
+  if (!depends && !(given.length > 0 && followsBatch(step) && converterOf(node.kind))) {
     // Computed here, and a constant where something that depends on the inputs uses it.
     if (isRandom(node))
       throw new TorchError(`${placeOf(node)} cannot be converted to ONNX: it draws numbers`);
@@ -188,6 +188,13 @@ async function convert(step: Step, names: Names): Promise<void> {
   });
 }
 
+/** Whether a result has another size with another batch: a class token, repeated for each of it. */
+const followsBatch = ({ outputs }: Step): boolean =>
+  outputs.some(
+    ([first, other]) =>
+      first instanceof Tensor && other instanceof Tensor && String(first.shape) !== String(other.shape),
+  );
+
 /** Of a tensor that depends on the inputs these ask only what does not. */
 const asksForShape = new Set(
   'aten::size aten::dim aten::numel aten::len aten::is_floating_point aten::stride aten::is_contiguous prim::dtype prim::device prim::layout prim::is_cuda prim::is_nested prim::requires_grad prim::is_quantized prim::is_sparse aten::__is__ aten::__isnot__'.split(
@@ -209,7 +216,7 @@ function readsData({ node, inputs }: Step, names: Names): void {
 const converterOf = (kind: string): Converters[string] | undefined => {
   const name = kind.replace(/^aten::/, '');
   if (/^(feature_)?(alpha_)?dropout_?$/.test(name))
-    return (c) => (c.value('train') ? c.refuse('it drops') : c.named(c.tensor('input')));
+    return (c) => (c.value('train') && c.number('p') > 0 ? c.refuse('it drops') : c.named(c.tensor('input')));
   const plain = name.endsWith('_') ? name.slice(0, -1) : name;
   if (Object.hasOwn(converters, name)) return converters[name];
   if (plain === 'copy')
