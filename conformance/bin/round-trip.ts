@@ -1,10 +1,11 @@
 /**
  * Saves from Sconce what PyTorch saved, and lets PyTorch compare: `npx tsx --conditions=sconce-source conformance/bin/round-trip.ts
- * [--models] [--python COMMAND] [NAME …]`. The programs, and with `--models` the models, are loaded and saved here; models/check_round_trip.py loads both archives, runs them on the same inputs and compares
- * outputs, `.code` and states. Needs a PyTorch (`/usr/bin/python3` unless given).
+ * [--models] [--python COMMAND] [--keep FOLDER] [NAME …]`. The programs, and with `--models` the models, are loaded and saved here; models/check_round_trip.py loads both archives, runs them on the same inputs and compares
+ * outputs, `.code`, graphs and states. Needs a PyTorch (`/usr/bin/python3` unless given). `--keep FOLDER` leaves the archives and a
+ * list of jobs there, for a PyTorch elsewhere: `python3 check_round_trip.py < FOLDER/jobs.jsonl`.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,8 +48,9 @@ checker.on('close', () => {
 
 /** What the checker says of one archive: `ok`, or what differs. */
 async function check(program: ArchiveCase): Promise<string> {
-  const original = join(folder, 'original.pt');
-  const saved = join(folder, keep ? `${program.name.replaceAll('/', '_')}.pt` : 'saved.pt');
+  const stem = keep === undefined ? '' : `${program.name}.`;
+  const original = join(folder, `${stem}original.pt`);
+  const saved = join(folder, `${stem}saved.pt`);
   const bytes = await program.archive();
   writeFileSync(original, bytes);
   try {
@@ -56,8 +58,10 @@ async function check(program: ArchiveCase): Promise<string> {
   } catch (error) {
     return `Sconce: ${error instanceof Error ? error.message : String(error)}`;
   }
+  const job = `${JSON.stringify({ original, saved, name: program.name })}\n`;
+  if (keep !== undefined) appendFileSync(join(folder, 'jobs.jsonl'), job);
   const answer = new Promise<string>((resolve) => waiting.push(resolve));
-  checker.stdin.write(`${JSON.stringify({ original, saved, name: program.name })}\n`);
+  checker.stdin.write(job);
   return answer;
 }
 
@@ -73,5 +77,5 @@ for (const program of cases) {
 }
 checker.stdin.end();
 if (!keep) rmSync(folder, { recursive: true });
-console.log(`${counts.ok} of ${counts.all} archives: outputs, .code and states equal in PyTorch`);
+console.log(`${counts.ok} of ${counts.all} archives: outputs, .code, graphs and states equal in PyTorch`);
 process.exitCode = counts.ok === counts.all ? 0 : 1;

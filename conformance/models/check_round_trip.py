@@ -90,7 +90,7 @@ def texts(module, kind):
     for path, child in module.named_modules():
         for name in child._c._method_names():
             text = str(getattr(child._c._get_method(name), kind))
-            yield f"{kind} of {path}.{name}", re.sub(r"___torch_mangle_\d+[./]|warn_id=\d+", "", text)
+            yield f"{kind} of {path}.{name}", re.sub(r"___torch_mangle_\d+[./]|warn_id=\d+|object\(0x\w+\)", "", text)
 
 
 def compare(original, saved, calls, data):
