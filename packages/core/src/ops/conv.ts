@@ -1,151 +1,11 @@
 /** Convolutions. Their gradients are convolutions on other views, so every order of derivative follows. */
-import type { View } from '../backend/backend.ts';
 import { callOperator } from '../dispatch/call.ts';
 import { findOperator, op } from '../dispatch/operator.ts';
 import { TorchError } from '../errors.ts';
-import { computeType } from '../expr/expr.ts';
-import { compileProduct } from '../kernel/compile.ts';
-import { expandTo } from '../kernel/elementwise.ts';
-import { broadcastsTo, type Epilogue, finishOf } from '../kernel/epilogue.ts';
-import { oneBackend } from '../kernel/guard.ts';
-import { precisionOf } from '../kernel/precision.ts';
-import { empty, emptyStrided } from '../tensor/create.ts';
-import {
-  channelsLastOrder,
-  isChannelsLast,
-  isContiguous,
-  type Shape,
-  stridesInOrder,
-} from '../tensor/layout.ts';
-import { materialise } from '../tensor/storage.ts';
+import type { Epilogue } from '../kernel/epilogue.ts';
+import type { Shape } from '../tensor/layout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-
-interface Window {
-  readonly stride: Shape;
-  readonly padding: Shape;
-  readonly dilation: Shape;
-  readonly transposed: boolean;
-  readonly output_padding: Shape;
-  readonly groups: number;
-}
-
-const filled = (list: Shape, dims: number): number[] =>
-  list.length === 1 ? new Array(dims).fill(list[0]) : [...list];
-
-const span = (window: Shape, dilation: Shape): number[] => window.map((k, d) => dilation[d] * (k - 1) + 1);
-
-function outputSizes(input: Shape, window: Shape, w: Window): number[] {
-  const spans = span(window, w.dilation);
-  return window.map((_, d) =>
-    w.transposed
-      ? (input[d] - 1) * w.stride[d] - 2 * w.padding[d] + spans[d] + w.output_padding[d]
-      : Math.floor((input[d] + 2 * w.padding[d] - spans[d]) / w.stride[d]) + 1,
-  );
-}
-
-function check(input: Tensor, weight: Tensor, bias: Tensor | null, w: Window): void {
-  const { shape } = weight;
-  const rank = shape.length;
-  const list = (s: Shape): string => `[${s.join(', ')}]`;
-  if (input.dtype !== weight.dtype || (bias && bias.dtype !== input.dtype))
-    throw new TorchError(
-      `Input type (${input.dtype}) and ${input.dtype !== weight.dtype ? 'weight' : 'bias'} type (${(input.dtype !== weight.dtype ? weight : bias!).dtype}) should be the same`,
-    );
-  if (w.stride.some((s) => s <= 0)) throw new TorchError('non-positive stride is not supported');
-  if (w.padding.some((p) => p < 0)) throw new TorchError('negative padding is not supported');
-  if (w.dilation.some((d) => d <= 0)) throw new TorchError('dilation should be greater than zero');
-  if (w.groups <= 0) throw new TorchError('non-positive groups is not supported');
-  if (input.shape.length !== rank)
-    throw new TorchError(
-      `Expected ${rank}-dimensional input for ${rank}-dimensional weight ${list(shape)}, but got ${input.shape.length}-dimensional input of size ${list(input.shape)} instead`,
-    );
-  const outChannels = w.transposed ? shape[1] * w.groups : shape[0];
-  if (shape[0] < w.groups)
-    throw new TorchError(
-      `Given groups=${w.groups}, expected weight to be at least ${w.groups} at dimension 0, but got weight of size ${list(shape)} instead`,
-    );
-  if (shape[0] % w.groups !== 0)
-    throw new TorchError(
-      `Given groups=${w.groups}, expected weight to be divisible by ${w.groups} at dimension 0, but got weight of size ${list(shape)} instead`,
-    );
-  const channels = w.transposed ? shape[0] : shape[1] * w.groups;
-  if (input.shape[1] !== channels)
-    throw new TorchError(
-      `Given ${w.transposed ? 'transposed=1' : `groups=${w.groups}`}, weight of size ${list(shape)}, expected input${list(input.shape)} to have ${channels} channels, but got ${input.shape[1]} channels instead`,
-    );
-  if (bias && (bias.shape.length !== 1 || bias.shape[0] !== outChannels))
-    throw new TorchError(
-      `Given ${w.transposed ? 'transposed=1' : `weight of size ${list(shape)}`}, expected bias to be 1-dimensional with ${outChannels} elements, but got bias of size ${list(bias.shape)} instead`,
-    );
-  if (!w.transposed) {
-    const padded = input.shape.slice(2).map((n, d) => n + 2 * w.padding[d]);
-    const spans = span(shape.slice(2), w.dilation);
-    if (padded.some((n, d) => n < spans[d]))
-      throw new TorchError(
-        `Calculated padded input size per channel: (${padded.join(' x ')}). Kernel size: (${spans.join(' x ')}). Kernel size can't be greater than actual input size`,
-      );
-  }
-}
-
-/** With an epilogue whose operands do not fit the result, undefined. */
-function convolve(input: Tensor, weight: Tensor, bias: Tensor | null, w: Window): Tensor;
-function convolve(
-  input: Tensor,
-  weight: Tensor,
-  bias: Tensor | null,
-  w: Window,
-  epilogue: Epilogue,
-): Tensor | undefined;
-function convolve(
-  input: Tensor,
-  weight: Tensor,
-  bias: Tensor | null,
-  w: Window,
-  epilogue?: Epilogue,
-): Tensor | undefined {
-  check(input, weight, bias, w);
-  const backend = oneBackend('convolution', bias ? [input, weight, bias] : [input, weight]);
-  const window = weight.shape.slice(2);
-  const channels = w.transposed ? weight.shape[1] * w.groups : weight.shape[0];
-  const sizes = outputSizes(input.shape.slice(2), window, w);
-  if (sizes.some((n) => n < 0))
-    throw new TorchError(
-      `Given input size per channel: (${input.shape.slice(2).join(' x ')}). Calculated output size per channel: (${sizes.join(' x ')}). Output size is too small`,
-    );
-  const shape = [input.shape[0], channels, ...sizes];
-  if (epilogue && !epilogue.operands.every((o) => broadcastsTo(o.shape, shape))) return undefined;
-  const last = isChannelsLast(input.shape, input.strides) && !isContiguous(input.shape, input.strides);
-  const out = last
-    ? emptyStrided(shape, stridesInOrder(shape, channelsLastOrder(shape.length)), input.dtype, backend)
-    : empty(shape, input.dtype, backend);
-  const accumulate = computeType(input.dtype);
-  const inputs: View[] = [input, weight];
-  if (bias)
-    inputs.push({
-      memory: materialise(bias.storage),
-      dtype: bias.dtype,
-      shape,
-      strides: shape.map((_, d) => (d === 1 ? bias.strides[0] : 0)),
-      offset: bias.offset,
-    });
-  if (epilogue) for (const o of epilogue.operands) inputs.push(expandTo(o, shape));
-  const finish = finishOf(input.dtype, bias?.dtype, epilogue);
-  const precision = precisionOf(backend);
-  compileProduct(backend, {
-    kind: 'conv',
-    dims: window.length as 1 | 2 | 3,
-    transposed: w.transposed,
-    groups: w.groups,
-    stride: w.stride,
-    padding: w.padding,
-    dilation: w.dilation,
-    dtype: input.dtype,
-    accumulate,
-    ...(finish && { finish }),
-    ...(precision && { precision }),
-  })([out], inputs);
-  return out;
-}
+import { convolve, filled, outputSizes, type Window, windowOf } from './convolve.ts';
 
 const call = (input: Tensor, weight: Tensor, bias: Tensor | null, w: Window): Tensor =>
   callOperator(findOperator('aten::convolution')!, [
@@ -198,38 +58,16 @@ function weightGradient(grad: Tensor, input: Tensor, weight: Shape, w: Window): 
   return cutTo(call(batch, g.transpose(0, 1), null, swapped), weight.slice(2)).transpose(0, 1);
 }
 
-function windowOf(
-  weight: Tensor,
-  args: {
-    stride: Shape;
-    padding: Shape;
-    dilation: Shape;
-    transposed: boolean;
-    output_padding: Shape;
-    groups: number;
-  },
-): Window {
-  const dims = weight.shape.length - 2;
-  return {
-    stride: filled(args.stride, dims),
-    padding: filled(args.padding, dims),
-    dilation: filled(args.dilation, dims),
-    transposed: args.transposed,
-    output_padding: filled(args.output_padding, dims),
-    groups: args.groups,
-  };
-}
-
 const biasGradient = (grad: Tensor): Tensor => grad.sum([0, ...grad.shape.slice(2).map((_, d) => d + 2)]);
 
 /** The convolution with its epilogue, of a batch; one sample alone is left to the definition. */
 const finished = (
   args: { readonly input: Tensor; readonly weight: Tensor; readonly bias: Tensor | null },
-  window: Parameters<typeof windowOf>[1],
+  window: Window,
   epilogue: Epilogue,
 ): Tensor | undefined =>
   args.input.shape.length === args.weight.shape.length
-    ? convolve(args.input, args.weight, args.bias, windowOf(args.weight, window), epilogue)
+    ? convolve(args.input, args.weight, args.bias, window, epilogue)
     : undefined;
 
 /** What `conv1d`, `conv2d` and `conv3d` leave out. */
@@ -306,7 +144,7 @@ export const convolutions = [
   op(
     'convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor',
     {
-      define: (args) => convolve(args.input, args.weight, args.bias, windowOf(args.weight, args)),
+      define: (args) => convolve(args.input, args.weight, args.bias, args),
       finish: (args, epilogue) => finished(args, args, epilogue),
       grad: ({
         grad,
