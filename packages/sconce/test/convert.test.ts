@@ -62,7 +62,6 @@ describe('sconce convert --to js', () => {
     'seed_my_cell_gate_traced',
     'early_return',
     'loops',
-    'dicts',
   ])
     it(`writes ${name} as a module that gives the same`, async () => {
       const { model, path } = await written(name);

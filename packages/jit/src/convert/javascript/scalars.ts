@@ -8,6 +8,9 @@ const kindOf = (value: Value | undefined): string => value?.type.kind ?? '';
 const isPlain = (value: Value): boolean => ['int', 'float', 'bool', 'number', 'str'].includes(kindOf(value));
 const allPlain = ({ inputs }: Node): boolean => inputs.every(isPlain);
 
+/** What Python and JavaScript write alike. */
+const readsAlike = (value: Value): boolean => kindOf(value) === 'int' || kindOf(value) === 'str';
+
 const infix =
   (operator: string): Writer =>
   ([a, b], node) =>
@@ -125,7 +128,7 @@ export const scalars: Readonly<Record<string, Writer>> = {
     (a) => a,
   ),
   'aten::item': ([a]) => `(await ${a}.item())`,
-  'aten::str': ([a]) => `String(${a})`,
+  'aten::str': ([a], { inputs: [value] }) => (readsAlike(value) ? `String(${a})` : undefined),
   'aten::size': ([a, dim]) => (dim === undefined ? `[...${a}.shape]` : `${a}.size(${dim})`),
   'aten::dim': ([a]) => `${a}.shape.length`,
   'aten::numel': ([a]) => `${a}.numel()`,
@@ -164,9 +167,9 @@ export const scalars: Readonly<Record<string, Writer>> = {
   'aten::__range_length': ([low, high, step]) => `Math.max(0, Math.ceil((${high} - ${low}) / ${step}))`,
   'aten::__derive_index': ([i, start, step]) => `(${start} + ${i} * ${step})`,
   'aten::is_grad_enabled': () => 'torch.is_grad_enabled()',
-  'aten::format': ([, ...args], { inputs: [value] }) => {
+  'aten::format': ([, ...args], { inputs: [value, ...values] }) => {
     const text = value.node.constant?.value;
-    if (typeof text !== 'string') return undefined;
+    if (typeof text !== 'string' || !values.every(readsAlike)) return undefined;
     const parts = text.split('{}').map((part) => JSON.stringify(part).slice(1, -1).replace(/[`$]/g, '\\$&'));
     return `\`${parts.map((part, i) => (i === 0 ? part : `\${${args[i - 1]}}${part}`)).join('')}\``;
   },
