@@ -38,7 +38,8 @@ export function callSite(): CallSite | undefined {
 /** A frame of V8 (`at f (file:1:2)`) or of the others (`f@file:1:2`): its place. */
 const PLACE = /((?:[a-z][a-z0-9+.-]*:\/\/|\/|[A-Za-z]:[\\/])[^\s()]*?:\d+:\d+)\)?$/;
 
-const placeOf = (frame: string): string | undefined => PLACE.exec(frame)?.[1];
+const placeOf = (frame: string): string | undefined =>
+  /\bnode:internal\//.test(frame) ? undefined : PLACE.exec(frame)?.[1];
 const fileOf = (place: string): string => place.replace(/:\d+:\d+$/, '');
 
 /** Frames of Sconce's own files: this very file (a bundle), the package that it is in, and those beside it. */

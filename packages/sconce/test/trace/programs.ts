@@ -311,7 +311,7 @@ class MobileNetV2 extends nn.Module {
       }
     features.push(conv_bn(inp, 64, 1, 1, 1));
     const { classifier } = this;
-    // biome-ignore lint/performance/noDelete: the order of submodules is that of their assignment
+    // The order of submodules is that of their assignment.
     delete (this as Any).classifier;
     this.features = nn.Sequential(...features);
     this.classifier = classifier;
