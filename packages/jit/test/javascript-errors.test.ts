@@ -1,6 +1,6 @@
 /** What JavaScript cannot be compiled, and names that cannot be known: each an error with the line, the reason and the way out. */
 import { reference } from '@sconce/backend-reference';
-import { setCurrentBackend } from '@sconce/core';
+import { functions, setCurrentBackend } from '@sconce/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CompileError, script } from '../src/index.ts';
 
@@ -73,7 +73,7 @@ const refused: readonly [text: string, message: string, schema?: string][] = [
   ['(xs) => xs.splice(1)', 'an array has no splice here', 'f(int[] xs) -> int[]'],
   ['(xs) => xs.sort()', 'sorts by text in JavaScript', 'f(int[] xs) -> int[]'],
   ['(x) => Math.floor(x)', 'Math.floor is for numbers, and this is Tensor: write x.floor()'],
-  ['(x) => Math.imul(x, 2)', "module 'Math' has no attribute 'imul'"],
+  ['(x) => Math.imul(x, 2)', 'Math.imul is not compiled: there are floor, ceil'],
   [
     '(x, n) => x',
     "'number' does not say which: write int, float, or Scalar",
@@ -126,6 +126,11 @@ describe('names', () => {
     const f = script(written('(x) => t.relu(e(x))'), given as never);
     expect(f.graph).toContain('aten::relu');
     expect(f.graph).toContain('prim::CallFunction');
+  });
+
+  it('of operators that a bundler took out of torch are known by what they are', () => {
+    const given = new Function('q', 'return () => ({ tanh: q })')(functions.tanh);
+    expect(script(written('(x) => q(x)'), given as never).graph).toContain('aten::tanh');
   });
 
   it('that keep functions their names do not stand in the way', () => {

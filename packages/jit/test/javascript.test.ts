@@ -1,9 +1,9 @@
 /** JavaScript functions and modules to script, against the same programs in Python (see generate/javascript.py). */
 import { readFileSync } from 'node:fs';
 import { reference } from '@sconce/backend-reference';
-import { setCurrentBackend } from '@sconce/core';
+import { Module, setCurrentBackend, tensor } from '@sconce/core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { graph_of, script } from '../src/index.ts';
+import { graph_of, script, trace } from '../src/index.ts';
 import { modules, twins } from './javascript/programs.ts';
 import { decode, differences, type Json } from './values.ts';
 
@@ -54,3 +54,81 @@ describe('a JavaScript module compiles to the graphs of the same module in Pytho
       }
     });
 });
+
+describe('a scripted module', () => {
+  // biome-ignore lint/suspicious/noExplicitAny: operators on tensors
+  type Any = any;
+  class Scaled extends Module {
+    override forward(x: Any): Any {
+      return scale(x) + K;
+    }
+  }
+  const one = () => tensor([1]);
+
+  it('means the names that it was given, whichever the same class was given before', async () => {
+    const twice = script(new Scaled(), { scale: (x: Any) => x * 2, K: 1 });
+    const thrice = script(new Scaled(), { scale: (x: Any) => x * 3, K: 1 });
+    expect(await (await twice(one())).tolist()).toEqual([3]);
+    expect(await (await thrice(one())).tolist()).toEqual([4]);
+  });
+
+  it('calls what was traced or scripted before, and holds it as a submodule', async () => {
+    const scale = await trace((x: Any) => x.mul(x.add(1)), one());
+    const gate = script(new Scaled(), { scale, K: 2 });
+    class Outer extends Module {
+      inner: Any = gate;
+      override forward(x: Any): Any {
+        for (let i = 0; i < 2; i++) x = this.inner(x);
+        return x;
+      }
+    }
+    const outer = script(new Outer());
+    expect(await (await outer(one())).tolist()).toEqual([22]);
+    expect(outer.code).toContain('(inner).forward(');
+    expect(gate.graph).toContain('prim::CallFunction');
+  });
+
+  it('compiles what is exported, and leaves out what is unused', async () => {
+    class Codec extends Module {
+      static readonly __export__ = ['decode'];
+      static readonly __unused__ = ['log'];
+      static readonly __schemas__ = {
+        decode: 'decode(Tensor x, int n=3) -> Tensor',
+        log: 'log(Tensor x) -> Tensor',
+      };
+      override forward(x: Any): Any {
+        if (x.dim() > 5) x = this.log(x);
+        return x - 1;
+      }
+      decode(x: Any, n: Any): Any {
+        return x * n;
+      }
+      log(x: Any): Any {
+        try {
+          return x;
+        } finally {
+        }
+      }
+    }
+    const codec = script(new Codec());
+    expect(codec.method_names).toEqual(['forward', 'decode', 'log']);
+    expect(await (await codec.decode(one())).tolist()).toEqual([3]);
+    expect(await (await codec(one())).tolist()).toEqual([0]);
+    await expect(codec.run_method('log', one())).rejects.toThrow('log is unused');
+  });
+
+  it('says which attribute has no type where it is used, and keeps no half of a class', async () => {
+    class Odd extends Module {
+      table: Any = [];
+      fn = () => 1;
+      override forward(x: Any): Any {
+        return x + this.fn();
+      }
+    }
+    for (let i = 0; i < 2; i++)
+      expect(() => script(new Odd())).toThrow("Module 'Odd' has no attribute 'fn' (This attribute exists");
+  });
+});
+
+declare const scale: (x: unknown) => never;
+declare const K: number;

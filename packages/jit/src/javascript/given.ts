@@ -111,7 +111,7 @@ export class GivenNames implements FreeNames {
     const original = renamed.exec(root)?.[1];
     if (original)
       return `undefined value ${root}: a bundler seems to have renamed '${original}'. Pass the names so that they are renamed along: jit.script(f, () => ({ ${original} }))`;
-    return `undefined value ${root}: a compiled function sees only its own names, torch, nn, F, jit and Math. Pass it by name: jit.script(f, { ${root} }), or jit.script(f, () => ({ ${root} })) where the code is minified`;
+    return `undefined value ${root}: a compiled function sees only its own names, torch, nn, F, jit and Math. Pass it by name: jit.script(f, { ${root} }), or jit.script(f, () => ({ ${root} })) where the code is minified; what a bundler took out of torch, as () => ({ tanh: torch.tanh })`;
   }
 
   /** What `#name` stands for. */

@@ -21,11 +21,24 @@ interface Scripted {
   readonly __schemas__?: Readonly<Record<string, string>>;
 }
 
+/** The names that a user's class was compiled with, and the schema of its forward: another one's methods may differ. */
+const compiledWith = new WeakMap<ClassType, { names: Readonly<Record<string, unknown>>; schema?: string }>();
+
+function sameNames(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => Object.is(a[key], b[key]));
+}
+
 /** The module and all below it as TorchScript. `schema` is `forward`'s. */
 export function scriptModule(module: Module, schema: string | undefined, given: Given): ScriptModule {
   const program = newProgram();
   const { unit } = program;
-  const { object, modules } = convertModule(module, program, { mode: 'script' });
+  const names = typeof given === 'function' ? given() : given;
+  const mayShare = (type: ClassType): boolean => {
+    const before = compiledWith.get(type);
+    return !before || (before.schema === schema && sameNames(before.names, names));
+  };
+  const { object, modules } = convertModule(module, program, { mode: 'script', mayShare });
   const compiler = new JavaScriptCompiler(unit, given, libraryFunction(unit));
   const added: ClassType[] = [];
   try {
@@ -34,7 +47,10 @@ export function scriptModule(module: Module, schema: string | undefined, given: 
       if (type.methods.size > 0 || added.includes(type)) continue;
       added.push(type);
       if (libraryClass(converted.module)) addLibraryMethods(unit, converted.module, type);
-      else addMethods(converted, compiler, converted.module === module ? schema : undefined);
+      else {
+        compiledWith.set(type, { names, ...(schema !== undefined && { schema }) });
+        addMethods(converted, compiler, converted.module === module ? schema : undefined);
+      }
     }
     for (const type of added) for (const method of type.methods.values()) method.graph;
   } catch (error) {

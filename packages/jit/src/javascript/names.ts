@@ -209,9 +209,20 @@ export class KnownNames {
       case 'jit':
         return jit;
       case 'Math':
-        return module('Math', (member) => (Object.hasOwn(math, member) ? math[member] : undefined));
+        return module('Math', (member) =>
+          Object.hasOwn(math, member)
+            ? math[member]
+            : {
+                kind: 'refused',
+                message: `Math.${member} is not compiled: there are ${Object.keys(math).join(', ')}`,
+              },
+        );
       case 'console':
-        return module('console', (member) => (member === 'log' ? special('print') : undefined));
+        return module('console', (member) =>
+          member === 'log'
+            ? special('print')
+            : { kind: 'refused', message: `console.${member} is not compiled: console.log prints` },
+        );
       case 'Number':
         return macroModule;
       case 'String':

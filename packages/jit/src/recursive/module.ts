@@ -14,6 +14,8 @@ export interface ConversionOptions {
    * `script`: attributes and constants too, and one type for all instances of a class that have the same structure.
    */
   readonly mode: 'trace' | 'script';
+  /** Whether a type that an earlier module of this structure has may stand for another: its methods are what they would be here. */
+  readonly mayShare?: (type: ClassType) => boolean;
 }
 
 /** A module that was converted, with what a compiler needs to give it methods. */
@@ -67,7 +69,7 @@ export function convertModule(root: Module, program: Program, options: Conversio
     const wanted = qualifiedName(module);
     const reserved = options.mode === 'trace' ? program.unit.uniqueName(wanted) : undefined;
     const parts = partsOf(module, program, options, convert);
-    const known = options.mode === 'script' ? sharedType(module, parts) : undefined;
+    const known = options.mode === 'script' ? sharedType(module, parts, options) : undefined;
     const type = known ?? newType(reserved ?? program.unit.uniqueName(wanted), parts);
     if (!known && options.mode === 'script') remember(module, type);
     const object = objectOfType(type, parts);
@@ -183,9 +185,11 @@ function remember(module: Module, type: ClassType): void {
 }
 
 /** A type of this class whose attributes, constants and submodules are the same, so that it may stand for the module. */
-function sharedType(module: Module, parts: Parts): ClassType | undefined {
+function sharedType(module: Module, parts: Parts, { mayShare }: ConversionOptions): ClassType | undefined {
   const wanted = newType('', parts);
-  return sharedTypes.get(module.constructor)?.find((type) => hasStructure(type, wanted));
+  return sharedTypes
+    .get(module.constructor)
+    ?.find((type) => hasStructure(type, wanted) && (mayShare?.(type) ?? true));
 }
 
 function hasStructure(type: ClassType, other: ClassType): boolean {
