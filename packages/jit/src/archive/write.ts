@@ -1,5 +1,5 @@
 /** `torch.jit.save`: a module to the bytes of an archive that PyTorch loads. */
-import { encodeUtf8, type Storage, storageBytes, writeZip, type ZipRecord } from '@sconce/core';
+import { ArgumentError, encodeUtf8, type Storage, storageBytes, writeZip, type ZipRecord } from '@sconce/core';
 import { execute } from '../interpreter/run.ts';
 import { Func } from '../ir/function.ts';
 import { type JitType, type TupleType, tupleOf } from '../ir/types.ts';
@@ -55,10 +55,7 @@ export async function writeArchive(
 
   const extra = Object.entries(_extra_files)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([file, content]) => ({
-      name: `extra/${file}`,
-      data: typeof content === 'string' ? encodeUtf8(content) : content,
-    }));
+    .map(([file, content]) => ({ name: `extra/${file}`, data: bytesOf(file, content) }));
   const records: ZipRecord[] = [
     ...extra,
     ...(await storages),
@@ -69,6 +66,12 @@ export async function writeArchive(
     { name: code.version >= 6 ? '.data/version' : 'version', data: encodeUtf8(`${code.version}\n`) },
   ];
   return writeZip(records.map((record) => ({ ...record, name: `${name}/${record.name}` })));
+}
+
+function bytesOf(file: string, content: string | Uint8Array): Uint8Array {
+  if (typeof content === 'string') return encodeUtf8(content);
+  if (content instanceof Uint8Array) return content;
+  throw new ArgumentError(`save: _extra_files['${file}'] is neither a string nor bytes`);
 }
 
 /** What `__getstate__` gives for each object in reach that has one. */
