@@ -511,7 +511,7 @@ def enumeration(n: int):
     c = Color.RED
     if n == 2:
         c = Color.GREEN
-    return c.value, c.name, c == Color.GREEN, c is Color.RED
+    return c.value, c.name, c == Color.GREEN, c != Color.RED
 
 ## exceptions: (1,), (-1,), (0,)
 def exceptions(n: int):

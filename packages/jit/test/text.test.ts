@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { reference } from '@sconce/backend-reference';
 import { setCurrentBackend } from '@sconce/core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { CompilationUnit, output, type ScriptFunction } from '../src/index.ts';
+import { CompilationUnit, CompileError, output, type ScriptFunction } from '../src/index.ts';
 import { decode, differences, type Json } from './values.ts';
 
 const read = (name: string): Json[] =>
@@ -42,4 +42,29 @@ describe('a text compiles to what PyTorch compiles it to', () => {
       }
     });
   }
+});
+
+/** Python itself refuses these, before PyTorch sees them. */
+const byPython = new Set(['SyntaxError', 'NameError', 'TypeError']);
+
+/** The list of an operator's overloads is the release's own; which calls led to a class, the frontend's. */
+const comparable = (message: string): string =>
+  message
+    .replace(/(The following variants are available:\n)[\s\S]*(?=\nThe original call is)/, '$1')
+    .replace(/\n'[^'\n]*' is being compiled since[\s\S]*/, '')
+    .trimEnd();
+
+describe('a text that PyTorch refuses is refused with its words', () => {
+  for (const { name, text, error, kind } of read('text-refused.json'))
+    it(name, () => {
+      let message = '';
+      try {
+        compile(text);
+      } catch (thrown) {
+        if (!(thrown instanceof CompileError)) throw thrown;
+        message = thrown.message;
+      }
+      if (byPython.has(kind)) expect(message).not.toBe('');
+      else expect(comparable(message)).toBe(comparable(error));
+    });
 });

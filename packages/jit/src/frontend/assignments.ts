@@ -1,6 +1,6 @@
 /** Assignments: to variables, attributes, items and tuples of them, plain and augmented. */
 import type { Value } from '../ir/graph.ts';
-import { annotation, type ClassType, isSubtype, type JitType, TensorT } from '../ir/types.ts';
+import { type ClassType, isSubtype, type JitType, TensorT, typeName } from '../ir/types.ts';
 import type { Expr, Statement } from './ast.ts';
 import { Calls } from './calls.ts';
 import { convertTo } from './match.ts';
@@ -163,7 +163,7 @@ export abstract class Assignments extends Calls {
     const type = object.type.kind === 'Class' ? object.type : undefined;
     if (!type)
       throw new CompileError(
-        `Tried to set an attribute: ${name} on a non-class: ${annotation(object.type)}`,
+        `Tried to set an attribute: ${name} on a non-class: ${typeName(object.type)}`,
         range,
       );
     if (type.slotOf(name) === undefined && this.growing === type) this.grow(type, name, value.type, range);
@@ -188,7 +188,7 @@ export abstract class Assignments extends Calls {
     const converted = convertTo(this.builder, range, wanted, value, true);
     if (!isSubtype(converted.type, wanted))
       throw new CompileError(
-        `Wrong type for attribute assignment. Expected ${annotation(wanted)} but got ${annotation(converted.type)}`,
+        `Wrong type for attribute assignment. Expected ${typeName(wanted)} but got ${typeName(converted.type)}`,
         range,
       );
     this.builder.node('prim::SetAttr', [object, converted], []).name = name;
@@ -215,11 +215,11 @@ export abstract class Assignments extends Calls {
     if (target.items.length !== 1 || item.kind === 'slice')
       throw new CompileError(
         'Sliced expression not yet supported for subscripted assignment. File a bug if you want this',
-        range,
+        { ...target.range, end: target.items[target.items.length - 1].range.end },
       );
     if (object.type.kind === 'Tuple')
       throw new CompileError(
-        `${annotation(object.type)} does not support subscripted assignment`,
+        `${typeName(object.type)} does not support subscripted assignment`,
         target.range,
       );
     const index = this.expression(item);
@@ -287,7 +287,7 @@ export abstract class Assignments extends Calls {
     const name = names.find((candidate) => methods.has(candidate));
     if (!name)
       throw new CompileError(
-        `Cannot emit inplace op on ${annotation(left.type)} since it does not define an ${names[0]} or ${names[1]} method`,
+        `Cannot emit inplace op on ${typeName(left.type)} since it does not define an ${names[0]} or ${names[1]} method`,
         range,
       );
     return this.callMethod(left, name, [right], range);
@@ -313,11 +313,11 @@ export abstract class Assignments extends Calls {
     }
     if (target.items.length !== 1)
       throw new CompileError(
-        `Sliced expression not yet supported for ${annotation(type)} augmented assignment. File a bug if you want this`,
+        `Sliced expression not yet supported for ${typeName(type)} augmented assignment. File a bug if you want this`,
         range,
       );
     if (type.kind !== 'List' && type.kind !== 'Dict')
-      throw new CompileError(`${annotation(type)} does not support augmented assignment.`, target.range);
+      throw new CompileError(`${typeName(type)} does not support augmented assignment.`, target.range);
     const index = this.expression(target.items[0]);
     const right = this.expression(valueExpr);
     const before = builder.builtin('aten::__getitem__', [object, index], range);

@@ -2,13 +2,13 @@
 import type { Value } from '../ir/graph.ts';
 import {
   AnyT,
-  annotation,
   bindVariables,
   IntT,
   isSubtype,
   type JitType,
   StrT,
   substitute,
+  typeName,
 } from '../ir/types.ts';
 import { absentOperators } from '../ops/absent.ts';
 import { jitSchemaOf } from '../ops/operator.ts';
@@ -67,7 +67,7 @@ export abstract class Attributes extends Subscripts {
       }
       case 'module': {
         const member = object.member(name);
-        if (!member) throw new CompileError(`module '${object.name}' has no attribute '${name}'`, range);
+        if (!member) throw new CompileError(`object has no attribute ${name}`, range);
         return member;
       }
       case 'constants': {
@@ -118,7 +118,7 @@ export abstract class Attributes extends Subscripts {
     if (type.kind === 'Tuple' && type.fields) return type.fields.includes(name);
     if (type.kind === 'Interface') return type.methods.has(name);
     throw new CompileError(
-      `hasattr's first argument must be an object or NamedTuple, but got a normal ${annotation(type)} instead`,
+      `hasattr's first argument must be an object or NamedTuple, but got a normal ${typeName(type)} instead`,
       range,
     );
   }
@@ -167,10 +167,7 @@ export abstract class Attributes extends Subscripts {
     if (takesSelf(method, type)) return { kind: 'builtin', name: method, self: value };
     if (type.kind === 'Tensor' && name === 'tolist') return { kind: 'tolist' };
     const hint = type.kind === 'Class' ? ' Did you forget to initialize an attribute in __init__()?' : '';
-    throw new CompileError(
-      `'${annotation(type)}' object has no attribute or method '${name}'.${hint}`,
-      range,
-    );
+    throw new CompileError(`'${typeName(type)}' object has no attribute or method '${name}'.${hint}`, range);
   }
 
   /** A slot, constant, method or property of an object. */

@@ -149,10 +149,11 @@ export class GraphBuilder {
     const candidates = operators.length + functions.length;
     if (candidates === 0) throw new UnknownOperatorError(name);
     const problems: string[] = [];
+    const fullPrefix = `${name.slice(0, name.indexOf('::'))}::`;
     const match = (schema: JitSchema, full: string, allowConversions: boolean) => {
       const matched = tryMatch(this, range, schema, args, kwargs, self, allowConversions);
       if (typeof matched !== 'string') return matched;
-      problems.push(`${full}:\n${matched}`);
+      problems.push(`${full.includes('::') ? full : full.replace(/^/, fullPrefix)}:\n${matched}`);
       return undefined;
     };
     for (const allowConversions of candidates === 1 ? [true] : [false, true]) {
@@ -185,10 +186,10 @@ export class GraphBuilder {
       }
     }
     const indented = problems.map((problem) => problem.replace(/^/gm, '  '));
-    const what =
-      problems.length === 1
-        ? `\n${problems[0]}\n`
-        : `Arguments for call are not valid.\nThe following variants are available:\n  \n${indented.join('\n  \n')}\n`;
+    // PyTorch has a variant with `out` of each that computes a tensor, and so several.
+    const isAlone = problems.length === 1 && operators.every((operator) => 'run' in operator);
+    if (isAlone) throw new CompileError(`${problems[0]}\n`, range);
+    const what = `Arguments for call are not valid.\nThe following variants are available:\n  \n${indented.join('\n  \n')}\n`;
     throw new CompileError(`${what}\nThe original call is`, range);
   }
 

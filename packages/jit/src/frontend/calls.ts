@@ -1,7 +1,7 @@
 /** Calls: operators by overload, functions, methods, constructors, exceptions, and the forms that look like calls. */
-import type { Signature } from '../ir/function.ts';
+import type { Func, Signature } from '../ir/function.ts';
 import type { Value } from '../ir/graph.ts';
-import { annotation, dictOf, IntT, isSubtype, type JitType, listOf, StrT, TensorT } from '../ir/types.ts';
+import { dictOf, IntT, isSubtype, type JitType, listOf, StrT, TensorT, typeName } from '../ir/types.ts';
 import type { JitArgument } from '../ops/operator.ts';
 import type { Expr, Keyword } from './ast.ts';
 import { Attributes } from './attributes.ts';
@@ -19,6 +19,8 @@ const callable = (signature: Signature, skip: number) => ({
 });
 
 const maxTripCount = 9223372036854775807n;
+
+const leafOf = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
 
 const asValue = (value: Value): Sugared => ({ kind: 'value', value });
 
@@ -46,6 +48,23 @@ export abstract class Calls extends Attributes {
     return values;
   }
 
+  /** Has what is called compiled first; an error in it names this call. */
+  private compiled(func: Func, name: string, range: Range): void {
+    if (this.resolver.dialect === 'archive') return;
+    if (func.isCompiling)
+      throw new CompileError(
+        ` function '${leafOf(name)}' is called recursively. Recursive calls are not supported`,
+        range,
+      );
+    try {
+      func.graph;
+    } catch (error) {
+      throw error instanceof CompileError
+        ? error.calledFrom(leafOf(name), leafOf(this.compiling), range)
+        : error;
+    }
+  }
+
   protected keywords(keywords: readonly Keyword[]): NamedValue[] {
     return keywords.map((kw) => ({ name: kw.name, value: this.expression(kw.value), range: kw.range }));
   }
@@ -67,7 +86,7 @@ export abstract class Calls extends Attributes {
       const operand = callee.kind === 'attribute' ? this.expression(callee.object) : undefined;
       return asValue(this.toList(operand!, hint, range));
     }
-    return this.callSugared(target, this.arguments(args), this.keywords(keywords), range);
+    return this.callSugared(target, this.arguments(args), this.keywords(keywords), callee.range);
   }
 
   protected callSugared(
@@ -102,6 +121,7 @@ export abstract class Calls extends Attributes {
       }
       case 'function': {
         const { func } = target;
+        this.compiled(func, func.name, range);
         const matched = matchOnly(builder, range, callable(func.signature, 0), values, kwargs);
         const inputs = [this.functionConstant(func), ...matched.inputs];
         const node = builder.node('prim::CallFunction', inputs, matched.returns, range);
@@ -124,7 +144,7 @@ export abstract class Calls extends Attributes {
           const name = !type.isModule || type.methods.has('__call__') ? '__call__' : 'forward';
           return asValue(this.invoke(target.value, name, values, kwargs, range));
         }
-        throw new CompileError(`'${annotation(type)}' object is not callable`, range);
+        throw new CompileError(`cannot call a value of type '${typeName(type)}'`, range);
       }
       default:
         throw new CompileError(`cannot call a ${describe(target)}`, range);
@@ -264,7 +284,7 @@ export abstract class Calls extends Attributes {
       if (refused) throw new CompileError(refused, range);
       const hint = type.kind === 'Class' ? ' Did you forget to initialize an attribute in __init__()?' : '';
       throw new CompileError(
-        `'${annotation(type)}' object has no attribute or method '${name}'.${hint}`,
+        `'${typeName(type)}' object has no attribute or method '${name}'.${hint}`,
         range,
       );
     }
@@ -368,7 +388,7 @@ export abstract class Calls extends Attributes {
     const value = convertTo(this.builder, range, type, this.expression(args[1], type), true);
     if (!isSubtype(value.type, type))
       throw new CompileError(
-        `expected an expression of type ${annotation(type)} but found ${annotation(value.type)}\n`,
+        `expected an expression of type ${typeName(type)} but found ${typeName(value.type)}\n`,
         range,
       );
     // A widened None must keep the type it was given, or a branch could not hand it out.
@@ -394,7 +414,7 @@ export abstract class Calls extends Attributes {
     if (args.length === 0) {
       const type = hint ?? listOf(TensorT);
       if (type.kind !== 'List')
-        throw new CompileError(`Expected list type annotation for list(), found ${annotation(type)}`, range);
+        throw new CompileError(`Expected list type annotation for list(), found ${typeName(type)}`, range);
       return builder.list(type.element, []);
     }
     this.needArguments('list', args, 1, range);
@@ -436,7 +456,7 @@ export abstract class Calls extends Attributes {
       const type = hint ?? dictOf(StrT, TensorT);
       if (type.kind !== 'Dict')
         throw new CompileError(
-          `Expected a type annotation of Dict for dict constructor dict(), got ${annotation(type)}`,
+          `Expected a type annotation of Dict for dict constructor dict(), got ${typeName(type)}`,
           range,
         );
       return builder.node('prim::DictConstruct', [], [type]).output;
@@ -478,7 +498,7 @@ export abstract class Calls extends Attributes {
     const codes: Record<string, number> = { int: 0, float: 1, bool: 2, complex: 3 };
     if (!Object.hasOwn(codes, element.kind))
       throw new CompileError(
-        `${annotation(element)} is not one of the supported element types for tolist: int, float, complex, bool`,
+        `${typeName(element)} is not one of the supported element types for tolist: int, float, complex, bool`,
         range,
       );
     const inputs = [

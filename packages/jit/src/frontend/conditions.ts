@@ -7,6 +7,7 @@ import {
   isSubtype,
   type JitType,
   NoneT,
+  typeName,
   typesEqual,
   unify,
   unionOf,
@@ -250,7 +251,7 @@ export abstract class Conditions extends Expressions {
     const type = unify(yes, no, true);
     if (!type)
       throw new CompileError(
-        `if-expression's true branch has type ${annotation(yes)} but false branch has type ${annotation(no)}`,
+        `if-expression's true branch has type ${typeName(yes)} but false branch has type ${typeName(no)}`,
         range,
       );
     return node.addOutput(type);

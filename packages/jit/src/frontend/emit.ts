@@ -3,7 +3,6 @@ import type { Param } from '../ir/function.ts';
 import type { Block, Graph, Value } from '../ir/graph.ts';
 import {
   AnyT,
-  annotation,
   type ClassType,
   dictOf,
   futureOf,
@@ -14,6 +13,7 @@ import {
   NoneT,
   StrT,
   TensorT,
+  typeName,
   unify,
 } from '../ir/types.ts';
 import { Assignments } from './assignments.ts';
@@ -63,6 +63,7 @@ export class Emitter extends Assignments {
     const { graph } = builder;
     variables.push(graph.block);
     if (grows && self) this.growing = self;
+    this.compiling = def.name;
     params.forEach((param, i) => {
       const isSelf = i === 0 && self !== undefined;
       const value = graph.block.paramNode.addOutput(isSelf ? self : param.type);
@@ -146,8 +147,8 @@ export class Emitter extends Assignments {
       case 'annotation':
         if (this.resolver.dialect === 'python')
           throw new CompileError(
-            'Annotated assignments without assigned value are not supported. Add a default value on the right-hand side',
-            range,
+            "annotated assignments without assigned value aren't supported",
+            statement.target.range,
           );
         return;
       case 'pass':
@@ -181,7 +182,7 @@ export class Emitter extends Assignments {
         value = convertTo(builder, range, declared, value, true);
       if (!isSubtype(value.type, declared))
         throw new CompileError(
-          `Return value was annotated as having type ${annotation(declared)} but is actually of type ${annotation(value.type)}`,
+          `Return value was annotated as having type ${typeName(declared)} but is actually of type ${typeName(value.type)}`,
           range,
         );
       type = declared;
@@ -190,7 +191,7 @@ export class Emitter extends Assignments {
       const merged = unify(before, value.type);
       if (!merged)
         throw new CompileError(
-          `Previous return statement returned a value of type ${annotation(before)} but this return statement returns a value of type ${annotation(value.type)}`,
+          `Previous return statement returned a value of type ${typeName(before)} but this return statement returns a value of type ${typeName(value.type)}`,
           range,
         );
       type = merged;
@@ -292,7 +293,7 @@ export class Emitter extends Assignments {
       return;
     }
     const problem = new CompileError(
-      `Type mismatch: ${name} is set to type ${annotation(yes!)} in the true branch and type ${annotation(no!)} in the false branch`,
+      `Type mismatch: ${name} is set to type ${typeName(yes!)} in the true branch and type ${typeName(no!)} in the false branch`,
       range,
     );
     if (outer) throw problem;
@@ -386,7 +387,7 @@ export class Emitter extends Assignments {
     const wanted = hint?.kind === 'Optional' ? hint.element : hint;
     if (wanted && wanted.kind !== 'Any' && wanted.kind !== (isList ? 'List' : 'Dict'))
       throw new CompileError(
-        `Expected ${isList ? 'list' : 'Dict'} type annotation for ${isList ? 'list' : 'dict'} comprehension, found ${annotation(wanted)}`,
+        `Expected ${isList ? 'list' : 'Dict'} type annotation for ${isList ? 'list' : 'dict'} comprehension, found ${typeName(wanted)}`,
         range,
       );
     const typed = wanted?.kind === 'List' || wanted?.kind === 'Dict' ? wanted : undefined;

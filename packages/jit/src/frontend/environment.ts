@@ -1,6 +1,6 @@
 /** Variables while a function is compiled: reads and writes become `prim::Load` and `prim::Store` nodes, one frame per block. */
 import type { Block, Value } from '../ir/graph.ts';
-import { annotation, isSubtype, type JitType } from '../ir/types.ts';
+import { isSubtype, type JitType, typeName } from '../ir/types.ts';
 import type { GraphBuilder } from './builder.ts';
 import { convertTo } from './match.ts';
 import { CompileError, type Range } from './source.ts';
@@ -50,7 +50,7 @@ export class Environment {
 
   undefined(name: string, range: Range): CompileError {
     const problem = this.problems.get(name)?.();
-    if (problem) return new CompileError(`${problem.message}and was used here`, range);
+    if (problem) return new CompileError(`${problem.message}\nand was used here`, range);
     return new CompileError(`undefined value ${name}`, range);
   }
 
@@ -120,7 +120,7 @@ export class Environment {
     }
     if (annotated && !isSubtype(value.type, annotated))
       throw new CompileError(
-        `Variable '${name}' is annotated with type ${annotation(annotated)} but is being assigned to a value of type ${annotation(value.type)}`,
+        `Variable '${name}' is annotated with type ${typeName(annotated)} but is being assigned to a value of type ${typeName(value.type)}`,
         range,
       );
     const store = this.builder.node('prim::Store', [value], [], range);
@@ -136,7 +136,7 @@ export class Environment {
         ? '\nEmpty lists default to List[Tensor]. Add a variable annotation to the assignment to create an empty list of another type (torch.jit.annotate(List[T, []]) where T is the type of elements in the list for Python 2)'
         : '';
     throw new CompileError(
-      `Variable '${name}' previously had type ${annotation(before)} but is now being assigned to a value of type ${annotation(now)}${hint}\n`,
+      `Variable '${name}' previously had type ${typeName(before)} but is now being assigned to a value of type ${typeName(now)}${hint}\n`,
       range,
     );
   }

@@ -3,7 +3,6 @@ import type { Func } from '../ir/function.ts';
 import type { Block, Value } from '../ir/graph.ts';
 import {
   AnyT,
-  annotation,
   BoolT,
   dictOf,
   FloatT,
@@ -13,6 +12,7 @@ import {
   listOf,
   StrT,
   TensorT,
+  typeName,
   unify,
 } from '../ir/types.ts';
 import type { Expr, Keyword } from './ast.ts';
@@ -49,6 +49,9 @@ const infix: Readonly<Record<string, readonly [operator: string, magic?: string]
 export abstract class Expressions {
   protected readonly builder = new GraphBuilder();
   protected readonly variables = new Environment(this.builder);
+
+  /** The function that is compiled, as messages name it. */
+  protected compiling = '';
 
   constructor(protected readonly resolver: Resolver) {}
 
@@ -195,9 +198,20 @@ export abstract class Expressions {
           value: this.builder.constant(name === 'inf' ? Infinity : NaN, FloatT, range),
         };
     }
-    const found = this.resolver.resolve(name);
+    const found = this.resolved(name, range);
     if (found) return found;
     throw this.variables.undefined(name, range);
+  }
+
+  /** A free name; an error in what it has compiled names this place. */
+  private resolved(name: string, range: Range): Sugared | undefined {
+    try {
+      return this.resolver.resolve(name);
+    } catch (error) {
+      throw error instanceof CompileError && this.resolver.dialect === 'python'
+        ? error.calledFrom(name, this.compiling, range)
+        : error;
+    }
   }
 
   protected items(exprs: readonly Expr[], hint?: (i: number) => JitType | undefined): Value[] {
@@ -225,7 +239,7 @@ export abstract class Expressions {
       if (converted.every((value) => isSubtype(value.type, element))) return builder.list(element, converted);
       if (hint?.kind !== 'Union')
         throw new CompileError(
-          `List type annotation \`${annotation(wanted!)}\` did not match the types of the given list elements, which were unified to ${annotation(this.unified(values))}`,
+          `List type annotation \`${typeName(wanted!)}\` did not match the types of the given list elements, which were unified to ${typeName(this.unified(values))}`,
           range,
         );
     }
@@ -265,7 +279,7 @@ export abstract class Expressions {
       inputs[i] = convertTo(this.builder, range, element, inputs[i], true);
       if (!isSubtype(inputs[i].type, element))
         throw new CompileError(
-          `Dict ${i % 2 ? 'values' : 'keys'} must contain only a single type, expected: ${annotation(element)} but found ${annotation(inputs[i].type)} instead.\n`,
+          `Dict ${i % 2 ? 'values' : 'keys'} must contain only a single type, expected: ${typeName(element)} but found ${typeName(inputs[i].type)} instead.\n`,
           range,
         );
     }
@@ -316,7 +330,7 @@ export abstract class Expressions {
       const result = this.callMethod(value, '__bool__', [], range);
       if (!isSubtype(result.type, BoolT))
         throw new CompileError(
-          `expected a bool expression for condition but found ${annotation(result.type)}`,
+          `expected a bool expression for condition but found ${typeName(result.type)}`,
           range,
         );
       return result;
@@ -325,7 +339,7 @@ export abstract class Expressions {
       return this.cast(BoolT, 'aten::Bool', value, range);
     } catch (error) {
       if (!(error instanceof CompileError)) throw error;
-      throw new CompileError(`Could not cast value of type ${annotation(value.type)} to bool`, range);
+      throw new CompileError(`Could not cast value of type ${typeName(value.type)} to bool`, range);
     }
   }
 }

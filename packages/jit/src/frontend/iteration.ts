@@ -1,6 +1,6 @@
 /** What can be iterated, taken apart and counted: lists, dicts, tensors, strings, tuples, `range`, `zip`, lists of modules. */
 import type { Value } from '../ir/graph.ts';
-import { AnyT, annotation, type ClassType, IntT, type JitType } from '../ir/types.ts';
+import { AnyT, type ClassType, IntT, type JitType, typeName } from '../ir/types.ts';
 import { Conditions } from './conditions.ts';
 import { CompileError, type Range } from './source.ts';
 import type { Sugared } from './sugared.ts';
@@ -66,7 +66,7 @@ export abstract class Iteration extends Conditions {
           );
       }
     }
-    throw new CompileError(`'${annotation(value.type)}' object is not iterable`, range);
+    throw new CompileError(`'${typeName(value.type)}' object is not iterable`, range);
   }
 
   /** How many items, where the loop is unrolled for it. */
@@ -93,7 +93,7 @@ export abstract class Iteration extends Conditions {
     inputs.forEach((input, i) => {
       if (input.type.kind !== 'int')
         throw new CompileError(
-          `all inputs of range must be ints, found ${annotation(input.type)} in argument ${i}`,
+          `all inputs of range must be ints, found ${typeName(input.type)} in argument ${i}`,
           range,
         );
     });
@@ -168,7 +168,7 @@ export abstract class Iteration extends Conditions {
           return builder.node('prim::ModuleContainerIndex', [object, index], [hint ?? AnyT], range).output;
         return this.callMethod(object, '__getitem__', [index], range);
       default:
-        throw new CompileError(`'${annotation(type)}' object is not subscriptable`, range);
+        throw new CompileError(`'${typeName(type)}' object is not subscriptable`, range);
     }
   }
 
@@ -199,6 +199,6 @@ export abstract class Iteration extends Conditions {
       case 'Class':
         if (containerKind(value.type)) return this.members(value);
     }
-    throw new CompileError(`'${annotation(value.type)}' object cannot be used as a tuple`, range);
+    throw new CompileError(`${typeName(value.type)} cannot be used as a tuple`, range);
   }
 }

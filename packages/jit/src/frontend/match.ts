@@ -1,13 +1,15 @@
 /** Overload resolution: which schema a call means, and the conversions torch::jit allows on the way. */
 
 import type { Value } from '../ir/graph.ts';
+import { schemaText } from '../ir/schema.ts';
 import {
-  annotation,
   bindVariables,
   hasVariables,
   isSubtype,
   type JitType,
+  NoneT,
   substitute,
+  typeName,
   typesEqual,
 } from '../ir/types.ts';
 import type { JitArgument } from '../ops/operator.ts';
@@ -108,14 +110,15 @@ function matchArgument(
   let type: JitType | undefined = arg.type;
   if (hasVariables(type)) {
     const problem = bindVariables(type, value.type, env);
-    if (problem) return problem;
+    if (problem)
+      return `Could not match type ${typeName(value.type)} to ${typeName(arg.type)} in argument '${arg.name}': ${problem}.`;
     type = substitute(type, env);
     if (!type)
-      return `Type variables in type ${annotation(arg.type)} could not be inferred from actual type ${annotation(value.type)}`;
+      return `Type variables in type ${typeName(arg.type)} could not be inferred from actual type ${typeName(value.type)}`;
   }
   value = convertTo(builder, actual.range, type, value, allowConversions);
   if (isSubtype(value.type, type)) return value;
-  return `Expected a value of type '${annotation(type)}' for argument '${arg.name}' but instead found type '${annotation(value.type)}'`;
+  return `Expected a value of type '${typeName(type)}' for argument '${arg.name}' but instead found type '${typeName(value.type)}'.`;
 }
 
 function takesVarargsAsList(schema: Callable, index: number): boolean {
@@ -203,14 +206,17 @@ export function tryMatch(
   const returns: JitType[] = [];
   for (const type of schema.returns) {
     const known = substitute(type, env);
-    if (!known) return `the type of the result ${annotation(type)} could not be inferred`;
+    if (!known) return `the type of the result ${typeName(type)} could not be inferred`;
     returns.push(known);
   }
   return { inputs, returns };
 }
 
 export const describeSchema = (schema: Callable): string =>
-  `${schema.name}(${schema.args.map((arg) => `${annotation(arg.type)} ${arg.name}`).join(', ')})`;
+  schemaText(
+    { name: schema.name, params: schema.args, returns: schema.returns[0] ?? NoneT },
+    schema.name.slice(schema.name.lastIndexOf('.') + 1),
+  );
 
 /** Matches the one schema of a function, method or constructor, or throws. */
 export function matchOnly(
@@ -223,5 +229,5 @@ export function matchOnly(
 ): MatchedSchema {
   const matched = tryMatch(builder, range, schema, args, kwargs, self, true);
   if (typeof matched !== 'string') return matched;
-  throw new CompileError(`${describeSchema(schema)}:\n${matched}`, range);
+  throw new CompileError(`${describeSchema(schema)}:\n${matched}\n`, range);
 }

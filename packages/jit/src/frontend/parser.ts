@@ -124,6 +124,25 @@ class Parser {
     return { source: this.source, start, end: this.tokens[Math.max(0, this.position - 1)].end };
   }
 
+  /** From a place to the end of what was read last; in Python's tree to the end of its last part. */
+  private through(start: number, last: Expr | undefined): Range {
+    return this.isPython && last ? { source: this.source, start, end: last.range.end } : this.from(start);
+  }
+
+  /** The range of something in brackets, which Python's own tree ends before the closing one. */
+  private bracketed(start: number, parts: readonly Expr[]): Range {
+    if (!this.isPython) return this.from(start);
+    const end = parts.length > 0 ? Math.max(...parts.map(({ range }) => range.end)) : start + 1;
+    return { source: this.source, start, end };
+  }
+
+  /** The range of a statement with all that is in it; of an archive's its head alone. */
+  private with(range: Range, ...blocks: Block[]): Range {
+    if (!this.isPython) return range;
+    const ends = blocks.flatMap((block) => block.map((statement) => statement.range.end));
+    return { ...range, end: Math.max(range.end, ...ends) };
+  }
+
   private deeper<T>(parse: () => T): T {
     if (++this.depth > this.limits.nesting)
       this.fail(`the text is nested more than ${this.limits.nesting} deep (the limit \`nesting\`)`);
@@ -234,16 +253,8 @@ class Parser {
     while (!this.is(')')) {
       if (this.accept('*')) {
         kwargOnly = true;
-        if (this.isPython && !this.is(','))
-          throw new CompileError(
-            "Compiled functions can't take variable number of arguments or use keyword-only arguments with defaults",
-            this.from(start),
-          );
-      } else if (this.isPython && this.is('**'))
-        throw new CompileError(
-          "Compiled functions can't take variable number of arguments or use keyword-only arguments with defaults",
-          this.from(start),
-        );
+        if (this.isPython && !this.is(',')) this.refuseVariadic();
+      } else if (this.isPython && this.accept('**')) this.refuseVariadic();
       else {
         const token = this.expectKind('name');
         let type = this.accept(':') ? this.expression() : undefined;
@@ -270,14 +281,24 @@ class Parser {
     const signature = this.typeComments.find((c) => c.start >= end && c.start < (after?.start ?? end));
     if (signature?.text.includes('->')) returns = this.typeLine(signature, params, start);
     const body = this.block();
+    if (this.isPython) this.source.sections.push([start, this.tokens[this.position - 1].end]);
     return {
       name,
       params,
       ...(returns && { returns }),
       body,
-      range: { source: this.source, start, end },
+      range: this.with({ source: this.source, start, end }, body),
       ...(decorators.length > 0 && { decorators }),
     };
+  }
+
+  /** `*args` and `**kwargs`, whose star was just read. */
+  private refuseVariadic(): never {
+    const { start, end } = this.peek();
+    throw new CompileError(
+      "Compiled functions can't take variable number of arguments or use keyword-only arguments with defaults",
+      { source: this.source, start: start - 1, end },
+    );
   }
 
   /** The type of `x,  # type: int`: a comment between these places. */
@@ -362,7 +383,8 @@ class Parser {
           const test = this.expression();
           const range = this.from(start);
           this.expect(':');
-          return { kind: 'while', test, body: this.block(), range };
+          const body = this.block();
+          return { kind: 'while', test, body, range: this.with(range, body) };
         }
         case 'for': {
           this.next();
@@ -371,7 +393,8 @@ class Parser {
           const iterable = this.expressionList();
           const range = this.from(start);
           this.expect(':');
-          return { kind: 'for', target, iterable, body: this.block(), range };
+          const body = this.block();
+          return { kind: 'for', target, iterable, body, range: this.with(range, body) };
         }
         case 'with': {
           this.next();
@@ -382,7 +405,8 @@ class Parser {
           } while (this.accept(','));
           const range = this.from(start);
           this.expect(':');
-          return { kind: 'with', items, body: this.block(), range };
+          const body = this.block();
+          return { kind: 'with', items, body, range: this.with(range, body) };
         }
         case 'def':
           return { kind: 'def', def: this.def(), range: this.from(start) };
@@ -390,7 +414,7 @@ class Parser {
         case 'raise': {
           this.next();
           const value = this.peek().kind === 'newline' || this.is(';') ? undefined : this.expressionList();
-          const range = this.from(start);
+          const range = this.through(start, value);
           this.endOfStatement();
           return { kind: text, ...(value && { value }), range };
         }
@@ -422,7 +446,11 @@ class Parser {
     }
     const first = this.expressionList();
     if (this.isPython && (this.is('//=') || this.is('@=')))
-      this.refuse(`unsupported kind of augmented assignment: ${this.is('@=') ? 'MatMult' : 'FloorDiv'}`);
+      this.refuse(
+        `unsupported kind of augumented assignment: ${this.is('@=') ? 'MatMult' : 'FloorDiv'}`,
+        this.peek().start + 1,
+        2,
+      );
     if (this.is(':')) {
       this.next();
       const type = this.expression();
@@ -432,7 +460,7 @@ class Parser {
         return { kind: 'annotation', target: first, type, range };
       }
       const value = this.expressionList();
-      const range = this.from(start);
+      const range = this.through(start, value);
       this.endOfStatement();
       return { kind: 'assign', targets: [first], value, type, range };
     }
@@ -447,11 +475,11 @@ class Parser {
       const chain = [first];
       while (this.accept('=')) chain.push(this.expressionList());
       const value = chain.pop()!;
-      const range = this.from(start);
+      const range = this.through(start, value);
       this.endOfStatement();
       return { kind: 'assign', targets: chain, value, range };
     }
-    const range = this.from(start);
+    const range = this.through(start, first);
     this.endOfStatement();
     return { kind: 'expression', value: first, range };
   }
@@ -463,16 +491,18 @@ class Parser {
     const body = this.block();
     if (this.is('elif')) {
       const at = this.next().start;
-      return { kind: 'if', test, body, orElse: [this.deeper(() => this.ifStatement(at))], range };
+      const orElse = [this.deeper(() => this.ifStatement(at))];
+      return { kind: 'if', test, body, orElse, range: this.with(range, body, orElse) };
     }
-    if (!this.accept('else')) return { kind: 'if', test, body, orElse: [], range };
+    if (!this.accept('else')) return { kind: 'if', test, body, orElse: [], range: this.with(range, body) };
     this.expect(':');
-    return { kind: 'if', test, body, orElse: this.block(), range };
+    const orElse = this.block();
+    return { kind: 'if', test, body, orElse, range: this.with(range, body, orElse) };
   }
 
-  private refuse(message: string): never {
-    const { start, end } = this.peek();
-    throw new CompileError(message, { source: this.source, start, end: Math.max(end, start + 1) });
+  private refuse(message: string, at: number = this.peek().start, length?: number): never {
+    const end = length === undefined ? Math.max(this.peek().end, at + 1) : at + length;
+    throw new CompileError(message, { source: this.source, start: at, end });
   }
 
   /** The targets of a `for`, which stop before `in`. */
@@ -504,7 +534,13 @@ class Parser {
       if (this.is('=') || this.is(')') || this.is(';') || this.peek().kind === 'newline') break;
       items.push(this.starredOrExpression());
     }
-    return isTuple ? { kind: 'tuple', items, range: this.from(start) } : items[0];
+    if (!isTuple) return items[0];
+    const { end } = items[items.length - 1].range;
+    return {
+      kind: 'tuple',
+      items,
+      range: this.isPython ? { source: this.source, start, end } : this.from(start),
+    };
   }
 
   private starredOrExpression(): Expr {
@@ -517,7 +553,7 @@ class Parser {
     return this.deeper(() => {
       const start = this.peek().start;
       if (this.isPython && (this.is('lambda') || this.is('yield') || this.is('await')))
-        this.refuse(unsupported[this.peek().text]);
+        this.refuse(unsupported[this.peek().text], start, 1);
       const body = this.infix(1);
       if (this.isPython && this.is(':=')) this.refuse("NamedExpr aren't supported");
       if (!this.accept('if')) return body;
@@ -547,7 +583,7 @@ class Parser {
       const right = this.deeper(() => this.infix(op === '**' ? strength : strength + 1));
       const isChained = this.isPython && strength === comparison;
       const first = isChained && chain ? chain.last : left;
-      let result: Expr = { kind: 'binary', op, left: first, right, range: this.from(start) };
+      let result: Expr = { kind: 'binary', op, left: first, right, range: this.through(start, right) };
       if (op === 'not in')
         result = { kind: 'unary', op: 'not', operand: { ...result, op: 'in' } as Expr, range: result.range };
       if (isChained && chain)
@@ -650,7 +686,10 @@ class Parser {
         value += this.formatString(token, args);
       }
     }
-    const range = this.from(start);
+    // Python's tree knows where a string begins, and PyTorch counts its characters from there.
+    const range = this.isPython
+      ? { source: this.source, start, end: start + (isFormat ? 1 : value.length + 1) }
+      : this.from(start);
     const text: Expr = { kind: 'string', value, range };
     if (!isFormat) return text;
     return {
@@ -686,10 +725,8 @@ class Parser {
       } else if (c === '{') {
         const parser = this.inside(base + i + 1, base + text.length);
         args.push(parser.expressionList());
-        if (parser.is('!'))
-          throw new CompileError("Don't support conversion in JoinedStr", this.from(token.start));
-        if (parser.is(':'))
-          throw new CompileError("Don't support formatting in JoinedStr", this.from(token.start));
+        if (parser.is('!')) this.refuse("Don't support conversion in JoinedStr", token.start, 1);
+        if (parser.is(':')) this.refuse("Don't support formatting in JoinedStr", token.start, 1);
         template += '{}';
         i = parser.expect('}').end - base;
       } else if (c === '}') this.fail("f-string: single '}' is not allowed", token);
@@ -734,7 +771,7 @@ class Parser {
       if (!this.accept(',')) break;
     }
     this.expect(']');
-    return { kind: 'list', items, range: this.from(start) };
+    return { kind: 'list', items, range: this.bracketed(start, items) };
   }
 
   /** What follows `[element` up to the bracket: one `for`, no `if`. */
@@ -748,8 +785,8 @@ class Parser {
     const target = this.targets();
     this.expect('in');
     const iterable = this.infix(1);
-    if (this.is('for')) this.refuse('Only a single generator is currently supported');
-    if (this.is('if')) this.refuse('Comprehension ifs are not supported yet');
+    if (this.is('for')) this.refuse('Only a single generator is currently supported', this.peek().start, 0);
+    if (this.is('if')) this.refuse('Comprehension ifs are not supported yet', this.peek().start, 0);
     return { target, iterable };
   }
 
@@ -760,7 +797,7 @@ class Parser {
     while (!this.is('}')) {
       keys.push(this.expression());
       if (this.isPython && keys.length === 1 && (this.is(',') || this.is('}')))
-        this.refuse("Set aren't supported");
+        this.refuse("Set aren't supported", start, 1);
       this.expect(':');
       values.push(this.expression());
       if (keys.length === 1 && this.is('for')) {
@@ -773,7 +810,7 @@ class Parser {
       if (!this.accept(',')) break;
     }
     this.expect('}');
-    return { kind: 'dict', keys, values, range: this.from(start) };
+    return { kind: 'dict', keys, values, range: this.bracketed(start, values) };
   }
 
   private primary(): Expr {
@@ -812,7 +849,11 @@ class Parser {
         if (!this.accept(',')) break;
       }
       this.expect(')');
-      return { kind: 'call', callee, args, kwargs, range: this.from(start) };
+      const isEmpty = this.isPython && args.length === 0 && kwargs.length === 0;
+      const range = isEmpty
+        ? callee.range
+        : this.bracketed(start, [...args, ...kwargs.map((kwarg) => kwarg.value)]);
+      return { kind: 'call', callee, args, kwargs, range };
     });
   }
 

@@ -3,6 +3,8 @@ import { TorchError } from '@sconce/core';
 
 export class Source {
   private lineStarts?: number[];
+  /** Where each function of the text begins and ends: a message shows no more than the one it is about. */
+  readonly sections: (readonly [start: number, end: number])[] = [];
 
   constructor(
     readonly text: string,
@@ -44,20 +46,35 @@ export function location(range: Range): string {
   return source.filename === '' ? ':0:0' : `${source.filename}:${line}:${column}`;
 }
 
+/** How many lines stand before and after those that a message underlines. */
+const contextLines = 2;
+
 /** The lines around a range with its text underlined, as PyTorch shows them below a message. */
-export function highlight(range: Range): string {
-  const { text, filename } = range.source;
-  const line = range.source.position(range.start).line - range.source.firstLine;
+export function highlight({ source, start, end }: Range): string {
+  const { text, filename, firstLine } = source;
+  const { line } = source.position(start);
   const lines = text.split('\n');
-  const first = Math.max(0, line - 4);
-  const column = range.start - (text.lastIndexOf('\n', range.start - 1) + 1);
-  const width = Math.max(1, Math.min(range.end - range.start, (lines[line - 1] ?? '').length - column));
-  return [
-    `  File "${filename}", line ${line}`,
-    ...lines.slice(first, line),
-    `${' '.repeat(column)}${'~'.repeat(width)} <--- HERE`,
-    ...lines.slice(line, line + 3),
-  ].join('\n');
+  if (lines[lines.length - 1] === '') lines.pop();
+  const first = line - firstLine - 1;
+  const last = source.position(Math.max(start, Math.min(end, text.length) - 1)).line - firstLine - 1;
+  const shown = [`  File "${filename}", line ${line}`];
+  const [from0, to0] = source.sections.find(([from, to]) => from <= start && start < to) ?? [0, text.length];
+  let offset = 0;
+  lines.forEach((content, i) => {
+    const isInside = offset + content.length >= from0 && offset < to0;
+    if (i >= first - contextLines && i <= last + contextLines && (isInside || (i >= first && i <= last)))
+      shown.push(content);
+    if (i >= first && i <= last) {
+      const from = i === first ? start - offset : content.length - content.trimStart().length;
+      const to = Math.min(content.length, i === last ? end - offset : content.length);
+      if (to > from) {
+        const marks = ' '.repeat(from) + '~'.repeat(to - from);
+        shown.push(i === last ? `${marks} <--- HERE` : marks);
+      }
+    }
+    offset += content.length + 1;
+  });
+  return shown.join('\n');
 }
 
 /** TorchScript text, or an archive, that PyTorch would not accept; the message ends with the place in the text. */
@@ -68,5 +85,11 @@ export class CompileError extends TorchError {
     readonly range?: Range,
   ) {
     super(range ? `${message}:\n${highlight(range)}` : message);
+  }
+
+  /** Says which call had the function compiled that the error is in. */
+  calledFrom(callee: string, caller: string, range: Range): this {
+    this.message += `\n'${callee}' is being compiled since it was called from '${caller}'\n${highlight(range)}`;
+    return this;
   }
 }

@@ -1,13 +1,13 @@
 /** Subscripts: items and slices of lists, strings and tuples, and the indexing of tensors. */
 import type { Value } from '../ir/graph.ts';
 import {
-  annotation,
   IntT,
   isSubtype,
   type JitType,
   optionalOf,
   TensorT,
   type TupleType,
+  typeName,
   unify,
 } from '../ir/types.ts';
 import type { Expr } from './ast.ts';
@@ -116,7 +116,7 @@ export abstract class Subscripts extends Iteration {
       for (const element of type.elements) result = result && unify(result, element);
       if (!result)
         throw new CompileError(
-          `Cannot index into a ${annotation(type)} with a non-integer literal because we cannot resolve the output type`,
+          `Cannot index into a ${typeName(type)} with a non-integer literal because we cannot resolve the output type`,
           range,
         );
     }
@@ -192,7 +192,7 @@ export abstract class Subscripts extends Iteration {
         return dim + 1;
       }
       throw new CompileError(
-        `Unsupported operation: indexing tensor with unsupported index type '${annotation(index.type)}'. Only ints, slices, lists and tensors are supported`,
+        `Unsupported operation: indexing tensor with unsupported index type '${typeName(index.type)}'. Only ints, slices, lists and tensors are supported`,
         range,
       );
     };

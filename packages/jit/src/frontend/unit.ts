@@ -16,6 +16,7 @@ import {
   TensorT,
   type TupleType,
 } from '../ir/types.ts';
+import type { Limits } from '../limits.ts';
 import type { ClassDef, Def, Expr } from './ast.ts';
 import { cleanUp } from './cleanup.ts';
 import { Emitter, type MethodOptions } from './emit.ts';
@@ -37,6 +38,8 @@ export interface UnitOptions {
   /** The text of a module of the archive: `__torch__.a.b` is `code/__torch__/a/b.py`. Undefined where there is none. */
   readonly source: (path: string) => Source | undefined;
   readonly constant?: (name: string) => { value: unknown; type: JitType } | undefined;
+  /** What the texts may ask for. */
+  readonly limits?: Limits;
 }
 
 export interface FuncOptions extends MethodOptions {
@@ -117,7 +120,7 @@ export class CompilationUnit implements Resolver {
     const source = this.options.source(path);
     if (!source) return;
     const prefix = path === '' ? '' : `${path}.`;
-    const file = parseFile(source);
+    const file = parseFile(source, { limits: this.options.limits });
     for (const node of file.classes) this.define(`${prefix}${node.name}`, { kind: 'class', node });
     for (const node of file.functions) this.define(`${prefix}${node.name}`, { kind: 'function', node });
   }

@@ -35,6 +35,11 @@ export class Func {
 
   private known?: Signature;
 
+  /** Whether its own compilation is under way. */
+  get isCompiling(): boolean {
+    return this.compiling;
+  }
+
   get signature(): Signature {
     return (this.known ??= this.readSignature());
   }

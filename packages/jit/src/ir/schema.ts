@@ -4,6 +4,24 @@ import { escapeText, floatText, shortest17 } from '../ops/text.ts';
 import type { Param, Signature } from './function.ts';
 import { EnumValue, graphText, type JitType } from './types.ts';
 
+/** A type in a schema: as in graphs, but NamedTuples by their names and futures in parentheses. */
+function typeText(type: JitType): string {
+  switch (type.kind) {
+    case 'List':
+      return `${typeText(type.element)}[]`;
+    case 'Optional':
+      return `${typeText(type.element)}?`;
+    case 'Future':
+      return `Future(${typeText(type.element)})`;
+    case 'Dict':
+      return `Dict(${typeText(type.key)}, ${typeText(type.value)})`;
+    case 'Tuple':
+      return type.name ?? `(${type.elements.map(typeText).join(', ')})`;
+    default:
+      return graphText(type);
+  }
+}
+
 /** A default value in a schema. */
 function defaultText(value: unknown, type: JitType): string {
   if (value === null || value === undefined) return 'None';
@@ -26,13 +44,13 @@ function defaultText(value: unknown, type: JitType): string {
 }
 
 const parameter = ({ name, type, hasDefault, default: value }: Param): string =>
-  `${graphText(type)} ${name}${hasDefault ? `=${defaultText(value, type)}` : ''}`;
+  `${typeText(type)} ${name}${hasDefault ? `=${defaultText(value, type)}` : ''}`;
 
 /** `name` is what stands before the parenthesis. */
 export function schemaText({ params, returns }: Signature, name: string): string {
   const positional = params.filter((param) => !param.kwargOnly).map(parameter);
   const named = params.filter((param) => param.kwargOnly).map(parameter);
   const all = [...positional, ...(named.length > 0 ? ['*', ...named] : [])].join(', ');
-  const result = graphText(returns);
+  const result = typeText(returns);
   return `${name}(${all}) -> ${result.startsWith('(') ? `(${result})` : result}`;
 }

@@ -466,6 +466,10 @@ function tensorText({ dtype, sizes, strides, requires_grad, device }: TensorDeta
   return `${scalarNames[dtype] ?? dtype}(${parts.join(', ')})`;
 }
 
+/** The type as messages name it. */
+export const typeName = (type: JitType): string =>
+  type === InferredTensorT ? 'Tensor (inferred)' : annotation(type);
+
 /** The type as graphs print it: `Tensor?[]`, `Scalar`, `NamedTuple(a : int)`. */
 export function graphText(type: JitType): string {
   switch (type.kind) {

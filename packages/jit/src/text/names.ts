@@ -5,9 +5,11 @@ import type { CompilationUnit } from '../frontend/unit.ts';
 import { BoolT, DeviceT, FloatT, IntT, type JitType, listOf, NoneT, StrT, TensorT } from '../ir/types.ts';
 import { KnownNames } from '../javascript/names.ts';
 import { libraryFunction } from '../library/index.ts';
+import { absentOperators } from '../ops/absent.ts';
 import { Device, PyFloat, Tensor } from '../ops/core.ts';
 import { operatorsNamed } from '../ops/registry.ts';
 import { functionParts, ScriptFunction } from '../script-function.ts';
+import { gradMode } from './grad-mode.ts';
 
 /** Names that the text uses and does not define: functions compiled before, numbers, strings, lists of them. */
 export type Given = Readonly<Record<string, unknown>>;
@@ -58,7 +60,7 @@ export class PythonNames {
   private readonly modules: Readonly<Record<string, Sugared>>;
 
   constructor(
-    unit: CompilationUnit,
+    private readonly unit: CompilationUnit,
     private readonly given: Given,
   ) {
     this.library = libraryFunction(unit);
@@ -111,7 +113,9 @@ export class PythonNames {
         return module('torch.functional', (member) => this.torch(member));
       case 'autograd':
         return module('torch.autograd', (member) =>
-          member === 'grad' || member === 'backward' ? builtin(`aten::${member}`) : undefined,
+          member === 'grad' || member === 'backward'
+            ? builtin(`aten::${member}`)
+            : gradMode(this.unit, member),
         );
       case 'nn':
         return this.known.nn;
@@ -119,12 +123,11 @@ export class PythonNames {
         return builtin('aten::device');
       case 'no_grad':
       case 'enable_grad':
-        return this.library(name) ?? undefined;
+        return gradMode(this.unit, name);
     }
     const known = this.member(this.known.torch, name);
     if (known?.kind === 'builtin' && operatorsNamed(known.name).length === 0) {
-      const special = name.match(/^(abs|min|max)$/) ? `prim::${name}` : known.name;
-      return { kind: 'builtin', name: special };
+      return absentOperators(known.name).length > 0 ? known : undefined;
     }
     return known;
   }

@@ -106,6 +106,7 @@ export class TextScope implements Resolver {
   }
 
   private func(name: string, def: Def): Func {
+    refuseMutableDefaults(def);
     return this.unit.func(this.qualified(name), def, { resolver: this });
   }
 
@@ -150,6 +151,7 @@ export class TextScope implements Resolver {
       );
       return;
     }
+    refuseMutableDefaults(def);
     const body = has('unused') ? unusedBody(def) : def;
     if (has('staticmethod')) {
       type.statics.set(def.name, this.unit.func(this.qualified(def.name), body, { resolver: this }));
@@ -235,6 +237,15 @@ export class TextScope implements Resolver {
     }
     return sugared;
   }
+}
+
+function refuseMutableDefaults({ params, range }: Def): void {
+  for (const { name, default: value } of params)
+    if (value?.kind === 'list' || value?.kind === 'dict')
+      throw new CompileError(
+        `Mutable default parameters are not supported because Python binds them to the function and they persist across function calls.\n As a workaround, make the default None and instantiate the default parameter within the body of the function. Found <class '${value.kind}'> on parameter ${name}`,
+        range,
+      );
 }
 
 const decoratorName = (expr: Expr): string => dottedName(expr.kind === 'call' ? expr.callee : expr) ?? '';
