@@ -7,6 +7,7 @@ export { CompileError } from './frontend/source.ts';
 export { create_function_from_graph, graph_of } from './graph-of.ts';
 export { Graph } from './ir/graph.ts';
 export type { Given } from './javascript/given.ts';
+export { annotate, fork, is_scripting, isinstance, wait } from './language.ts';
 export { defaultLimits, type Limits } from './limits.ts';
 export { type ArchiveSource, type JitLoadOptions, load } from './load.ts';
 export { ScriptModule } from './module.ts';

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { reference } from '@sconce/backend-reference';
 import { Module, setCurrentBackend, tensor } from '@sconce/core';
 import { beforeAll, describe, expect, it } from 'vitest';
+import * as jit from '../src/index.ts';
 import { graph_of, script, trace } from '../src/index.ts';
 import { modules, twins } from './javascript/programs.ts';
 import { decode, differences, type Json } from './values.ts';
@@ -117,6 +118,22 @@ describe('a scripted module', () => {
     await expect(codec.run_method('log', one())).rejects.toThrow('log is unused');
   });
 
+  it('reads a property, and the fields of what an operator gives', async () => {
+    class Pooled extends Module {
+      scale = 3;
+      override forward(x: Any): Any {
+        const { values, indices } = x.max({ dim: 0 });
+        if (is_training()) return values;
+        return values * this.twice + indices;
+      }
+      get twice(): Any {
+        return this.scale * 2;
+      }
+    }
+    const pooled = script(new Pooled(), { is_training: () => false });
+    expect(await (await pooled(tensor([1, 5, 2]))).item()).toBe(31);
+  });
+
   it('says which attribute has no type where it is used, and keeps no half of a class', async () => {
     class Odd extends Module {
       table: Any = [];
@@ -132,3 +149,34 @@ describe('a scripted module', () => {
 
 declare const scale: (x: unknown) => never;
 declare const K: number;
+declare const is_training: () => boolean;
+
+describe('what only the compiler understands', () => {
+  it('is nothing where the function runs uncompiled', async () => {
+    expect(jit.annotate('int[]', [1])).toEqual([1]);
+    expect([
+      jit.isinstance(1, 'int'),
+      jit.isinstance(1, 'float'),
+      jit.isinstance('a', ['int', 'str']),
+    ]).toEqual([true, false, true]);
+    expect(await jit.wait(jit.fork((x: number) => x + 1, 1))).toBe(2);
+    expect(jit.is_scripting()).toBe(false);
+  });
+
+  it('decides branches where it is compiled', async () => {
+    const f = script(
+      (x: unknown) => {
+        if (jit.is_scripting()) return 'compiled';
+        return jit.isinstance(x, 'int') ? 'int' : 'eager';
+      },
+      () => ({ jit }),
+    );
+    expect(await f(tensor([1]))).toBe('compiled');
+    const g = script(
+      (x: unknown) => (jit.isinstance(x, 'int') ? 'int' : 'none'),
+      'g(int? x) -> str',
+      () => ({ jit }),
+    );
+    expect([await g(1), await g(null)]).toEqual(['int', 'none']);
+  });
+});

@@ -10,8 +10,16 @@ export interface CountedLoop {
   readonly inclusive: boolean;
 }
 
+/** Arrays that no two names can mean. */
+export interface OwnArrays {
+  /** Whether a variable holds, all its life, an array that was written out for it. */
+  isFresh(name: string): boolean;
+  /** Whether a variable is a parameter that nothing is ever assigned to. */
+  isParameter(name: string): boolean;
+}
+
 /** A loop that `range` describes. Any other `for` loop is a while loop, which is always right. */
-export function countedLoop(node: js.ForStatement): CountedLoop | undefined {
+export function countedLoop(node: js.ForStatement, arrays: OwnArrays): CountedLoop | undefined {
   const { init, test, update, body } = node;
   if (init?.type !== 'VariableDeclaration' || init.declarations.length !== 1) return undefined;
   const [{ id, init: start }] = init.declarations;
@@ -26,7 +34,7 @@ export function countedLoop(node: js.ForStatement): CountedLoop | undefined {
   if (step > 0 ? !up : !down) return undefined;
   if (!isWhole(start)) return undefined;
   const changes = changesIn(body);
-  if (changes.names.has(id.name) || !isSteady(end, id.name, changes)) return undefined;
+  if (changes.names.has(id.name) || !isSteady(end, id.name, changes, arrays)) return undefined;
   return { index: id, start, end, step, inclusive: operator.length === 2 };
 }
 
@@ -83,7 +91,7 @@ function* nodesIn(node: js.Node): Generator<js.Node> {
     } else if (value && typeof value === 'object' && typeof value.type === 'string') yield* nodesIn(value);
 }
 
-function changesIn(body: js.Statement): Changes {
+function changesIn(body: js.Node): Changes {
   const names = new Set<string>();
   const lists = new Set<string>();
   let others = false;
@@ -115,11 +123,24 @@ function changesIn(body: js.Statement): Changes {
   return { names, others, lists, calls };
 }
 
+/** Two names may be one list, so one that changes stands in the way of every length but those of lists that are surely others. */
+function keepsLength(list: js.Expression | js.Super, { lists, others }: Changes, arrays: OwnArrays): boolean {
+  if (others) return false;
+  if (lists.size === 0) return true;
+  if (list.type !== 'Identifier' || lists.has(list.name)) return false;
+  if (!arrays.isFresh(list.name) && !arrays.isParameter(list.name)) return false;
+  return [...lists].every((name) => arrays.isFresh(name));
+}
+
+/** The variables that are assigned to anywhere below. */
+export const assignedIn = (node: js.Node): ReadonlySet<string> => changesIn(node).names;
+
 /** Whether an expression is the same in every round. */
 function isSteady(
   node: js.Expression | js.PrivateIdentifier | js.Super,
   index: string,
   changes: Changes,
+  arrays: OwnArrays,
 ): boolean {
   switch (node.type) {
     case 'Literal':
@@ -127,11 +148,11 @@ function isSteady(
     case 'Identifier':
       return node.name !== index && !changes.names.has(node.name);
     case 'ParenthesizedExpression':
-      return isSteady(node.expression, index, changes);
+      return isSteady(node.expression, index, changes, arrays);
     case 'BinaryExpression':
-      return isSteady(node.left, index, changes) && isSteady(node.right, index, changes);
+      return isSteady(node.left, index, changes, arrays) && isSteady(node.right, index, changes, arrays);
     case 'UnaryExpression':
-      return isSteady(node.argument, index, changes);
+      return isSteady(node.argument, index, changes, arrays);
     case 'ThisExpression':
       return !changes.others && !changes.calls;
     case 'MemberExpression': {
@@ -143,14 +164,13 @@ function isSteady(
           !of.computed &&
           of.property.type === 'Identifier' &&
           of.property.name === 'shape' &&
-          isSteady(of.object, index, changes) &&
-          isSteady(node.property, index, changes)
+          isSteady(of.object, index, changes, arrays) &&
+          isSteady(node.property, index, changes, arrays)
         );
       }
-      // Two names may be one list, so any list that changes stands in the way of a length.
       const isLength = node.property.type === 'Identifier' && node.property.name === 'length';
-      if (isLength && (changes.lists.size > 0 || changes.others)) return false;
-      return !changes.others && isSteady(node.object, index, changes);
+      if (isLength && !keepsLength(node.object, changes, arrays)) return false;
+      return !changes.others && isSteady(node.object, index, changes, arrays);
     }
     case 'CallExpression': {
       // `x.size(0)`, `x.dim()`, `Math.min(a, b)`: of a tensor that stays, and nothing that acts.
@@ -162,8 +182,8 @@ function isSteady(
         callee.object.type === 'Identifier' && callee.object.name === 'Math' && name !== 'random';
       if (!isMath && !/^(size|dim|numel)$/.test(name)) return false;
       return (
-        (isMath || isSteady(callee.object, index, changes)) &&
-        node.arguments.every((arg) => arg.type !== 'SpreadElement' && isSteady(arg, index, changes))
+        (isMath || isSteady(callee.object, index, changes, arrays)) &&
+        node.arguments.every((arg) => arg.type !== 'SpreadElement' && isSteady(arg, index, changes, arrays))
       );
     }
     default:

@@ -84,13 +84,27 @@ function addMethods(
       ? compiler.unused(name, fn, type, typed)
       : compiler.method(name, fn, type, typed);
     type.methods.set(name, func);
-    for (const called of ownNames(def))
-      if (type.slotOf(called) === undefined && !type.constants.has(called)) wanted.push(called);
+    for (const called of ownNames(def)) {
+      if (type.slotOf(called) !== undefined || type.constants.has(called)) continue;
+      wanted.push(called);
+      const getter = propertyNamed(module, called)?.get;
+      const method = `__${called}_getter`;
+      if (!getter || type.methods.has(method)) continue;
+      const types = statics.__schemas__?.[called];
+      const property = compiler.method(
+        method,
+        getter as AnyFunction,
+        type,
+        types === undefined ? undefined : schemaOf(types),
+      );
+      type.methods.set(method, property.func);
+      for (const more of ownNames(property.def)) if (!wanted.includes(more)) wanted.push(more);
+    }
   }
 }
 
-/** A method that the user's own class, or one that it extends, has. */
-function methodNamed(module: Module, name: string): AnyFunction | undefined {
+/** A member that the user's own class, or one that it extends, has. */
+function propertyNamed(module: Module, name: string): PropertyDescriptor | undefined {
   for (
     let prototype = Object.getPrototypeOf(module);
     prototype;
@@ -99,9 +113,14 @@ function methodNamed(module: Module, name: string): AnyFunction | undefined {
     // Module itself, below which there is nothing of a user's.
     if (Object.hasOwn(prototype, 'named_parameters')) return undefined;
     const found = Object.getOwnPropertyDescriptor(prototype, name);
-    if (found) return typeof found.value === 'function' ? (found.value as AnyFunction) : undefined;
+    if (found) return found;
   }
   return undefined;
+}
+
+function methodNamed(module: Module, name: string): AnyFunction | undefined {
+  const value = propertyNamed(module, name)?.value;
+  return typeof value === 'function' ? (value as AnyFunction) : undefined;
 }
 
 /** What a method reads of `self`. */

@@ -3,7 +3,7 @@ import type * as js from 'acorn';
 import type { Block, Expr, Statement } from '../frontend/ast.ts';
 import type { Range } from '../frontend/source.ts';
 import { ExpressionTranslator } from './expression.ts';
-import { countedLoop } from './loop.ts';
+import { assignedIn, countedLoop, type OwnArrays } from './loop.ts';
 import { readType } from './types.ts';
 
 /** What stands before a `continue` in the loop at hand: a `for` loop's step, a `do` loop's test. */
@@ -19,6 +19,17 @@ export abstract class StatementTranslator extends ExpressionTranslator {
   private beforeContinue: BeforeContinue;
   private depth = 0;
   private readonly declaredTypes = new Map<string, Expr>();
+  /** Variables that are constant and were made with an array written out. */
+  private readonly fresh = new Set<string>();
+  protected readonly parameterNames = new Set<string>();
+  private assignedNames?: ReadonlySet<string>;
+  private readonly arrays: OwnArrays = {
+    isFresh: (name) => this.fresh.has(this.scopes.find(name)?.name ?? ''),
+    isParameter: (name) => {
+      this.assignedNames ??= assignedIn(this.text.node.body);
+      return this.parameterNames.has(this.scopes.find(name)?.name ?? '') && !this.assignedNames.has(name);
+    },
+  };
   /** Whether a result's arrays are lists, since the function's type says so. */
   protected returnsList = false;
 
@@ -236,6 +247,7 @@ export abstract class StatementTranslator extends ExpressionTranslator {
       if (id.type === 'ObjectPattern')
         return this.fields(id, value, (pattern) => this.target(pattern, true, kind));
       const target = this.target(id, true, kind);
+      if (kind === 'const' && target.kind === 'name' && isWrittenOut(init!)) this.fresh.add(target.name);
       return [{ kind: 'assign', targets: [target], value, range, ...(type && { type }) }];
     });
   }
@@ -386,7 +398,7 @@ export abstract class StatementTranslator extends ExpressionTranslator {
 
   private forStatement(node: js.ForStatement): Statement[] {
     const range = this.range(node);
-    const counted = countedLoop(node);
+    const counted = countedLoop(node, this.arrays);
     if (counted) {
       const { start, end, step, inclusive } = counted;
       const one: Expr = { kind: 'int', value: step > 0 ? 1n : -1n, range };
@@ -503,6 +515,17 @@ export abstract class StatementTranslator extends ExpressionTranslator {
     return undefined;
   }
 }
+
+/** An array literal, or one that is given its type. */
+const isWrittenOut = (node: js.Expression): boolean =>
+  node.type === 'ArrayExpression' ||
+  (node.type === 'ParenthesizedExpression' && isWrittenOut(node.expression)) ||
+  (node.type === 'CallExpression' &&
+    node.arguments.length === 2 &&
+    node.arguments[1].type === 'ArrayExpression' &&
+    node.callee.type === 'MemberExpression' &&
+    node.callee.property.type === 'Identifier' &&
+    node.callee.property.name === 'annotate');
 
 /** A number as it is written: Python, too, negates what is below zero. */
 const whole = (value: number, range: Range): Expr => {

@@ -113,6 +113,7 @@ class FunctionTranslator extends StatementTranslator {
     // A schema names the parameters as the author did, whatever a minifier has made of them since.
     const name = schema?.name ?? own;
     this.scopes.bind(own, name);
+    this.parameterNames.add(name);
     const literal = node.type === 'AssignmentPattern' ? this.expression(node.right) : undefined;
     const type =
       schema?.type ??
