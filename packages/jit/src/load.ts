@@ -13,6 +13,7 @@ import { originalPlaces } from './archive/debug.ts';
 import { readPickle, typed, typeOfConstant } from './archive/unpickle.ts';
 import { Source } from './frontend/source.ts';
 import { CompilationUnit } from './frontend/unit.ts';
+import { loadLite } from './lite/load.ts';
 import { type ScriptModule, wrapModule } from './module.ts';
 import { type Device, Tensor } from './ops/core.ts';
 import { ScriptObject } from './ops/value.ts';
@@ -88,6 +89,27 @@ export async function load(source: ArchiveSource, options: JitLoadOptions = {}):
   const device = deviceOf(backend);
   const loader = new StorageLoader(backend);
   const pending: Promise<unknown>[] = [];
+  const { root, unit, constants } = archive.isLite
+    ? loadLite({ archive, loader, device, pending })
+    : loadSource(archive, loader, device, pending);
+  await Promise.all(pending);
+  loader.finish();
+  adoptParameters(root);
+  for (const name of Object.keys(options._extra_files ?? {})) {
+    if (!archive.has(`extra/${name}`)) continue;
+    options._extra_files![name] = archive.text(`extra/${name}`);
+  }
+  archive.keepCode();
+  return wrapModule(root, { device, unit, constants: tensorsIn(constants) });
+}
+
+/** The module's object, with its classes and methods compiled from the archive's source as they are needed. */
+function loadSource(
+  archive: Archive,
+  loader: StorageLoader,
+  device: Device,
+  pending: Promise<unknown>[],
+): { root: ScriptObject; unit: CompilationUnit; constants: unknown[] } {
   let constants: unknown[] | undefined;
   const unit: CompilationUnit = new CompilationUnit({
     version: archive.version,
@@ -113,15 +135,7 @@ export async function load(source: ArchiveSource, options: JitLoadOptions = {}):
   };
   constants = readConstants();
   const root = readPickle({ archive, name: 'data', unit, loader, device, pending });
-  await Promise.all(pending);
-  loader.finish();
   if (!(root instanceof ScriptObject))
     throw new TorchError('the archive is damaged: data.pkl holds no module');
-  adoptParameters(root);
-  for (const name of Object.keys(options._extra_files ?? {})) {
-    if (!archive.has(`extra/${name}`)) continue;
-    options._extra_files![name] = archive.text(`extra/${name}`);
-  }
-  archive.keepCode();
-  return wrapModule(root, { device, unit, constants: tensorsIn(constants) });
+  return { root, unit, constants };
 }

@@ -11,7 +11,7 @@ export function arrayFromBytes(bytes: Uint8Array, dtype: DType, bigEndian = fals
   const length = Math.floor(bytes.length / width);
   const swap = bigEndian && width > 1;
   const aligned = bytes.byteOffset % width === 0;
-  const source = swap || !aligned ? bytes.slice(0, length * width) : bytes;
+  const source = swap || !aligned ? new Uint8Array(bytes.subarray(0, length * width)) : bytes;
   if (swap) for (let i = 0; i < source.length; i += width) source.subarray(i, i + width).reverse();
   const data = new array(source.buffer, source.byteOffset, length);
   // A bool is any byte but 0 to C++; to a kernel it is 1.

@@ -7,6 +7,7 @@ import {
   OrderedDict,
   PickleTuple,
   pickle,
+  quantizerOf,
   readStateDict,
   readZip,
   save,
@@ -110,10 +111,15 @@ describe('load', () => {
     expect(() => load(fromBase64(goldens.bad.torchscript))).toThrow('load it with torch.jit.load');
     expect(() => load(fromBase64(goldens.bad['a whole module']))).toThrow('save `model.state_dict()`');
     expect(() => load(unpacked(goldens.bad.complex))).toThrow('a complex64 tensor');
-    expect(() => load(unpacked(goldens.bad.quantized))).toThrow('_rebuild_qtensor');
     expect(() => load(unpacked(goldens.bad.sparse))).toThrow('_rebuild_sparse_tensor');
     expect(() => load(new Uint8Array(600))).toThrow('neither as a zip archive nor as a pickle');
     expect(() => load(pickle([1, 2]))).toThrow('Invalid magic number; corrupt file?');
+  });
+
+  test('reads quantised tensors', () => {
+    const q = load(unpacked(goldens.bad.quantized)) as Tensor;
+    expect(q.dtype).toBe('qint8');
+    expect(quantizerOf(q)).toEqual({ kind: 'tensor', scale: 0.1, zero_point: 0 });
   });
 
   /** An archive whose one tensor claims what it likes about a storage of six floats. */

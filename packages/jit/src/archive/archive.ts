@@ -26,7 +26,7 @@ export class Archive {
         'PytorchStreamReader failed reading zip archive: the archive has no folder, so PyTorch did not write it',
       );
     this.root = first.slice(0, slash + 1);
-    if (!this.has('constants.pkl')) throw new TorchError(this.stranger());
+    if (!this.has('constants.pkl') && !this.isLite) throw new TorchError(this.stranger());
     this.version = this.readVersion();
   }
 
@@ -40,6 +40,11 @@ export class Archive {
         '`torch.jit.load` was given a file that torch.save wrote in its old format: it holds no TorchScript; read it with torch.load',
       );
     return readZip(bytes);
+  }
+
+  /** Whether it is for the mobile interpreter alone: bytecode, and no source. */
+  get isLite(): boolean {
+    return this.has('bytecode.pkl') && this.under('code/').length === 0;
   }
 
   has(record: string): boolean {

@@ -16,9 +16,9 @@ import {
 } from '@sconce/core';
 import type { CompilationUnit } from '../frontend/unit.ts';
 import { execute } from '../interpreter/run.ts';
-import { annotation, type ClassType, type EnumType, foreignClass, type JitType } from '../ir/types.ts';
+import { AnyT, annotation, type ClassType, type EnumType, foreignClass, type JitType } from '../ir/types.ts';
 import { Device, PyFloat, py_float, Tensor } from '../ops/core.ts';
-import { makeTuple, ScriptObject, tagType } from '../ops/value.ts';
+import { makeTuple, ScriptObject, tagType, typeTagOf } from '../ops/value.ts';
 import type { Archive } from './archive.ts';
 
 export interface ReadOptions {
@@ -30,12 +30,25 @@ export interface ReadOptions {
   readonly device: Device | null;
   /** Collects what `__setstate__` methods have to wait for. */
   readonly pending: Promise<unknown>[];
+  /** The pickle's own name where it is not that of its storages' folder. */
+  readonly pickle?: string;
+  /** Classes take the attributes that their objects turn out to have: bytecode does not describe them. */
+  readonly growing?: boolean;
 }
 
 const bad = (why: string) => new TorchError(`the archive is damaged: ${why}`);
 
 /** Reads one pickle of the archive, with floats still boxed and tuples still `PickleTuple`; see `typed`. */
-export function readPickle({ archive, name, unit, loader, device, pending }: ReadOptions): unknown {
+export function readPickle({
+  archive,
+  name,
+  unit,
+  loader,
+  device,
+  pending,
+  pickle = name,
+  growing = false,
+}: ReadOptions): unknown {
   const read = ({ key, dtype, length }: StoredStorage) => {
     if (length === 0) return arrayFromBytes(new Uint8Array(0), dtype);
     const record = `${name}/${key}`;
@@ -73,6 +86,7 @@ export function readPickle({ archive, name, unit, loader, device, pending }: Rea
       return object;
     }
     if (!(state instanceof Map)) throw bad(`the state of ${type.name} is no dict`);
+    if (growing) grow(type, state, unit);
     for (const [slot, attribute] of type.attributes.entries()) {
       if (!state.has(attribute.name)) {
         if (attribute.type.kind === 'None' || attribute.type.kind === 'Optional') {
@@ -100,7 +114,7 @@ export function readPickle({ archive, name, unit, loader, device, pending }: Rea
   };
 
   const known = new Map<string, PickleGlobal | undefined>();
-  const { value } = unpickle(archive.read(`${name}.pkl`), {
+  const { value } = unpickle(archive.read(`${pickle}.pkl`), {
     float: (value) => new PyFloat(value),
     persistent: storageOfId,
     global(module, leaf) {
@@ -127,6 +141,17 @@ class Unpacked {
       return Array.from(value, plain);
     };
     return packedFromState(this.name, state, list, (promise) => pending.push(promise));
+  }
+}
+
+/** Adds what a class does not have yet of an object's attributes; one that is None may become anything. */
+function grow(type: ClassType, state: ReadonlyMap<unknown, unknown>, unit: CompilationUnit): void {
+  for (const [name, value] of state) {
+    if (typeof name !== 'string' || type.slotOf(name) !== undefined) continue;
+    const tag = typeof value === 'object' && value !== null ? typeTagOf(value) : undefined;
+    const known = tag ?? typeOfConstant(value, unit);
+    const role = !(value instanceof Tensor) ? 'attribute' : value.requires_grad ? 'parameter' : 'buffer';
+    type.addAttribute({ name, type: known.kind === 'None' ? AnyT : known, role });
   }
 }
 

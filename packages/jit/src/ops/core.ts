@@ -12,6 +12,7 @@ export {
   fuse,
   get_default_dtype,
   is_grad_enabled,
+  isQuantized,
   item,
   itemNow,
   no_grad,

@@ -8,6 +8,7 @@ import {
   dtypes,
   get_default_dtype,
   is_grad_enabled,
+  isQuantized,
   item,
   itemNow,
   PyFloat,
@@ -67,8 +68,6 @@ function implicit(t: Tensor, wanted: 'int' | 'float' | 'number'): void {
   if (wanted === 'int' && isFloatTensor(t))
     throw new JitError('RuntimeError', `Cannot input a tensor that is not integral as ${article} argument`);
 }
-
-const codes = Object.fromEntries(Object.values(dtypes).map((info) => [info.name, info.code]));
 
 const isDevice =
   (...types: string[]) =>
@@ -178,12 +177,13 @@ export const tensorOperators: readonly ScalarEntry[] = [
   ['aten::is_complex(Tensor self) -> bool', () => false],
   ['aten::element_size(Tensor self) -> int', (t: Tensor) => dtypes[t.dtype].bytes],
   ['aten::get_device(Tensor self) -> int', (t: Tensor) => t.device.index ?? -1],
-  ['prim::dtype(Tensor a) -> int', (t: Tensor) => codes[t.dtype]],
+  ['prim::dtype(Tensor a) -> int', (t: Tensor) => dtypes[t.dtype].code],
   ['prim::device(Tensor a) -> Device', (t: Tensor) => t.device],
   ['prim::layout(Tensor a) -> Layout', () => 0],
   ['prim::requires_grad(Tensor a) -> bool', (t: Tensor) => t.requires_grad],
   ['prim::grad(Tensor a) -> Tensor?', (t: Tensor) => t.grad],
   ['prim::name(Tensor a) -> str?', () => null],
+  ['prim::is_quantized(Tensor a) -> bool', (t: Tensor) => isQuantized(t.dtype)],
   ['prim::is_cuda(Tensor a) -> bool', isDevice('cuda')],
   ['prim::is_cpu(Tensor a) -> bool', isDevice('cpu')],
   ['prim::is_meta(Tensor a) -> bool', isDevice('meta')],
@@ -191,7 +191,6 @@ export const tensorOperators: readonly ScalarEntry[] = [
     'is_sparse',
     'is_sparse_csr',
     'is_mkldnn',
-    'is_quantized',
     'is_nested',
     'is_mps',
     'is_ort',
