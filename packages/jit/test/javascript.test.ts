@@ -1,8 +1,9 @@
 /** JavaScript functions and modules to script, against the same programs in Python (see generate/javascript.py). */
 import { readFileSync } from 'node:fs';
 import { reference } from '@sconce/backend-reference';
+import { wasm } from '@sconce/backend-wasm';
 import { Module, setCurrentBackend, tensor } from '@sconce/core';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import * as jit from '../src/index.ts';
 import { graph_of, script, trace } from '../src/index.ts';
 import { modules, twins } from './javascript/programs.ts';
@@ -10,7 +11,10 @@ import { decode, differences, type Json } from './values.ts';
 
 const goldens: Json = JSON.parse(readFileSync(new URL('archives/javascript.json', import.meta.url), 'utf8'));
 
-beforeAll(() => setCurrentBackend(reference()));
+const backends = { reference: reference(), wasm: wasm() };
+
+beforeAll(() => setCurrentBackend(backends.reference));
+afterEach(() => setCurrentBackend(backends.reference));
 
 /** A graph without the places in its source. */
 const bare = (graph: string): string => graph.replace(/ +# \S+:\d+:\d+$/gm, '');
@@ -30,15 +34,27 @@ const elsewhere = new Set(['skipping', 'forked']);
 
 describe('a JavaScript function compiles to the graph of the same function in Python', () => {
   for (const [name, { f, schema, given = {} }] of Object.entries(twins))
-    it(name, async () => {
-      const { graph, calls } = goldens[name];
+    it(name, () => {
+      const { graph } = goldens[name];
       const scripted = schema ? script(f as never, schema, given) : script(f as never, given);
       if (!elsewhere.has(name)) expect(numbered(scripted.graph)).toBe(numbered(graph));
-      for (const { args, result, error } of calls) {
-        const answer = scripted(...args.map(decode));
-        if (error) await expect(answer).rejects.toThrow(error.replace(/^(RuntimeError|builtins\.\w+): /, ''));
-        else expect(await differences(await answer, result)).toEqual([]);
+    });
+
+  for (const [backend, instance] of Object.entries(backends))
+    it(`which gives PyTorch's results on ${backend}`, async () => {
+      setCurrentBackend(instance);
+      let count = 0;
+      for (const [name, { f, schema, given = {} }] of Object.entries(twins)) {
+        const scripted = schema ? script(f as never, schema, given) : script(f as never, given);
+        for (const { args, result, error } of goldens[name].calls) {
+          const answer = scripted(...args.map(decode));
+          if (error)
+            await expect(answer).rejects.toThrow(error.replace(/^(RuntimeError|builtins\.\w+): /, ''));
+          else expect(await differences(await answer, result), name).toEqual([]);
+          count++;
+        }
       }
+      expect(count).toBeGreaterThan(40);
     });
 });
 
