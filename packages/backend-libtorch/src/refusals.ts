@@ -1,6 +1,6 @@
 /** Calls that LibTorch must not get although it would take them, each with its reason; definitions serve for them. */
-import type { View } from '@sconce/core';
-import { contiguousStrides } from './kernels/views.ts';
+import { contiguousStrides, type View } from '@sconce/core';
+
 import { isView } from './memory.ts';
 
 /** Whether this call is to be refused. */

@@ -1,8 +1,8 @@
 /** Evaluates a scalar expression for all elements at once: a node's values, from its arguments' values. */
-import { type ComputeType, type DType, type Expr, NotSupportedError } from '@sconce/core';
+import { type ComputeType, type DType, type Expr, NotSupportedError, numelOf } from '@sconce/core';
 import { convert } from './convert.ts';
 import { scalar } from './scalar.ts';
-import { allocateValues, numel, type Values } from './values.ts';
+import { allocateValues, type Values } from './values.ts';
 
 /** What an expression can refer to. `input` gives values of the shape evaluated over. */
 export interface Scope {
@@ -13,7 +13,7 @@ export interface Scope {
 
 /** The values of each expression over the scope's shape. A node that occurs twice is computed once. */
 export function evaluate(exprs: readonly Expr[], scope: Scope): Values[] {
-  const count = numel(scope.shape);
+  const count = numelOf(scope.shape);
   const known = new Map<Expr, Values>();
   const valuesOf = (expr: Expr): Values => {
     let values = known.get(expr);
@@ -76,8 +76,8 @@ function fill(value: number | bigint, dtype: DType, count: number): Values {
 }
 
 function coordinates(shape: readonly number[], dim: number): Values {
-  const inner = numel(shape.slice(dim + 1));
-  const result = new BigInt64Array(numel(shape));
+  const inner = numelOf(shape.slice(dim + 1));
+  const result = new BigInt64Array(numelOf(shape));
   for (let i = 0; i < result.length; i++) result[i] = BigInt(Math.floor(i / inner) % shape[dim]);
   return result;
 }

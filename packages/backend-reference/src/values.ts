@@ -3,7 +3,7 @@
  * computes values, and stores those: so no kernel knows about strides, writes before it is sure that nothing
  * faults, or minds that an output is the same view as an input.
  */
-import { type DType, decode16, encode16, type View } from '@sconce/core';
+import { type DType, decode16, encode16, isContiguous, numelOf, type View } from '@sconce/core';
 import { elements } from './memory.ts';
 
 export type NumberValues = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array;
@@ -30,21 +30,9 @@ export const allocateValues = (dtype: DType, length: number): Values => new cons
 export const allocateSums = (dtype: DType, length: number): Values =>
   dtype.includes('float') ? new Float64Array(length) : allocateValues(dtype, length);
 
-export const numel = (shape: readonly number[]): number => shape.reduce((n, size) => n * size, 1);
-
-export function contiguousStrides(shape: readonly number[]): number[] {
-  const strides = new Array<number>(shape.length);
-  let stride = 1;
-  for (let d = shape.length - 1; d >= 0; d--) {
-    strides[d] = stride;
-    stride *= shape[d];
-  }
-  return strides;
-}
-
 /** Where the elements of a strided window lie, in row-major order. */
 export function offsets(shape: readonly number[], strides: readonly number[], offset: number): Int32Array {
-  const count = numel(shape);
+  const count = numelOf(shape);
   const result = new Int32Array(count);
   if (count === 0) return result;
   // Grows the list from the innermost dim outwards: each dim repeats what is there, `stride` further on.
@@ -61,19 +49,10 @@ export function offsets(shape: readonly number[], strides: readonly number[], of
   return result;
 }
 
-function isContiguous({ shape, strides }: View): boolean {
-  let stride = 1;
-  for (let d = shape.length - 1; d >= 0; d--) {
-    if (shape[d] !== 1 && strides[d] !== stride) return false;
-    stride *= shape[d];
-  }
-  return true;
-}
-
 /** The values of a view, copied: an output may be the same view, and is then written while they are still needed. */
 export function load(view: View): Values {
-  if (isContiguous(view) && !isSixteenBit(view.dtype))
-    return elements(view).slice(view.offset, view.offset + numel(view.shape)) as Values;
+  if (isContiguous(view.shape, view.strides) && !isSixteenBit(view.dtype))
+    return elements(view).slice(view.offset, view.offset + numelOf(view.shape)) as Values;
   return pick(view, offsets(view.shape, view.strides, view.offset));
 }
 
@@ -81,7 +60,7 @@ export function load(view: View): Values {
 export function store(view: View, values: Values): void {
   const target = elements(view);
   const encoded = isSixteenBit(view.dtype) ? encode16(values as NumberValues, view.dtype) : values;
-  if (isContiguous(view)) {
+  if (isContiguous(view.shape, view.strides)) {
     (target as Float64Array).set(encoded as Float64Array, view.offset);
     return;
   }

@@ -1,20 +1,27 @@
 /** The conv kernel: LibTorch's own convolution for floats, a sum over the window's taps for integers. */
-import { type ConvKernel, type Executable, isFloat, type View } from '@sconce/core';
+import {
+  type ConvKernel,
+  contiguousStrides,
+  type Executable,
+  isFloat,
+  numelOf,
+  type View,
+} from '@sconce/core';
 import { aten, inplace, kernel } from '../call.ts';
 import { dtypeCodes } from '../memory.ts';
 import { finished } from './matmul.ts';
-import { assign, cast, contiguousStrides, count, layout } from './views.ts';
+import { assign, cast, layout } from './views.ts';
 import { offsets, padFor, tap } from './windows.ts';
 
 export const conv = (structure: ConvKernel): Executable => {
   const { accumulate, transposed, finish } = structure;
   return ([output], [x, w, ...rest], scalars = []) => {
-    if (count(output.shape) === 0) return;
+    if (numelOf(output.shape) === 0) return;
     kernel(() => {
       const wide = (view: View) => (view.dtype === accumulate ? view : cast(view, dtypeCodes[accumulate]));
       const convolve = transposed ? convolveTransposed : convolvePlain;
       const sum =
-        count(x.shape) === 0 || count(w.shape) === 0
+        numelOf(x.shape) === 0 || numelOf(w.shape) === 0
           ? aten('zeros')(output.shape, dtypeCodes[accumulate])
           : convolve(structure, wide(x), wide(w), output.shape);
       assign(output, finished(sum, finish, rest, scalars));
@@ -62,7 +69,7 @@ function grouped(view: View, groups: number): View {
     },
     0,
   );
-  const shape = [groups, perGroup, n * count(size)];
+  const shape = [groups, perGroup, n * numelOf(size)];
   return { ...copy, shape, strides: contiguousStrides(shape) };
 }
 

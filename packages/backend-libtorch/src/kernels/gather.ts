@@ -1,13 +1,20 @@
 /** The gather and scatter kernels. */
-import type { Executable, GatherKernel, ScatterCombine, ScatterKernel, View } from '@sconce/core';
+import {
+  type Executable,
+  type GatherKernel,
+  numelOf,
+  type ScatterCombine,
+  type ScatterKernel,
+  type View,
+} from '@sconce/core';
 import { aten, inplace, kernel } from '../call.ts';
 import { dtypeCodes } from '../memory.ts';
-import { assign, cast, clone, count, unsqueeze } from './views.ts';
+import { assign, cast, clone, unsqueeze } from './views.ts';
 
 export const gather =
   ({ dim }: GatherKernel): Executable =>
   ([output], [x, index]) => {
-    if (count(output.shape) === 0) return;
+    if (numelOf(output.shape) === 0) return;
     kernel(() => assign(output, aten('gather')(x, dim, index)));
   };
 
@@ -21,7 +28,7 @@ const reductions: Record<Exclude<ScatterCombine, 'set'>, string> = {
 export const scatter =
   ({ dim, combine, dtype }: ScatterKernel): Executable =>
   ([output], [x, index]) => {
-    if (count(index.shape) === 0) return;
+    if (numelOf(index.shape) === 0) return;
     const isNarrow = combine !== 'set' && (dtype === 'float16' || dtype === 'bfloat16');
     const wide = (view: View) => (isNarrow ? cast(view, dtypeCodes.float32) : view);
     kernel(() => {

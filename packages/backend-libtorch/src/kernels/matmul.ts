@@ -1,14 +1,14 @@
 /** The matmul kernel: batched, in its accumulating dtype. */
-import type { DType, Executable, Expr, MatmulKernel, View } from '@sconce/core';
+import { type DType, type Executable, type Expr, type MatmulKernel, numelOf, type View } from '@sconce/core';
 import { aten, kernel } from '../call.ts';
 import { dtypeCodes } from '../memory.ts';
 import { evaluate } from './evaluate.ts';
-import { assign, cast, count } from './views.ts';
+import { assign, cast } from './views.ts';
 
 export const matmul =
   ({ accumulate, finish }: MatmulKernel): Executable =>
   ([output], [a, b, ...rest], scalars = []) => {
-    if (count(output.shape) === 0) return;
+    if (numelOf(output.shape) === 0) return;
     // OpenBLAS's float32 sums are no more accurate than one after another; `mm` and its like, taken over whole, use them.
     const wide = accumulate === 'float32' ? 'float64' : accumulate;
     const as = (view: View, dtype: DType) => (view.dtype === dtype ? view : cast(view, dtypeCodes[dtype]));

@@ -1,14 +1,14 @@
 /** The pointwise kernel: each output is its expression's values. */
-import type { Executable, PointwiseKernel } from '@sconce/core';
+import { type Executable, numelOf, type PointwiseKernel } from '@sconce/core';
 import { kernel } from '../call.ts';
 import { evaluate } from './evaluate.ts';
-import { assign, clone, count } from './views.ts';
+import { assign, clone } from './views.ts';
 
 export const pointwise =
   ({ exprs }: PointwiseKernel): Executable =>
   (outputs, inputs, scalars = []) => {
     const { shape } = outputs[0];
-    if (count(shape) === 0) return;
+    if (numelOf(shape) === 0) return;
     kernel(() => {
       const environment = { input: (i: number) => inputs[i], scalars, shape };
       const values = exprs.map((expr) => {

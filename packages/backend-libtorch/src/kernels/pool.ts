@@ -1,14 +1,14 @@
 /** The pool kernel: folds over the taps of the window, leaving out what lies outside x. */
-import { type Executable, isFloat, type PoolKernel, type View } from '@sconce/core';
+import { type Executable, isFloat, numelOf, type PoolKernel, type View } from '@sconce/core';
 import { aten, kernel } from '../call.ts';
 import { dtypeCodes } from '../memory.ts';
-import { assign, cast, count, expand } from './views.ts';
+import { assign, cast, expand } from './views.ts';
 import { offsets, padFor, tap } from './windows.ts';
 
 export const pool =
   (structure: PoolKernel): Executable =>
   ([output, positions], [x]) => {
-    if (count(output.shape) === 0) return;
+    if (numelOf(output.shape) === 0) return;
     kernel(() => {
       if (structure.reduce === 'sum') assign(output, sum(structure, x, output));
       else {
@@ -36,7 +36,7 @@ function max(structure: PoolKernel, x: View, output: View): { value: View; posit
   const extent = x.shape.slice(-dims);
   const padded = padFor(x, window, size, structure, 0);
   // The positions of x's elements, -1 outside: padded and slid like x itself.
-  const range = aten('arange')(count(extent), dtypeCodes.int64);
+  const range = aten('arange')(numelOf(extent), dtypeCodes.int64);
   const inner = [1, 1, ...extent];
   const numbered = { ...range, shape: inner, strides: [0, 0, ...stridesOf(extent)] };
   const where = padFor(numbered, window, size, structure, -1);

@@ -1,9 +1,16 @@
 /** The reduce kernel: maps, folds over the last dims, and finishes. */
-import type { Combine, Executable, Fold, ReduceKernel, View } from '@sconce/core';
+import {
+  type Combine,
+  type Executable,
+  type Fold,
+  numelOf,
+  type ReduceKernel,
+  type View,
+} from '@sconce/core';
 import { aten, kernel } from '../call.ts';
 import { dtypeCodes } from '../memory.ts';
 import { evaluate } from './evaluate.ts';
-import { assign, cast, count, expand, firstOf, reshaped } from './views.ts';
+import { assign, cast, expand, firstOf, reshaped } from './views.ts';
 
 /** Folds over the last dim. */
 const combiners: Record<Combine, (x: View) => View> = {
@@ -24,14 +31,14 @@ export const reduce =
   ({ folds, finish, rank }: ReduceKernel): Executable =>
   (outputs, inputs, scalars = []) => {
     const kept = outputs[0].shape;
-    if (count(kept) === 0) return;
+    if (numelOf(kept) === 0) return;
     // A fold over nothing but constants has no input to tell the sizes; there is none to fold then.
     const shape = inputs.length ? inputs[0].shape : kept;
     kernel(() => {
       const environment = { input: (i: number) => inputs[i], scalars, shape };
       const folded = folds.map(({ map, combine }: Fold) => {
         const x = expand(evaluate(map, environment), shape);
-        return combiners[combine](reshaped(x, [...kept, count(shape.slice(rank))]));
+        return combiners[combine](reshaped(x, [...kept, numelOf(shape.slice(rank))]));
       });
       const input = (i: number) => (i < folded.length ? folded[i] : firstOf(inputs[i - folded.length], rank));
       const values = finish.map((expr) => evaluate(expr, { input, scalars, shape: kept }));

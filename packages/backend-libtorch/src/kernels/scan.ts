@@ -1,8 +1,8 @@
 /** The scan kernel: a prefix fold along the last dim. */
-import type { Executable, ScanCombine, ScanKernel, View } from '@sconce/core';
+import { type Executable, numelOf, type ScanCombine, type ScanKernel, type View } from '@sconce/core';
 import { aten, kernel } from '../call.ts';
 import { dtypeCodes } from '../memory.ts';
-import { assign, cast, count } from './views.ts';
+import { assign, cast } from './views.ts';
 
 const folds: Record<ScanCombine, (x: View) => View> = {
   sum: (x) => aten('cumsum')(x, -1, dtypeCodes[x.dtype]),
@@ -15,7 +15,7 @@ const folds: Record<ScanCombine, (x: View) => View> = {
 export const scan =
   ({ combine, dtype }: ScanKernel): Executable =>
   ([output], [x]) => {
-    if (count(output.shape) === 0) return;
+    if (numelOf(output.shape) === 0) return;
     const isNarrow = dtype === 'float16' || dtype === 'bfloat16';
     kernel(() => assign(output, folds[combine](isNarrow ? cast(x, dtypeCodes.float32) : x)));
   };

@@ -1,13 +1,13 @@
 /** The sort kernel: stable, along the last dim. */
-import type { Executable, SortKernel } from '@sconce/core';
+import { type Executable, numelOf, type SortKernel } from '@sconce/core';
 import { all, kernel } from '../call.ts';
 import { dtypeCodes } from '../memory.ts';
-import { assign, cast, count } from './views.ts';
+import { assign, cast } from './views.ts';
 
 export const sort =
   ({ descending, dtype }: SortKernel): Executable =>
   ([values, indices], [x]) => {
-    if (count(values.shape) === 0) return;
+    if (numelOf(values.shape) === 0) return;
     kernel(() => {
       // LibTorch 1.13 sorts no float16.
       const sortable = dtype === 'float16' ? cast(x, dtypeCodes.float32) : x;

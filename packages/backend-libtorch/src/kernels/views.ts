@@ -1,18 +1,6 @@
 /** Arithmetic on views, without touching what they look at. */
-import type { View } from '@sconce/core';
+import { contiguousStrides, numelOf, type View } from '@sconce/core';
 import { aten, inplace } from '../call.ts';
-
-export const count = (shape: readonly number[]): number => shape.reduce((n, size) => n * size, 1);
-
-export function contiguousStrides(shape: readonly number[]): number[] {
-  const strides = new Array<number>(shape.length);
-  let stride = 1;
-  for (let d = shape.length - 1; d >= 0; d--) {
-    strides[d] = stride;
-    stride *= Math.max(1, shape[d]);
-  }
-  return strides;
-}
 
 /** A plain copy of a view's layout, which is only lent. */
 export const layout = ({ memory, dtype, shape, strides, offset }: View): View => ({
@@ -72,7 +60,7 @@ function forwards(view: View): { view: View; flipped: number[] } {
 
 /** Writes a value into an output view, converted to its dtype. LibTorch cannot write through negative strides. */
 export function assign(output: View, value: View): void {
-  if (count(output.shape) === 0) return;
+  if (numelOf(output.shape) === 0) return;
   const { view, flipped } = forwards(output);
   inplace('copy_', view, flipped.length ? aten('flip')(expand(value, output.shape), flipped) : value);
 }

@@ -1,8 +1,17 @@
 /** This package's own small Tensor: what native modules take and give. Core's Tensor is the one with operators. */
-import { ArgumentError, type DType, dtypes, type Memory, type TypedArray, type View } from '@sconce/core';
+import {
+  ArgumentError,
+  contiguousStrides,
+  type DType,
+  dtypes,
+  type Memory,
+  numelOf,
+  type TypedArray,
+  type View,
+} from '@sconce/core';
 import { toTorchError } from '../addon.ts';
 import { aten, kernel } from '../call.ts';
-import { contiguousStrides, count } from '../kernels/views.ts';
+
 import { LibTorchMemory } from '../memory.ts';
 import { wire } from '../wire.ts';
 
@@ -53,7 +62,7 @@ export class Tensor implements View {
   /** The elements in row-major order; 16-bit floats as their bits. */
   data(): TypedArray {
     const { array: TypedArray, bytes } = dtypes[this.dtype];
-    const result = new TypedArray(count(this.shape));
+    const result = new TypedArray(numelOf(this.shape));
     const contiguous = contiguousStrides(this.shape);
     const isPlain = this.shape.every((size, d) => size <= 1 || this.strides[d] === contiguous[d]);
     const copy = (view: View) =>
@@ -90,7 +99,7 @@ export class Tensor implements View {
 
 function allocated(dtype: DType, shape: readonly number[]): View {
   try {
-    const slot = wire().native.allocate(count(shape) * dtypes[dtype].bytes);
+    const slot = wire().native.allocate(numelOf(shape) * dtypes[dtype].bytes);
     return {
       memory: new LibTorchMemory(slot, dtype),
       dtype,
@@ -115,7 +124,7 @@ export function ones(...args: readonly [shape: readonly number[], requires_grad:
   const [shape, requires_grad] = args;
   if (!isShape(shape) || typeof requires_grad !== 'boolean') throw new ArgumentError('Wrong argument types');
   return new Tensor(
-    write(allocated('float32', shape), new Float32Array(count(shape)).fill(1)),
+    write(allocated('float32', shape), new Float32Array(numelOf(shape)).fill(1)),
     requires_grad,
   );
 }
@@ -125,7 +134,7 @@ export function tensor(data: TypedArray, shape: readonly number[] = [data.length
   dtype ??= Object.values(dtypes).find((d) => d.array === data.constructor)?.name;
   if (dtype === undefined || dtypes[dtype].array !== data.constructor || !isShape(shape))
     throw new ArgumentError('Wrong argument types');
-  if (count(shape) !== data.length)
+  if (numelOf(shape) !== data.length)
     throw new ArgumentError(`shape '[${shape.join(', ')}]' is invalid for input of size ${data.length}`);
   return new Tensor(write(allocated(dtype, shape), data));
 }

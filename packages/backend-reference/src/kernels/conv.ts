@@ -2,8 +2,8 @@
  * `conv`: both convolutions are one loop over the lines in which a window meets a plane. A convolution adds what is
  * fine (x) to what is coarse (the output), and its adjoint the other way.
  */
-import type { ConvKernel, Executable } from '@sconce/core';
-import { allocateSums, numel } from '../values.ts';
+import { type ConvKernel, type Executable, numelOf } from '@sconce/core';
+import { allocateSums } from '../values.ts';
 import { finishSums, loadFactors, multiplyAdd } from './accumulate.ts';
 import { LINE, windowLines } from './window.ts';
 
@@ -15,12 +15,12 @@ export const conv =
     const channelsIn = inputs[0].shape[1];
     const [groupIn, groupOut] = [channelsIn / groups, channelsOut / groups];
     const [xSize, outSize, window] = [inputs[0], output, inputs[1]].map((view) => view.shape.slice(2));
-    const [xPlane, outPlane, taps] = [xSize, outSize, window].map(numel);
+    const [xPlane, outPlane, taps] = [xSize, outSize, window].map(numelOf);
     const [coarse, fine] = transposed ? [xSize, outSize] : [outSize, xSize];
     const lines = windowLines(kernel, window, coarse, fine);
     const step = stride[dims - 1];
 
-    const sums = allocateSums(accumulate, numel(output.shape));
+    const sums = allocateSums(accumulate, numelOf(output.shape));
     const [x, w] = inputs.slice(0, 2).map((view) => loadFactors(view, accumulate));
     const addLine = multiplyAdd(accumulate, sums, x, w);
     for (let n = 0; n < batches; n++)

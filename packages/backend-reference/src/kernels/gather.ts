@@ -1,7 +1,15 @@
 /** `gather` and `scatter`: elements moved along one dim, from or to a position that an index gives. */
-import { type Executable, type GatherKernel, KernelFault, type ScatterKernel, type View } from '@sconce/core';
+import {
+  contiguousStrides,
+  type Executable,
+  type GatherKernel,
+  KernelFault,
+  numelOf,
+  type ScatterKernel,
+  type View,
+} from '@sconce/core';
 import { convert } from '../convert.ts';
-import { allocateSums, contiguousStrides, load, numel, offsets, pick, store } from '../values.ts';
+import { allocateSums, load, offsets, pick, store } from '../values.ts';
 import { combiner } from './combine.ts';
 
 export const gather =
@@ -16,7 +24,7 @@ export const scatter =
   ([output], [x, index]) => {
     const at = positions(output.shape, contiguousStrides(output.shape), 0, index, dim);
     const values = load(x);
-    const result = allocateSums(dtype, numel(output.shape));
+    const result = allocateSums(dtype, numelOf(output.shape));
     (result as Float64Array).set(load(output) as Float64Array);
     if (combine === 'set') for (let i = 0; i < at.length; i++) result[at[i]] = values[i];
     else {

@@ -1,6 +1,6 @@
 /** `matmul`: a batch of matrix products, row by row. */
-import type { Executable, MatmulKernel, View } from '@sconce/core';
-import { allocateSums, numel } from '../values.ts';
+import { type Executable, type MatmulKernel, numelOf, type View } from '@sconce/core';
+import { allocateSums } from '../values.ts';
 import { finishSums, loadFactors, multiplyAdd } from './accumulate.ts';
 
 export const matmul = (kernel: MatmulKernel): Executable => {
@@ -8,7 +8,7 @@ export const matmul = (kernel: MatmulKernel): Executable => {
   return ([output], inputs, scalars = []) => {
     const [batches, rows, columns] = output.shape;
     const inner = inputs[0].shape[2];
-    const sums = allocateSums(accumulate, numel(output.shape));
+    const sums = allocateSums(accumulate, numelOf(output.shape));
     for (let batch = 0; batch < batches; batch++) {
       const [a, b] = inputs.slice(0, 2).map((view) => loadFactors(matrix(view, batch), accumulate));
       // Row m of the output is the sum of b's rows, each times an element of a's row m.

@@ -1,7 +1,7 @@
 /** `pool`: the maximum or the sum of a sliding window; positions outside the input are left out. */
-import type { Executable, PoolKernel } from '@sconce/core';
+import { type Executable, numelOf, type PoolKernel } from '@sconce/core';
 import { convert } from '../convert.ts';
-import { allocateSums, load, numel, store } from '../values.ts';
+import { allocateSums, load, store } from '../values.ts';
 import { identity } from './combine.ts';
 import { LINE, windowLines } from './window.ts';
 
@@ -11,7 +11,7 @@ export const pool =
     const { dims, reduce, dtype, window, stride } = kernel;
     const lead = x.shape.length - dims;
     const [size, outSize] = [x.shape.slice(lead), output.shape.slice(lead)];
-    const [planes, xPlane, outPlane] = [x.shape.slice(0, lead), size, outSize].map(numel);
+    const [planes, xPlane, outPlane] = [x.shape.slice(0, lead), size, outSize].map(numelOf);
     const lines = windowLines(kernel, window, outSize, size);
     const step = stride[dims - 1];
 

@@ -1,8 +1,8 @@
 /** `reduce`: folds of expressions over the last dims, and expressions of the folds. */
-import { type Combine, type DType, type Executable, isFloat, type ReduceKernel } from '@sconce/core';
+import { type Combine, type DType, type Executable, isFloat, numelOf, type ReduceKernel } from '@sconce/core';
 import { convert } from '../convert.ts';
 import { evaluate } from '../evaluate.ts';
-import { allocateSums, allocateValues, load, numel, store, type Values } from '../values.ts';
+import { allocateSums, allocateValues, load, store, type Values } from '../values.ts';
 import { type Combining, combiner, identity } from './combine.ts';
 
 export const reduce =
@@ -15,7 +15,7 @@ export const reduce =
       { shape: [...shape, ...inner], input: (index) => load(inputs[index]), scalars },
     );
     const folded = folds.map(({ combine, map }, i) =>
-      fold(combine, mapped[i], map.dtype, numel(shape), numel(inner)),
+      fold(combine, mapped[i], map.dtype, numelOf(shape), numelOf(inner)),
     );
     const results = evaluate(finish, {
       shape,

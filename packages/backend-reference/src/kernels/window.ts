@@ -2,7 +2,7 @@
  * Sliding windows, for conv and pool. Number the positions of the window `coarse`, at p, and what it slides over
  * `fine`, at p * stride - padding + k * dilation for tap k of the window.
  */
-import { contiguousStrides } from '../values.ts';
+import { contiguousStrides } from '@sconce/core';
 
 interface Sliding {
   readonly stride: readonly number[];

@@ -127,6 +127,9 @@ function exportGathered(m: Module, form: TileForm): void {
 
 /** Panels that a call gathers at a time. */
 const MOST_PANELS = 16;
+/** And at least, where the left operand has more bytes than the second cache keeps next to them. */
+const LEAST_PANELS = 6;
+const LARGE = 1 << 18;
 
 /** Products of the same left operand, as `packLeft` made it, with the columns of some images or of one after the other. */
 export interface GatheredProducts {
@@ -148,7 +151,9 @@ export function multiplyGathered(gemm: Gemm, product: GatheredProducts): void {
   const panels = Math.ceil(columns / gemm.columns);
   const whole = Math.floor(columns / gemm.columns);
   const pieces = heap.team.pieces(gemm.time(rows, columns, taps) * count, panels * count);
-  const run = Math.min(MOST_PANELS, Math.ceil((panels * count) / pieces));
+  // The left operand is read once per call: from a far cache, where it is large.
+  const least = rows * taps * bytes > LARGE ? Math.min(LEAST_PANELS, Math.ceil((panels * count) / 2)) : 1;
+  const run = Math.min(MOST_PANELS, Math.max(least, Math.ceil((panels * count) / pieces)));
   const share = run * LINE * Math.min(taps, KC);
   const scratch = heap.team.scratch(share);
   const code = gemm.code(at(0).finish?.ending, 'gathered', exportGathered);

@@ -167,12 +167,12 @@ function scatterInto(heap: Heap, { dim, dtype, combine }: ScatterKernel, target:
   const m = new Module();
   const { bytes } = dtypes[target];
   addCheck(m);
-  m.fn('drive', [], [], (fn) => {
+  m.fn('drive', ['i32'], [], (fn) => {
     const step = fn.loadI32(fn.i32(STEP)).snapshot();
     const left = fn.local('i32');
     const place = fn.local('i32');
     const [from, at, to] = [fn.local('i32'), fn.local('i32'), fn.local('i32')];
-    odometer(fn, LOOP, 3, ({ n, pointers, strides }) => {
+    odometer(fn, fn.param(0), 3, ({ n, pointers, strides }) => {
       from.set(pointers[0]!);
       at.set(pointers[1]!);
       to.set(pointers[2]!);
@@ -204,9 +204,10 @@ function scatterInto(heap: Heap, { dim, dtype, combine }: ScatterKernel, target:
     checkIndex(heap, e.check as () => void, index, out.shape[dim] ?? 1, dim);
     const views = [x, index, still(out, dim)];
     heap.i32[STEP >> 2] = (out.strides[dim] ?? 0) * bytes;
-    // In the order of the source, so that the last of equal indices wins.
-    const loop: Loop = loopOf(views, x.shape);
-    writeLoop(heap, LOOP, views.map(pointerOf), merged(loop));
-    e.drive!();
+    // In the order of the source, so that the last of equal indices wins: rows are cut only where each has its own outputs.
+    const loop: Loop = merged(loopOf(views, x.shape));
+    const isOfRows = dim === x.shape.length - 1 && out.strides.every((s, d) => s !== 0 || out.shape[d] === 1);
+    const ns = isOfRows && loop.sizes.length > 1 ? numel(x.shape) * COST : 0;
+    driveLoop(heap, e.drive!, views.map(pointerOf), loop, { ns, rows: true });
   };
 }

@@ -1,35 +1,12 @@
 /** The iteration of a kernel over strided operands: dims in the best order, merged where all operands allow it. */
-import { dtypes, type View } from '@sconce/core/backend';
+import { dtypes, isContiguous as isDense, type View } from '@sconce/core/backend';
 import type { Block } from './heap.ts';
+
+export { contiguousStrides, numelOf as numel } from '@sconce/core/backend';
 
 export const pointerOf = (v: View): number => (v.memory as Block).pointer + v.offset * dtypes[v.dtype].bytes;
 
-export const numel = (shape: readonly number[]): number => {
-  let n = 1;
-  for (let i = 0; i < shape.length; i++) n *= shape[i]!;
-  return n;
-};
-
-export function contiguousStrides(shape: readonly number[]): number[] {
-  const strides = new Array<number>(shape.length);
-  let step = 1;
-  for (let i = shape.length - 1; i >= 0; i--) {
-    strides[i] = step;
-    step *= shape[i]!;
-  }
-  return strides;
-}
-
-export function isContiguous(v: View): boolean {
-  const { shape, strides } = v;
-  let want = 1;
-  for (let i = shape.length - 1; i >= 0; i--) {
-    const n = shape[i]!;
-    if (n !== 1 && strides[i] !== want) return false;
-    want *= n;
-  }
-  return true;
-}
+export const isContiguous = ({ shape, strides }: View): boolean => isDense(shape, strides);
 
 /** Sizes from the outermost dim to the innermost, and for each operand its byte strides. */
 export interface Loop {

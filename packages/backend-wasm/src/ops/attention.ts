@@ -2,7 +2,14 @@
  * `scaled_dot_product_attention` of float32, without gradients: for some queries of a head at a time, their scores, the softmax in
  * place, and what it weighs. The scores stay in the cache; the whole matrix of them is never there where it is large.
  */
-import type { Executable, Expr, OpKernel, View } from '@sconce/core/backend';
+import {
+  type Executable,
+  type Expr,
+  type OpKernel,
+  stridesInOrder,
+  type View,
+  withRank,
+} from '@sconce/core/backend';
 import { Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { type Exports, instantiate } from '../kernels/engine.ts';
@@ -19,16 +26,7 @@ const LEAST_ROWS = 8;
 const input = (index: number, dtype: 'float32' | 'bool' = 'float32'): Expr => ({ op: 'input', index, dtype });
 
 /** Batch, heads, rows, columns. */
-function fourDims({ memory, dtype, shape, strides, offset }: View): View {
-  const missing = 4 - shape.length;
-  return {
-    memory,
-    dtype,
-    shape: [...new Array<number>(missing).fill(1), ...shape],
-    strides: [...new Array<number>(missing).fill(0), ...strides],
-    offset,
-  };
-}
+const fourDims = (v: View): View => withRank(v, 4);
 
 /** Rows `from` to `to` of one head, of the first `columns` columns, as a batch of one matrix. */
 function part(v: View, b: number, h: number, from: number, to: number, columns: number): View {
@@ -53,13 +51,7 @@ const transposed = (v: View): View => ({
 /** Strides of a dense tensor whose dims lie in the order of another's: PyTorch's fused kernel follows the query. */
 function stridesInOrderOf(v: View, shape: readonly number[]): number[] {
   const order = shape.map((_, d) => d).sort((a, b) => v.strides[b]! - v.strides[a]! || a - b);
-  const strides = [...shape];
-  let step = 1;
-  for (const d of order.reverse()) {
-    strides[d] = step;
-    step *= shape[d]!;
-  }
-  return strides;
+  return stridesInOrder(shape, order);
 }
 
 /** The mask broadcast to [batches, heads, rows, columns]; undefined where it does not fit. */

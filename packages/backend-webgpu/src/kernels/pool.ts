@@ -1,12 +1,11 @@
 /** Pool: one invocation per output element walks its window, cut to what lies inside. */
-import { computeType, type Executable, type PoolKernel, type View } from '@sconce/core';
+import { computeType, type Executable, numelOf, type PoolKernel, type View } from '@sconce/core';
 import type { Gpu } from '../device/gpu.ts';
 import { valueType } from '../lower/element.ts';
 import { linearGroups, linearIndex, Numbers, Program } from '../program.ts';
 import type { Operand, Shader } from '../shader.ts';
 import { running } from './combine.ts';
 import { indexOf, pushWalk, type Walk, walkOf, writeWalk } from './iterate.ts';
-import { numelOf } from './scratch.ts';
 
 const GROUP = 64;
 

@@ -1,22 +1,10 @@
 /** Memory for the length of a call, and copies of inputs that a kernel would overwrite while it still reads them. */
-import type { DType, View } from '@sconce/core';
+import { contiguousStrides, type DType, numelOf, type View } from '@sconce/core';
 import type { Gpu } from '../device/gpu.ts';
 import { linearGroups, linearIndex, Numbers, Program } from '../program.ts';
 import { indexOf, pushWalk, type Walk, walkOf, writeWalk } from './iterate.ts';
 
 const GROUP = 64;
-
-export const numelOf = (shape: readonly number[]): number => shape.reduce((n, size) => n * size, 1);
-
-export function contiguousStrides(shape: readonly number[]): number[] {
-  const strides = new Array<number>(shape.length);
-  let stride = 1;
-  for (let d = shape.length - 1; d >= 0; d--) {
-    strides[d] = stride;
-    stride *= shape[d]!;
-  }
-  return strides;
-}
 
 /** Runs `body` with a contiguous view of memory of its own, which the device may use again after the work issued in it. */
 export function withScratch<T>(gpu: Gpu, dtype: DType, shape: readonly number[], body: (view: View) => T): T {

@@ -2,14 +2,14 @@
  * Scatter in the order of the sorted index: whoever finds the first of equal indices combines what they all bring, one
  * after another. For any dtype, and with the same result every time.
  */
-import type { DType, Executable, ScatterKernel, View } from '@sconce/core';
+import { contiguousStrides, type DType, type Executable, type ScatterKernel, type View } from '@sconce/core';
 import type { Gpu } from '../device/gpu.ts';
 import { linearGroups, linearIndex, Numbers, Program } from '../program.ts';
 import type { Operand } from '../shader.ts';
 import { running } from './combine.ts';
 import { writeChecked } from './gather.ts';
 import { indexOf, pushWalk, type Walk, walkOf, writeWalk } from './iterate.ts';
-import { apart, contiguousStrides, withScratch } from './scratch.ts';
+import { apart, withScratch } from './scratch.ts';
 import { sorted } from './sort.ts';
 
 const GROUP = 64;

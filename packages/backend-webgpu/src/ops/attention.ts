@@ -2,10 +2,10 @@
  * `scaled_dot_product_attention` of float32, without gradients: scores, their softmax in place, and what it weighs, for as
  * many queries at a time as keep the scores small. The whole matrix of scores is never there where it is large.
  */
-import type { OpKernel, View } from '@sconce/core';
+import { contiguousStrides, numelOf, type OpKernel, type View, withRank } from '@sconce/core';
 import type { Gpu } from '../device/gpu.ts';
 import { compileMatmul } from '../kernels/matmul.ts';
-import { contiguousStrides, numelOf, withScratch } from '../kernels/scratch.ts';
+import { withScratch } from '../kernels/scratch.ts';
 import { Softmax, type SoftmaxForm } from '../kernels/softmax.ts';
 
 /** Scores at a time; tests take fewer. */
@@ -14,16 +14,7 @@ export const limits = { scores: 1 << 24 };
 const MOST_BATCHES = 32;
 
 /** Batch, heads, rows, columns. */
-function fourDims({ memory, dtype, shape, strides, offset }: View): View {
-  const missing = 4 - shape.length;
-  return {
-    memory,
-    dtype,
-    shape: [...new Array<number>(missing).fill(1), ...shape],
-    strides: [...new Array<number>(missing).fill(0), ...strides],
-    offset,
-  };
-}
+const fourDims = (v: View): View => withRank(v, 4);
 
 const isDense = (v: View): boolean => v.shape[0] === 1 || v.strides[0] === v.shape[1]! * v.strides[1]!;
 

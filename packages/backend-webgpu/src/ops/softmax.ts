@@ -1,7 +1,7 @@
 /** `_softmax` and `_log_softmax` over dims that lie densely: one kernel where their definition has three. */
-import type { OpKernel, View } from '@sconce/core';
+import { contiguousStrides, numelOf, type OpKernel, type View } from '@sconce/core';
 import type { Gpu } from '../device/gpu.ts';
-import { contiguousStrides, numelOf } from '../kernels/scratch.ts';
+
 import { Softmax } from '../kernels/softmax.ts';
 
 /** On a GPU, a workgroup per row wants longer rows than this; and on a CPU four lanes do. */
