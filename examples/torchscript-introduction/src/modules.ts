@@ -30,7 +30,8 @@ export const LinearCell = class MyCell extends nn.Module {
 
 export class MyDecisionGate extends nn.Module {
   override forward(x: Tensor): Tensor {
-    if (x.sum() > 0) {
+    // TypeScript compares numbers only; JavaScript asks the tensor for its one.
+    if ((x.sum() as unknown as number) > 0) {
       return x;
     } else {
       return x.neg();
