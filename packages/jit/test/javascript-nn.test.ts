@@ -1,6 +1,6 @@
 /** Every module of nn that scripts: its result beside its own eager one, and its code beside PyTorch's (see generate/nn_code.py). */
 import { readFileSync } from 'node:fs';
-import { reference } from '@sconce/backend-reference';
+import { wasm } from '@sconce/backend-wasm';
 import { fromTypedArray, functions, type Module, manual_seed, setCurrentBackend, Tensor } from '@sconce/core';
 import * as nn from '@sconce/nn';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -12,7 +12,7 @@ const codes: Record<string, string | null> = JSON.parse(
   readFileSync(new URL('archives/nn-code.json', import.meta.url), 'utf8'),
 );
 
-beforeAll(() => setCurrentBackend(reference()));
+beforeAll(() => setCurrentBackend(wasm()));
 
 const random = (...shape: number[]): Tensor => functions.randn(shape) as Tensor;
 const indices = (shape: number[], ...values: number[]): Tensor =>
