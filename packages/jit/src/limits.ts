@@ -1,11 +1,11 @@
 /** How much a program that comes from elsewhere may ask for: bounds on its text, its archive and its run. */
 
 export interface Limits {
-  /** How deep expressions, types and blocks of source text may nest. */
+  /** How deep expressions, types and blocks of source text may nest, and values of a pickle. */
   readonly nesting: number;
   /** Characters of one source text. */
   readonly source: number;
-  /** Instructions that one call may run. Unlimited by default, since a long loop is no fault. */
+  /** Instructions that one call may run in loops and calls. Unlimited by default, since a long loop is no fault. */
   readonly instructions: number;
   /** Inflated bytes of one record of an archive. */
   readonly record_bytes: number;

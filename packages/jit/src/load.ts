@@ -13,6 +13,7 @@ import { originalPlaces } from './archive/debug.ts';
 import { readPickle, typed, typeOfConstant } from './archive/unpickle.ts';
 import { Source } from './frontend/source.ts';
 import { CompilationUnit } from './frontend/unit.ts';
+import { type Limits, limitsOf } from './limits.ts';
 import { loadLite } from './lite/load.ts';
 import { type ScriptModule, wrapModule } from './module.ts';
 import { type Device, Tensor } from './ops/core.ts';
@@ -21,6 +22,8 @@ import { ScriptObject } from './ops/value.ts';
 export interface JitLoadOptions {
   /** Where the module goes, wherever it was saved from; the current backend unless given. */
   readonly map_location?: Device | string | Backend | null;
+  /** How much the archive, its source and a call of it may ask for; each has a default. */
+  readonly limits?: Partial<Limits>;
   /** Names of extra files (`{'labels.txt': ''}`); each value is replaced by that file's text, as in PyTorch. */
   readonly _extra_files?: Record<string, string>;
 }
@@ -84,7 +87,7 @@ function adoptParameters(root: ScriptObject): void {
  * Sconce does not have; nothing in the file is run but TorchScript's own `__setstate__` methods.
  */
 export async function load(source: ArchiveSource, options: JitLoadOptions = {}): Promise<ScriptModule> {
-  const archive = new Archive(await bytesOf(source));
+  const archive = new Archive(await bytesOf(source), limitsOf(options.limits));
   const backend = backendOf(options.map_location);
   const device = deviceOf(backend);
   const loader = new StorageLoader(backend);
@@ -100,7 +103,7 @@ export async function load(source: ArchiveSource, options: JitLoadOptions = {}):
     options._extra_files![name] = archive.text(`extra/${name}`);
   }
   archive.keepCode();
-  return wrapModule(root, { device, unit, constants: tensorsIn(constants) });
+  return wrapModule(root, { device, unit, constants: tensorsIn(constants), limits: archive.limits });
 }
 
 /** The module's object, with its classes and methods compiled from the archive's source as they are needed. */
@@ -113,6 +116,7 @@ function loadSource(
   let constants: unknown[] | undefined;
   const unit: CompilationUnit = new CompilationUnit({
     version: archive.version,
+    limits: archive.limits,
     source(path) {
       const record = `code/${path.replaceAll('.', '/')}.py`;
       return archive.has(record)

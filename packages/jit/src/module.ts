@@ -266,7 +266,7 @@ async function runMethod(module: ScriptModule, name: string, args: readonly unkn
   const trace = activeTrace();
   const given = trace ? args.map((arg) => (arg instanceof TracedNumber ? arg.valueOf() : arg)) : args;
   const bound = bindArguments(name, func, params, given, unwrap);
-  const start = () => execute(func, [object, ...bound], program.device);
+  const start = () => execute(func, [object, ...bound], program.device, program.limits?.instructions);
   let result: unknown;
   if (trace) result = trace.callMethod(object, func, bound, start);
   else if (!writesAttributes(func)) result = start();

@@ -1,6 +1,7 @@
 /** What compiled code belongs to: a compilation unit, and the device that `cpu` means in it. */
 import { type Backend, currentBackend, deviceOf } from '@sconce/core';
 import { CompilationUnit } from './frontend/unit.ts';
+import type { Limits } from './limits.ts';
 import type { Device, Tensor } from './ops/core.ts';
 
 /** What functions and modules of one archive, or of one `jit.script` or `jit.trace`, share. */
@@ -10,6 +11,8 @@ export interface Program {
   device: Device;
   /** The tensors among its constants, which go along when a module moves. */
   readonly constants: Tensor[];
+  /** What a call may ask for. */
+  readonly limits?: Limits;
 }
 
 /**

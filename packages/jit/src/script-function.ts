@@ -101,7 +101,7 @@ async function runFunction(func: Func, program: Program, args: readonly unknown[
   const trace = activeTrace();
   const given = trace ? args.map((arg) => (arg instanceof TracedNumber ? arg.valueOf() : arg)) : args;
   const bound = bindArguments(leafOf(func.name), func, func.signature.params, given, unwrap);
-  const run = () => execute(func, bound, program.device);
+  const run = () => execute(func, bound, program.device, program.limits?.instructions);
   const result = await (trace ? trace.callFunction(func, bound, run) : run());
   return toCaller(result, (object) => wrapModule(object, program));
 }

@@ -4,6 +4,8 @@ import { reference } from '@sconce/backend-reference';
 import { encodeUtf8, readZip, setCurrentBackend, TorchError, tensor, writeZip } from '@sconce/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { load } from '../src/index.ts';
+import { attempt, samples } from './fuzz/archives.ts';
+import { decode } from './values.ts';
 
 const archives = new URL('archives/', import.meta.url);
 const file = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(name, archives)));
@@ -112,6 +114,49 @@ describe('damage', () => {
     expect((await failure(rebuilt({ 'data/0': new Uint8Array(8) }))).message).toContain(
       'has 8 bytes, but 64 are needed',
     );
+  });
+});
+
+describe('archives changed at random (all of them: fuzz/archives.ts)', () => {
+  /** The slowest of 5,000, and those that once ended otherwise than told. */
+  const kept = [61, 313, 3625, 3763, 3898, 4141];
+
+  it('end in success or an error of ours', async () => {
+    const from = samples();
+    const ends = new Set<string>();
+    for (const seed of [...Array.from({ length: 240 }, (_, i) => i), ...kept]) {
+      const { stranger, ended } = await attempt(from, seed);
+      expect(stranger, `seed ${seed}`).toBeUndefined();
+      ends.add(ended);
+    }
+    expect([...ends].sort()).toEqual(['loaded', 'ran', 'refused']);
+  });
+});
+
+describe("limits are the loader's to set", () => {
+  const largest = Math.max(...readZip(original).names.map((name) => readZip(original).size(name)));
+
+  it('bytes of one record, and of all', async () => {
+    await expect(load(original, { limits: { record_bytes: 50 } })).rejects.toThrow(/`record_bytes` is/);
+    await expect(load(original, { limits: { archive_bytes: largest } })).rejects.toThrow(
+      /`archive_bytes` is/,
+    );
+    await load(original, { limits: { record_bytes: largest } });
+  });
+
+  it('depth of source text', async () => {
+    await expect(load(original, { limits: { nesting: 2 } }).then((module) => module.graph)).rejects.toThrow(
+      /the limit `nesting`/,
+    );
+  });
+
+  it('instructions of a call, which are as many as it takes unless limited', async () => {
+    const endless = file('language/WhileLoop.pt');
+    const { calls } = JSON.parse(readFileSync(new URL('language.json', archives), 'utf8')).WhileLoop;
+    const args = calls[0].args.map(decode);
+    await (await load(endless))(...args);
+    const limited = await load(endless, { limits: { instructions: 1 } });
+    await expect(limited(...args)).rejects.toThrow(/used up the limit `instructions`/);
   });
 });
 

@@ -9,6 +9,7 @@ import {
   TorchError,
   type ZipArchive,
 } from '@sconce/core';
+import { defaultLimits, type Limits } from '../limits.ts';
 
 const supported = { lowest: 1, highest: 10 };
 
@@ -17,7 +18,11 @@ export class Archive {
   private readonly root: string;
   readonly version: number;
 
-  constructor(file: Uint8Array | ZipArchive) {
+  constructor(
+    file: Uint8Array | ZipArchive,
+    /** What the archive may ask for. */
+    readonly limits: Limits = defaultLimits,
+  ) {
     this.zip = file instanceof Uint8Array ? Archive.open(file) : file;
     const first = this.zip.names[0] ?? '';
     const slash = first.indexOf('/');
@@ -26,6 +31,11 @@ export class Archive {
         'PytorchStreamReader failed reading zip archive: the archive has no folder, so PyTorch did not write it',
       );
     this.root = first.slice(0, slash + 1);
+    const total = this.zip.names.reduce((sum, name) => sum + this.zip.size(name), 0);
+    if (total > limits.archive_bytes)
+      throw new TorchError(
+        `the archive's records are ${total} bytes; the limit \`archive_bytes\` is ${limits.archive_bytes}`,
+      );
     if (!this.has('constants.pkl') && !this.isLite) throw new TorchError(this.stranger());
     this.version = this.readVersion();
   }
@@ -52,7 +62,13 @@ export class Archive {
   }
 
   read(record: string): Uint8Array {
-    return this.zip.read(this.root + record);
+    const name = this.root + record;
+    const size = this.zip.has(name) ? this.zip.size(name) : 0;
+    if (size > this.limits.record_bytes)
+      throw new TorchError(
+        `the record ${record} is ${size} bytes; the limit \`record_bytes\` is ${this.limits.record_bytes}`,
+      );
+    return this.zip.read(name);
   }
 
   /** The elements of a record that went to the backend while the archive came in. */

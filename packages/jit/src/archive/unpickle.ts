@@ -17,6 +17,7 @@ import {
 import type { CompilationUnit } from '../frontend/unit.ts';
 import { execute } from '../interpreter/run.ts';
 import { AnyT, annotation, type ClassType, type EnumType, foreignClass, type JitType } from '../ir/types.ts';
+import { defaultLimits } from '../limits.ts';
 import { Device, PyFloat, py_float, Tensor } from '../ops/core.ts';
 import { makeTuple, ScriptObject, tagType, typeTagOf } from '../ops/value.ts';
 import type { Archive } from './archive.ts';
@@ -35,6 +36,9 @@ export interface ReadOptions {
   /** Classes take the attributes that their objects turn out to have: bytecode does not describe them. */
   readonly growing?: boolean;
 }
+
+/** What runs while an archive is read has no business to run long. */
+const SETSTATE_INSTRUCTIONS = 10_000_000;
 
 const bad = (why: string) => new TorchError(`the archive is damaged: ${why}`);
 
@@ -81,7 +85,12 @@ export function readPickle({
     const setstate = type.methods.get('__setstate__');
     if (setstate) {
       const wanted = setstate.signature.params[1]?.type;
-      const result = execute(setstate, [object, wanted ? typed(state, wanted) : state], device, 1_000_000);
+      const result = execute(
+        setstate,
+        [object, wanted ? typed(state, wanted) : state],
+        device,
+        Math.min(archive.limits.instructions, SETSTATE_INSTRUCTIONS),
+      );
       if (result instanceof Promise) pending.push(result);
       return object;
     }
@@ -95,7 +104,12 @@ export function readPickle({
         }
         throw bad(`${type.name} has no value for its attribute '${attribute.name}'`);
       }
-      object.slots[slot] = typed(state.get(attribute.name), attribute.type, `${type.name}.${attribute.name}`);
+      object.slots[slot] = typed(
+        state.get(attribute.name),
+        attribute.type,
+        `${type.name}.${attribute.name}`,
+        archive.limits.nesting,
+      );
     }
     return object;
   };
@@ -201,14 +215,22 @@ function member(type: EnumType, value: unknown): unknown {
 }
 
 /** An unpickled value as the interpreter has it: floats plain where the type says float, tuples as its own. */
-export function typed(value: unknown, type: JitType, what = 'a value'): unknown {
-  return new Typer(what).convert(value, type, 0);
+export function typed(
+  value: unknown,
+  type: JitType,
+  what = 'a value',
+  deepest: number = defaultLimits.nesting,
+): unknown {
+  return new Typer(what, deepest).convert(value, type, 0);
 }
 
 class Typer {
   private readonly done = new Map<object, unknown>();
 
-  constructor(private readonly what: string) {}
+  constructor(
+    private readonly what: string,
+    private readonly deepest: number,
+  ) {}
 
   private wrong(value: unknown, type: JitType): never {
     throw bad(
@@ -217,7 +239,7 @@ class Typer {
   }
 
   convert(value: unknown, type: JitType, depth: number): unknown {
-    if (depth > 200) throw bad(`${this.what} is nested too deep`);
+    if (depth > this.deepest) throw bad(`${this.what} is nested too deep`);
     switch (type.kind) {
       case 'Optional':
         return value === null ? null : this.convert(value, type.element, depth + 1);
@@ -294,7 +316,7 @@ class Typer {
 
   /** Under Any or a union: floats stay boxed. */
   private untyped(value: unknown, depth: number): unknown {
-    if (depth > 200) throw bad(`${this.what} is nested too deep`);
+    if (depth > this.deepest) throw bad(`${this.what} is nested too deep`);
     if (value instanceof PickleTuple) return makeTuple(value.map((item) => this.untyped(item, depth + 1)));
     if (Array.isArray(value)) {
       if (this.done.has(value)) return value;

@@ -58,7 +58,7 @@ class Run {
     func: Func,
     args: readonly unknown[],
     private readonly device: Device | null,
-    /** Loop rounds and calls that it may make; for code that runs while an archive is read. */
+    /** Instructions that it may run in loops and calls. */
     private budget: number,
   ) {
     this.owned = this.gradMode ? null : new Ownership();
@@ -189,7 +189,7 @@ class Run {
           const isLast = !goOn || count >= (read(slots, constants, limit) as number);
           this.dropAfter(frame, drops, ends);
           if (!isLast) frame.at = start;
-          this.spend();
+          this.spend(at - start + 1);
           continue;
         }
         case RETURN: {
@@ -239,7 +239,6 @@ class Run {
   }
 
   private call({ slots, plan }: Frame, instruction: Of<'call'>): void {
-    this.spend();
     const args = instruction.args.map((operand, i) => {
       const coerce = instruction.coerce[i];
       const value = read(slots, plan.constants, operand);
@@ -247,7 +246,9 @@ class Run {
     });
     const func = instruction.func ?? (args[0] as ScriptObject).type.methods.get(instruction.method)!;
     if (this.frames.length > 1000) throw new JitError('RecursionError', 'maximum recursion depth exceeded');
-    this.push(planOf(func), args, instruction.out);
+    const callee = planOf(func);
+    this.spend(callee.code.length);
+    this.push(callee, args, instruction.out);
   }
 
   /** Ends the frame and gives its value to the one below. */
@@ -270,8 +271,14 @@ class Run {
     return value;
   }
 
-  private spend(): void {
-    if (--this.budget < 0) throw new JitError('RuntimeError', 'the program runs too long');
+  /** A straight run of instructions is as long as the text; what repeats them is counted. */
+  private spend(instructions: number): void {
+    this.budget -= instructions;
+    if (this.budget < 0)
+      throw new JitError(
+        'RuntimeError',
+        'the program runs too long: it has used up the limit `instructions`',
+      );
   }
 
   private move(frame: Frame, instruction: Extract<Instruction, { kind: 'move' }>): void {
