@@ -13,7 +13,7 @@ import {
   tensor,
 } from '@sconce/core';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { load } from '../src/index.ts';
+import { CompilationUnit, load, type ScriptFunction, script, trace } from '../src/index.ts';
 import { decode, differences, type Json } from './values.ts';
 
 const archives = new URL('archives/', import.meta.url);
@@ -131,6 +131,43 @@ describe('an operator that was defined', () => {
     );
     const after = (await (await load(bytes))(decode(input))) as Tensor[];
     expect(await total(after[0])).toBe((await total(before[0])) / 2 + 4000);
+  });
+});
+
+describe('in a program', () => {
+  const torch = { ops };
+  const answer = async (value: unknown) => (await value) as Tensor;
+
+  it('is named in TorchScript text, and found by its arguments', async () => {
+    defineAll();
+    const { f } = new CompilationUnit(`
+def f(x: Tensor) -> Tensor:
+    y = torch.ops.my.scale(x, 3, negate=True)
+    if torch.ops.my.count(y) > 1:
+        y = torch.ops.my.scale(y, y)
+    return y
+`) as unknown as Record<string, ScriptFunction>;
+    expect(f.code).toContain('ops.my.scale(x, 3, negate=True)');
+    expect(f.graph.toString()).toContain('my::count(');
+    expect(await total(await answer(f(x())))).toBe(-10.5);
+  });
+
+  it('is named in a JavaScript function that is scripted', async () => {
+    defineAll();
+    const f = script((t: Tensor) => torch.ops.my.scale(t, 5), 'f(Tensor t) -> Tensor');
+    expect(f.code).toBe('def f(t: Tensor) -> Tensor:\n  return ops.my.scale(t, 5)\n');
+    expect(await total(await answer(f(x())))).toBe(17.5);
+  });
+
+  it('is one node of a trace, whatever its parts', async () => {
+    defineAll();
+    const f = await trace((t: Tensor) => ops.my.scale(t, 4, { negate: true }) as Tensor, [x()]);
+    expect(
+      String(f.graph)
+        .match(/\w+::\w+\(/g)
+        ?.filter((node) => !node.startsWith('prim::')),
+    ).toEqual(['my::scale(']);
+    expect(await total(await answer(f(x())))).toBe(-14);
   });
 });
 
