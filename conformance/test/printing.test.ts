@@ -48,8 +48,6 @@ describe('the code of every method and function is what PyTorch prints', () => {
 describe('so are the graphs, numbers, names and places included', () => {
   // One call in these tries an overload more than PyTorch does, or fewer, and each try takes numbers.
   const numberedOtherwise = new Set([
-    '__torch__.torch.nn.functional.multi_head_attention_forward',
-    '__torch__.torch.nn.functional.normalize',
     '__torch__.torch.nn.modules.transformer.TransformerEncoder.forward',
   ]);
   it.each(cases)('$name', async ({ archive, printed }) => {

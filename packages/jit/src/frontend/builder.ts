@@ -17,7 +17,7 @@ import { type JitArgument, type JitSchema, jitSchemaOf, typeOfDefault } from '..
 import { operatorsNamed } from '../ops/registry.ts';
 import { Body, builtinFunctions } from './builtin-functions.ts';
 import { describeSchema, type NamedValue, tryMatch } from './match.ts';
-import { outVariant } from './out-variant.ts';
+import { withOutVariants } from './out-variant.ts';
 import { CompileError, type Range } from './source.ts';
 
 /** A program uses an operator that Sconce does not have; kept apart so that loading may go on without it. */
@@ -142,9 +142,10 @@ export class GraphBuilder {
     isStatement = false,
   ): Value {
     const known = operatorsNamed(name);
-    const operators = (known.length > 0 ? known : absentOperators(name)).filter(
+    const plain = (known.length > 0 ? known : absentOperators(name)).filter(
       ({ schema }) => !blocked.has(schema.name),
     );
+    const operators = kwargs.some((kwarg) => kwarg.name === 'out') ? withOutVariants(plain) : plain;
     const functions = builtinFunctions(name);
     const candidates = operators.length + functions.length;
     if (candidates === 0) throw new UnknownOperatorError(name);
@@ -170,19 +171,6 @@ export class GraphBuilder {
       for (const { schema, expand } of functions) {
         const matched = match(schema, describeSchema(schema), allowConversions);
         if (matched) return expand(new Body(this, range), matched.inputs);
-      }
-    }
-    const out = kwargs.find((kwarg) => kwarg.name === 'out');
-    if (out) {
-      const rest = kwargs.filter((kwarg) => kwarg !== out);
-      for (const operator of operators) {
-        const variant = outVariant(operator);
-        if (!variant) continue;
-        const matched = tryMatch(this, range, jitSchemaOf(operator.schema), args, rest, self, true);
-        if (typeof matched === 'string') continue;
-        const node = this.node(name, [...matched.inputs, out.value], matched.returns, range);
-        node.operator = variant;
-        return node.output;
       }
     }
     const indented = problems.map((problem) => problem.replace(/^/gm, '  '));

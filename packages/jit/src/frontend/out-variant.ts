@@ -7,8 +7,15 @@ import { jitSchemaOf, type ScalarOperator } from '../ops/operator.ts';
 
 const variants = new WeakMap<AnyOperator, ScalarOperator>();
 
+/** The overloads of a name with those that take `out`, in PyTorch's order: tensors, then `out`, then plain numbers. */
+export function withOutVariants(operators: readonly AnyOperator[]): AnyOperator[] {
+  const ofTensors = operators.filter((operator) => !('run' in operator));
+  const ofNumbers = operators.filter((operator) => 'run' in operator);
+  return [...ofTensors, ...ofTensors.map(outVariant).filter((variant) => variant !== undefined), ...ofNumbers];
+}
+
 /** The overload that writes its result where `out` says; undefined for what does not return one tensor. */
-export function outVariant(operator: AnyOperator): ScalarOperator | undefined {
+function outVariant(operator: AnyOperator): ScalarOperator | undefined {
   if ('run' in operator) return undefined;
   const { schema } = operator;
   const [result] = schema.returns;
