@@ -41,6 +41,16 @@ def pipeline(graph):
 PASSES["all"] = pipeline
 
 
+def happy_function_trace(x):
+    """Seed 1's, as it is traced."""
+    ret = torch.rand(0)
+    if True == True:   # noqa: E712, the seed's own
+        ret = torch.rand(1)
+    else:
+        ret = torch.rand(2)
+    return ret
+
+
 def text(graph):
     return re.sub(r"(?m) # \S+$", "", str(graph))
 
@@ -58,7 +68,13 @@ def main():
             if text(copy) != text(graph.copy()):
                 entry["after"][name_of_pass] = text(copy)
         programs[name] = entry
-    document = {"torch": torch.__version__, "passes": sorted(PASSES), "programs": programs}
+    traced = torch.jit.trace(happy_function_trace, (torch.tensor(0),), check_trace=False)
+    document = {
+        "torch": torch.__version__,
+        "passes": sorted(PASSES),
+        "happy_function_traced": text(traced.graph),
+        "programs": programs,
+    }
     out = pathlib.Path(__file__).with_name("passes.json")
     out.write_text(json.dumps(document, indent=1) + "\n")
     print(len(programs), "programs,", sum(len(p["after"]) for p in programs.values()), "graphs,", out.stat().st_size, "bytes")

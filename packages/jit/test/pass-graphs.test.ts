@@ -1,11 +1,11 @@
 /** What each pass makes of small programs, node by node, against PyTorch's (conformance/models/generate_passes.py). */
 import { readFileSync } from 'node:fs';
 import { reference } from '@sconce/backend-reference';
-import { setCurrentBackend } from '@sconce/core';
+import { functions, setCurrentBackend, tensor } from '@sconce/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Source } from '../src/frontend/source.ts';
 import { CompilationUnit } from '../src/frontend/unit.ts';
-import { type Graph, passes } from '../src/index.ts';
+import { type Graph, passes, trace } from '../src/index.ts';
 
 interface Golden {
   readonly source: string;
@@ -15,7 +15,11 @@ interface Golden {
 }
 
 const manifest = new URL('../../../conformance/models/passes.json', import.meta.url);
-const { programs, ...golden }: { passes: string[]; programs: Record<string, Golden> } = JSON.parse(
+const {
+  programs,
+  happy_function_traced,
+  ...golden
+}: { passes: string[]; happy_function_traced: string; programs: Record<string, Golden> } = JSON.parse(
   readFileSync(manifest, 'utf8'),
 );
 
@@ -89,6 +93,19 @@ describe("seed 1's happy_function", () => {
   it('keeps only the branch that is taken, as PyTorch 1.13 prints it', () => {
     for (const { source, graph } of [happy_function, happy_function_of_numbers])
       expect(structure(String(compile(source)))).toBe(structure(graph));
+  });
+
+  it('is, traced, the nodes that PyTorch 1.13 records: the branch that ran', async () => {
+    const isTrue = true;
+    const happy = (): unknown => {
+      let ret = functions.rand([0]);
+      if (isTrue === true) ret = functions.rand([1]);
+      else ret = functions.rand([2]);
+      return ret;
+    };
+    const traced = await trace((_x: unknown) => happy(), [tensor(0)], { check_trace: false });
+    const nodes = (text: string): string => structure(text).replace(/graph\(.*\):/, 'graph:');
+    expect(nodes(String(traced.graph))).toBe(nodes(happy_function_traced));
   });
 
   it('loses its dead branch to the pass where the compiler could not know', () => {
