@@ -11,7 +11,11 @@ const variants = new WeakMap<AnyOperator, ScalarOperator>();
 export function withOutVariants(operators: readonly AnyOperator[]): AnyOperator[] {
   const ofTensors = operators.filter((operator) => !('run' in operator));
   const ofNumbers = operators.filter((operator) => 'run' in operator);
-  return [...ofTensors, ...ofTensors.map(outVariant).filter((variant) => variant !== undefined), ...ofNumbers];
+  return [
+    ...ofTensors,
+    ...ofTensors.map(outVariant).filter((variant) => variant !== undefined),
+    ...ofNumbers,
+  ];
 }
 
 /** The overload that writes its result where `out` says; undefined for what does not return one tensor. */

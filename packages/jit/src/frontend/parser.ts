@@ -861,6 +861,7 @@ class Parser {
     return this.deeper(() => {
       this.expect('[');
       const items: Expr[] = [];
+      if (this.is(']')) this.fail("expected an expression but found ']' here");
       while (!this.is(']')) {
         items.push(this.subscriptItem());
         if (!this.accept(',')) break;

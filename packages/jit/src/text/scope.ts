@@ -37,6 +37,7 @@ export class TextScope implements Resolver {
   private readonly nodes = new Map<string, ClassDef | Def | Expr>();
   private readonly resolved = new Map<string, Sugared>();
   private readonly imports = new Map<string, string>();
+  private readonly inProgress = new Set<string>();
 
   constructor(
     private readonly unit: CompilationUnit,
@@ -74,6 +75,16 @@ export class TextScope implements Resolver {
   }
 
   private define(name: string, node: ClassDef | Def | Expr): Sugared {
+    if (this.inProgress.has(name)) throw new CompileError(`'${name}' is defined by itself`, node.range);
+    this.inProgress.add(name);
+    try {
+      return this.made(name, node);
+    } finally {
+      this.inProgress.delete(name);
+    }
+  }
+
+  private made(name: string, node: ClassDef | Def | Expr): Sugared {
     if ('kind' in node) {
       const value = literalValue(node, this);
       return this.keep(name, { kind: 'constant', value, type: typeOfLiteral(value, node) });

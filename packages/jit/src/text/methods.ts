@@ -1,0 +1,37 @@
+/** Methods from text: what `ScriptModule.define` adds to a module's class. */
+import { parseFile } from '../frontend/parser.ts';
+import { CompileError, Source } from '../frontend/source.ts';
+import type { CompilationUnit } from '../frontend/unit.ts';
+import type { ClassType } from '../ir/types.ts';
+import { limitsOf } from '../limits.ts';
+import { type Given, PythonNames } from './names.ts';
+import { TextScope } from './scope.ts';
+
+/** Compiles the functions of a text as methods of the class and returns their names. Nothing is added where one is refused. */
+export function defineMethods(
+  type: ClassType,
+  unit: CompilationUnit,
+  text: string,
+  given: Given = {},
+): string[] {
+  const file = parseFile(new Source(text, '<string>'), { dialect: 'python', limits: limitsOf(undefined) });
+  const [cls] = file.classes;
+  if (cls)
+    throw new CompileError('define takes methods; compile classes with jit.CompilationUnit', cls.range);
+  const resolver = new TextScope(unit, new PythonNames(unit, given), '');
+  resolver.add({ ...file, functions: [] });
+  for (const def of file.functions) {
+    if (type.methods.has(def.name))
+      throw new CompileError(`method '${type.leafName}.${def.name}' already defined.`, def.range);
+  }
+  const names = file.functions.map(({ name }) => name);
+  try {
+    for (const def of file.functions)
+      type.methods.set(def.name, unit.func(def.name, def, { resolver, self: type, isModuleSelf: true }));
+    for (const name of names) type.methods.get(name)!.graph;
+  } catch (error) {
+    for (const name of names) type.methods.delete(name);
+    throw error;
+  }
+  return names;
+}
