@@ -39,6 +39,18 @@ class Perceptron(nn.Module):
         return self.layers(x)
 
 
+class Sequences(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.gru = nn.LSTM(4, 3, num_layers=2, bidirectional=True, batch_first=True), nn.GRU(6, 3)
+        self.out = nn.Linear(3, 2)
+
+    def forward(self, x):
+        y, (h, c) = self.lstm(x)
+        z, last = self.gru(y)
+        return self.out(z), h, c, last
+
+
 class Images(nn.Module):
     def __init__(self):
         super().__init__()
@@ -87,6 +99,8 @@ def programs():
     torch.backends.quantized.engine = "onednn"   # QNNPACK ignores reduce_range, which the others heed
     dynamic = quantization.quantize_dynamic(Perceptron().eval(), {nn.Linear}, dtype=torch.qint8)
     yield "dynamic_linear", dynamic, [[torch.randn(5, 12)], [torch.randn(2, 3, 12).abs()], [torch.zeros(1, 12)]]
+    recurrent = quantization.quantize_dynamic(Sequences().eval(), {nn.LSTM, nn.GRU, nn.Linear}, dtype=torch.qint8)
+    yield "dynamic_recurrent", recurrent, [[torch.randn(2, 5, 4)], [torch.randn(1, 3, 4) * 0.1]]
     torch.backends.quantized.engine = "qnnpack"
     images = torch.randn(4, 3, 8, 8)
     yield "static_convolution", statically_quantised(Images(), images), [[images], [images[:1] * 2]]

@@ -23,6 +23,7 @@ import { norms } from './norm.ts';
 import { pools } from './pool.ts';
 import { prepackeds } from './prepacked.ts';
 import { quantizeds } from './quantized.ts';
+import { quantizedRecurrent } from './quantized-rnn.ts';
 import { queries } from './query.ts';
 import { randoms } from './random.ts';
 import { reductions } from './reduce.ts';
@@ -65,6 +66,7 @@ for (const family of [
   vision,
   deformable,
   quantizeds,
+  quantizedRecurrent,
   prepackeds,
   grids,
   folds,

@@ -152,7 +152,8 @@ function scaled(sums: Tensor, packed: PackedParams, inputScale: number, axis: nu
   return packed.bias ? (out.add(along(packed.bias, sums.shape.length, axis)) as Tensor) : out;
 }
 
-function dynamicLinear(x: Tensor, packed: PackedParams, reduce: boolean): Tensor | Promise<Tensor> {
+/** A product whose input is quantised by what is in it; a promise where that must be read. */
+export function dynamicLinear(x: Tensor, packed: PackedParams, reduce: boolean): Tensor | Promise<Tensor> {
   if (x.dtype !== 'float32')
     throw new TorchError(`quantized::linear_dynamic: expected scalar type Float but found ${x.dtype}`);
   return withRange(x, (least, greatest) => {

@@ -11,6 +11,7 @@ export const packedClasses = {
   conv2d: '__torch__.torch.classes.quantized.Conv2dPackedParamsBase',
   clampedLinear: '__torch__.torch.classes.xnnpack.LinearOpContext',
   clampedConv2d: '__torch__.torch.classes.xnnpack.Conv2dOpContext',
+  cell: '__torch__.torch.classes.rnn.CellParamsBase',
 } as const;
 
 export type PackedClass = keyof typeof packedClasses;
@@ -22,12 +23,21 @@ export interface Window {
   readonly groups: number;
 }
 
+/** Of a recurrent layer in one direction: the products of the input and of the hidden state, quantised dynamically. */
+export interface Cell {
+  readonly ih: PackedParams;
+  readonly hh: PackedParams;
+  readonly reduce_range: boolean;
+}
+
 /** What an object of each class holds. */
 export interface PackedContent {
   readonly weight: Tensor;
   readonly bias: Tensor | null;
   /** Of convolutions. */
   readonly window?: Window;
+  /** Of recurrent layers, whose first weight and bias stand above. */
+  readonly cell?: Cell;
   /** Of the mobile operators: what the output is held between; null for no bound. */
   readonly low?: Scalar | null;
   readonly high?: Scalar | null;
@@ -45,16 +55,18 @@ export class PackedParams {
   readonly bias: Tensor | null;
   /** Of convolutions. */
   window: Window | undefined;
+  readonly cell: Cell | undefined;
   readonly low: Scalar | null;
   readonly high: Scalar | null;
 
   constructor(
     readonly kind: PackedClass,
-    { weight, bias, window, low = null, high = null }: PackedContent,
+    { weight, bias, window, cell, low = null, high = null }: PackedContent,
   ) {
     this.weight = kept(weight);
     this.bias = bias && kept(bias);
     this.window = window;
+    this.cell = cell;
     this.low = low;
     this.high = high;
   }
@@ -77,6 +89,9 @@ export function packedOf(value: unknown, kind: PackedClass): PackedParams {
     `Expected a value of type '${packedClasses[kind]}' but instead found ${value instanceof PackedParams ? value.className : typeof value}`,
   );
 }
+
+/** A recurrent layer's products. Throws a TorchError for anything else. */
+export const packedCell = (value: unknown): Cell => packedOf(value, 'cell').cell!;
 
 /** `[dims, stride…, padding…, dilation…, output padding…, groups, transposed]` of two dims. */
 function windowOf(settings: ArrayLike<number | bigint>): Window {
@@ -132,6 +147,15 @@ export function packedFromState(
           }),
         );
       return packed;
+    }
+    case packedClasses.cell: {
+      if (items[0] !== 'quantized_dynamic')
+        throw new NotSupportedError(
+          `the archive holds the cell of a recurrent layer that is ${String(items[0])}`,
+        );
+      const [ih, hh] = list(items[4]).map((product) => packedOf(product, 'linear'));
+      const reduce_range = Number(list(items[3])[0]) !== 0;
+      return new PackedParams('cell', { weight: ih.weight, bias: ih.bias, cell: { ih, hh, reduce_range } });
     }
     case packedClasses.clampedLinear:
       return new PackedParams('clampedLinear', {

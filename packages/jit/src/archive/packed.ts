@@ -1,6 +1,16 @@
 /** The states in which archives hold PyTorch's own C++ objects: packed parameters of quantised and mobile operators. */
 import { fromTypedArray, type PackedParams, TorchError } from '@sconce/core';
-import { FloatT, IntT, type JitType, listOf, optionalOf, StrT, TensorT, tupleOf } from '../ir/types.ts';
+import {
+  FloatT,
+  foreignClass,
+  IntT,
+  type JitType,
+  listOf,
+  optionalOf,
+  StrT,
+  TensorT,
+  tupleOf,
+} from '../ir/types.ts';
 import { makeTuple } from '../ops/value.ts';
 
 export interface State {
@@ -20,7 +30,16 @@ const tuple = (...parts: readonly (readonly [value: unknown, type: JitType])[]):
   };
 };
 
-export function stateOfPacked({ kind, className, weight, bias, window, low, high }: PackedParams): State {
+export function stateOfPacked({
+  kind,
+  className,
+  weight,
+  bias,
+  window,
+  cell,
+  low,
+  high,
+}: PackedParams): State {
   const tensors = [
     [weight, TensorT],
     [bias, optionalOf(TensorT)],
@@ -31,6 +50,16 @@ export function stateOfPacked({ kind, className, weight, bias, window, low, high
   ] as const;
   if (kind === 'linear') return tuple(...tensors);
   if (kind === 'clampedLinear') return tuple(...tensors, ...bounds);
+  if (cell) {
+    const products = [cell.ih, cell.hh];
+    return tuple(
+      ['quantized_dynamic', StrT],
+      [products.map((product) => product.bias), listOf(TensorT)],
+      [[], listOf(FloatT)],
+      [[Number(cell.reduce_range)], listOf(IntT)],
+      [products, listOf(foreignClass(cell.ih.className))],
+    );
+  }
   if (!window) throw new TorchError(`a ${className} without its settings cannot be saved`);
   const { stride, padding, dilation, groups } = window;
   if (kind === 'clampedConv2d') {
