@@ -73,7 +73,7 @@ function writeRange(
     writer.opcode('t');
     writer.opcode('R');
     writer.int(written?.filename ?? 0);
-    writer.int(range?.source.text ? range.source.firstLine + 1 : 0);
+    writer.int(range?.source.filename ? range.source.firstLine + 1 : 0);
     writer.opcode(SHORT_TUPLES[2]);
     writer.memoize(range?.source ?? writer);
   }
