@@ -379,21 +379,17 @@ export class Gemm {
       return true;
     }
     if (b.column !== bytes || n % columns !== 0) return false;
-    if (m > 1 || k < 8) {
+    if (m > 1) {
       this.inPlace(m, n, k, a, b, c);
       return true;
     }
-    const first = k % 8;
-    if (first) this.inPlace(1, n, first, a, b, c);
-    else zero(heap, c.pointer, n * bytes);
-    const from = b.pointer + first * b.row;
     const per = columns / VECTORS;
     if (n * k < ALONE / 2) {
-      e.sweep!(a.pointer + first * bytes, from, b.row, c.pointer, n / per, k - first);
+      e.sweep!(a.pointer, b.pointer, b.row, c.pointer, n / per, k);
       return true;
     }
     const args = (vector: number, some: number): number[] => [
-      a.pointer + first * bytes, from + 16 * vector, b.row, c.pointer + 16 * vector, some, k - first,
+      a.pointer, b.pointer + 16 * vector, b.row, c.pointer + 16 * vector, some, k,
     ]; // biome-ignore format: the parameters of `sweep`
     // Lines of the cache are not shared.
     heap.team.deal(e.sweep!, n * k * SKINNY * bytes, n / per, args, 16);

@@ -196,8 +196,9 @@ export function compileMatmul(products: Products, kernel: MatmulKernel): Executa
     a: Matrix,
     b: Matrix,
     c: Matrix,
-    finish: Finishing | undefined,
-    weights?: View,
+    finishOf: (i: number) => Finishing | undefined,
+    i: number,
+    weights: View | undefined,
   ): boolean => {
     if (isSmall(m, n, k)) {
       loops ??= naive(heap, dtype, accumulate);
@@ -222,8 +223,8 @@ export function compileMatmul(products: Products, kernel: MatmulKernel): Executa
       weights && m <= KEPT.rows && n >= KEPT.columns && n * k >= KEPT.elements && forms.bytes < KEPT.bytes
         ? forms.kept(weights, accumulate, g.wholeBytes(k, n), (to) => g.packWhole(k, n, pack, to))
         : undefined;
-    if (whole === undefined) g.multiply(m, n, k, { matrix: left }, pack, c, finish);
-    else g.multiplyWhole(m, n, k, left, whole, c, finish);
+    if (whole === undefined) g.multiply(m, n, k, { matrix: left }, pack, c, finishOf(i));
+    else g.multiplyWhole(m, n, k, left, whole, c, finishOf(i));
     return true;
   };
 
@@ -316,7 +317,7 @@ export function compileMatmul(products: Products, kernel: MatmulKernel): Executa
       }));
     else
       for (let i = 0; i < batch; i++) {
-        const done = product(m, n, k, a, b, c, finishOf(i), batch === 1 ? vb : undefined);
+        const done = product(m, n, k, a, b, c, finishOf, i, batch === 1 ? vb : undefined);
         isFinished &&= done;
         a.pointer += steps[0];
         b.pointer += steps[1];

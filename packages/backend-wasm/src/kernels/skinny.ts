@@ -87,48 +87,49 @@ export function dots(m: Module, lane: Lane, bytes: number): void {
 }
 
 /**
- * One row times dense rows of b, read in order: (a, b, ldb, c, vectors, k), k a multiple of 8; c is added to. Eight
- * rows are summed before they meet c, so chains of additions stay short.
+ * One row times dense rows of b, read in order: (a, b, ldb, c, vectors, k). Eight rows are summed before they meet c, so chains
+ * of additions stay short.
  */
 export function sweep(m: Module, lane: Lane, bytes: number): void {
   m.fn('sweep', Array(6).fill('i32'), [], (fn) => {
     const [a, b, ldb, c, vectors, k] = Array.from({ length: 6 }, (_, i) => fn.param(i)) as [
       Val, Val, Val, Val, Val, Val,
     ]; // biome-ignore format: six parameters
-    const depth = 8;
-    const x = Array.from({ length: depth }, () => fn.local(lane));
-    const p = Array.from({ length: depth }, (_, i) => (i === 0 ? b : fn.local('i32')));
+    fn.fillMemory(c, fn.i32(0), vectors.mul(16));
     const next = fn.local('i32');
     const target = fn.local('i32');
     const left = fn.local('i32');
-    fn.doWhile(
-      () => {
-        x.forEach((v, i) => {
-          v.set(fn.load(lane, bytes === 4 ? 0x109 : 0x10a, a, i * bytes));
-        });
-        for (let i = 1; i < depth; i++) p[i]!.set(p[i - 1]!.add(ldb));
-        next.set(p[depth - 1]!.add(ldb));
-        target.set(c);
-        left.set(vectors);
-        fn.doWhile(
-          () => {
-            const product = (i: number): Val => x[i]!.mul(fn.load(lane, 0x100, p[i]!));
-            const pair = (i: number): Val => product(i).add(product(i + 1));
-            const sum = pair(0)
-              .add(pair(2))
-              .add(pair(4).add(pair(6)));
-            fn.store(0x10b, target, fn.load(lane, 0x100, target).add(sum));
-            for (const q of p) q.inc(16);
-            target.inc(16);
-            left.inc(-1);
-          },
-          () => left.ne(0),
-        );
-        b.set(next);
-        a.inc(depth * bytes);
-        k.inc(-depth);
-      },
-      () => k.ne(0),
-    );
+    for (const depth of [8, 1]) {
+      const x = Array.from({ length: depth }, () => fn.local(lane));
+      const p = Array.from({ length: depth }, (_, i) => (i === 0 ? b : fn.local('i32')));
+      fn.while(
+        () => k.geU(depth),
+        () => {
+          x.forEach((v, i) => {
+            v.set(fn.load(lane, bytes === 4 ? 0x109 : 0x10a, a, i * bytes));
+          });
+          for (let i = 1; i < depth; i++) p[i]!.set(p[i - 1]!.add(ldb));
+          next.set(p[depth - 1]!.add(ldb));
+          target.set(c);
+          left.set(vectors);
+          fn.doWhile(
+            () => {
+              const sum = (from: number, count: number): Val =>
+                count === 1
+                  ? x[from]!.mul(fn.load(lane, 0x100, p[from]!))
+                  : sum(from, count / 2).add(sum(from + count / 2, count / 2));
+              fn.store(0x10b, target, fn.load(lane, 0x100, target).add(sum(0, depth)));
+              for (const q of p) q.inc(16);
+              target.inc(16);
+              left.inc(-1);
+            },
+            () => left.ne(0),
+          );
+          b.set(next);
+          a.inc(depth * bytes);
+          k.inc(-depth);
+        },
+      );
+    }
   });
 }
