@@ -4,6 +4,7 @@ import { Source } from './frontend/source.ts';
 import { typeOfExpression } from './frontend/type-expression.ts';
 import type { JitType } from './ir/types.ts';
 import { readType } from './javascript/types.ts';
+import { tagType } from './ops/value.ts';
 import { sharedUnit } from './program.ts';
 import { coerceValue } from './recursive/values.ts';
 
@@ -12,9 +13,9 @@ const typeOf = (text: string): JitType => {
   return typeOfExpression(readType(text, { source, start: 0, end: text.length }), sharedUnit);
 };
 
-/** Gives a value a type in compiled code, `jit.annotate('int[]', [])`; the value itself elsewhere. */
-export function annotate<T>(_type: string, value: T): T {
-  return value;
+/** Gives a value a type in compiled code, `jit.annotate('int[]', [])`; the value itself elsewhere, where a tracer takes an array for a list. */
+export function annotate<T>(type: string, value: T): T {
+  return Array.isArray(value) ? tagType(value, typeOf(type)) : value;
 }
 
 /** Whether a value has one of these types; in compiled code it has them in the branch that this decides. */

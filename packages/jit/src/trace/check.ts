@@ -5,6 +5,7 @@ import { allNodes, type Graph } from '../ir/graph.ts';
 import { graphToString } from '../ir/print.ts';
 import { moduleParts, ScriptModule } from '../module.ts';
 import { Tensor } from '../ops/core.ts';
+import { tagType, typeTagOf } from '../ops/value.ts';
 import { isRandom } from '../passes/effects.ts';
 import { inlineCalls } from '../passes/inline.ts';
 import { functionParts, type ScriptFunction } from '../script-function.ts';
@@ -52,7 +53,11 @@ function cloned(value: unknown): unknown {
       if (value.requires_grad) copy.requires_grad = true;
       return copy;
     });
-  if (Array.isArray(value)) return value.map(cloned);
+  if (Array.isArray(value)) {
+    const type = typeTagOf(value);
+    const copy = value.map(cloned);
+    return type ? tagType(copy, type) : copy;
+  }
   if (value instanceof Map) return new Map([...value].map(([k, v]) => [k, cloned(v)]));
   if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype)
     return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, cloned(v)]));

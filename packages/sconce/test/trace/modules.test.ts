@@ -143,6 +143,20 @@ describe('a traced module', () => {
   });
 });
 
+describe('lists', () => {
+  it('are arrays annotated so, in and out; other arrays are tuples', async () => {
+    const pair = (): Any => jit.annotate('List[Tensor]', [torch.ones(2), torch.ones(2)]);
+    const traced = await jit.trace(
+      (xs: Any) => jit.annotate('List[Tensor]', [xs[0].add(xs[1]), xs[1]]),
+      [pair()],
+      { strict: false },
+    );
+    expect(traced.schema).toContain('(Tensor[] xs) -> Tensor[]');
+    const [sum] = await traced([torch.ones(1), torch.ones(1)]);
+    expect(await sum.tolist()).toEqual([2]);
+  });
+});
+
 describe('mixing', () => {
   const gate = 'def forward(self, x):\n    if bool(x.sum() > 0):\n        return x\n    return -x\n';
 
