@@ -19,7 +19,7 @@ import {
 import { Assignments } from './assignments.ts';
 import type { Block as Body, Def, Expr, Keyword, Statement } from './ast.ts';
 import type { Condition } from './conditions.ts';
-import type { Frame } from './environment.ts';
+import { type Frame, isMeaningful } from './environment.ts';
 import { convertTo } from './match.ts';
 import { CompileError, type Range } from './source.ts';
 import type { Sugared } from './sugared.ts';
@@ -67,7 +67,7 @@ export class Emitter extends Assignments {
     params.forEach((param, i) => {
       const isSelf = i === 0 && self !== undefined;
       const value = graph.block.paramNode.addOutput(isSelf ? self : param.type);
-      value.setDebugName(param.name);
+      if (isMeaningful(param.name)) value.setDebugName(param.name);
       if (isSelf && isModuleSelf) variables.bind(param.name, { kind: 'value', value });
       else variables.set(param.name, { kind: 'value', value }, def.params[i].range);
     });
