@@ -3,6 +3,12 @@ import { allNodes, type Graph } from '../ir/graph.ts';
 import { CompileError } from './source.ts';
 
 export function inlineForkedClosures(graph: Graph): void {
+  // torch::jit packs what each closure captures, and the closure with that, as values of their own.
+  for (const node of allNodes(graph.block))
+    if (node.kind === 'prim::Closure') {
+      graph.takeId();
+      graph.takeId();
+    }
   for (const node of [...allNodes(graph.block)]) {
     if (node.kind !== 'prim::forkClosure') continue;
     const closure = node.inputs[0].node;

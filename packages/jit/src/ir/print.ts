@@ -4,6 +4,7 @@ import { Device, Tensor } from '../ops/core.ts';
 import { escapeText, floatText, shortest17 } from '../ops/text.ts';
 import { inlineCalls } from '../passes/inline.ts';
 import { copyGraph } from './copy.ts';
+import { forkedGraph } from './forked.ts';
 import type { Func } from './function.ts';
 import type { Block, Graph, Node, Value } from './graph.ts';
 import { tensorText } from './tensor-text.ts';
@@ -54,19 +55,22 @@ function attributes(node: Node): string {
 /** Graphs inside nodes: each is printed after the whole, under the name that its node has there. */
 type Subgraphs = [name: string, graph: Graph][];
 
-function kindOf(node: Node, subgraphs: Subgraphs): string {
-  if (!node.subgraph) return node.kind;
+function kindOf(node: Node, subgraph: Graph | undefined, subgraphs: Subgraphs): string {
+  if (!subgraph) return node.kind;
   const name = `${node.kind}_${subgraphs.length}`;
-  subgraphs.push([name, node.subgraph]);
+  subgraphs.push([name, subgraph]);
   return name;
 }
 
 function printNode(node: Node, indent: string, lines: string[], subgraphs: Subgraphs): void {
   const outputs = node.outputs.map(declared).join(', ');
-  const inputs = node.inputs.map((input) => `%${input.debugName}`).join(', ');
+  const forked = node.kind === 'prim::fork' && node.blocks.length > 0 ? forkedGraph(node) : undefined;
+  const inputs = (forked?.captured ?? node.inputs).map((input) => `%${input.debugName}`).join(', ');
   const where = node.range ? location(node.range) : '';
   const place = `${node.scope ? `, scope: ${node.scope}` : ''}${where && ` # ${where}`}`;
-  lines.push(`${indent}${outputs} = ${kindOf(node, subgraphs)}${attributes(node)}(${inputs})${place}`);
+  const kind = kindOf(node, forked?.graph ?? node.subgraph, subgraphs);
+  lines.push(`${indent}${outputs} = ${kind}${attributes(node)}(${inputs})${place}`);
+  if (forked) return;
   node.blocks.forEach((block, i) => {
     lines.push(`${indent}  block${i}(${block.inputs.map(declared).join(', ')}):`);
     printBlock(block, `${indent}    `, lines, subgraphs);

@@ -1,6 +1,6 @@
 /** Constant pooling: equal constants become one, at the top of the graph. */
 
-import { allNodes, type Graph, type Node, type Value } from '../ir/graph.ts';
+import type { Block, Graph, Node, Value } from '../ir/graph.ts';
 import { EnumValue, graphText } from '../ir/types.ts';
 import { Device, Tensor } from '../ops/core.ts';
 
@@ -8,7 +8,7 @@ const objectIds = new WeakMap<object, number>();
 let nextObjectId = 0;
 
 /** Equal keys, equal constants; undefined for one that stays alone. Tensors are equal where they are the same window of one memory. */
-function constantKey(node: Node): string | undefined {
+export function constantKey(node: Node): string | undefined {
   if (node.func) return `function ${node.func.name}`;
   // torch::jit tells enum constants apart, even equal ones.
   if (node.constant?.value instanceof EnumValue) return undefined;
@@ -31,10 +31,16 @@ function constantKey(node: Node): string | undefined {
   return `${graphText(node.output.type)} ${text(node.constant?.value)}`;
 }
 
-/** All constants move to the front, which reverses their order as it does in torch::jit. */
+/** All constants move to the front, which reverses their order as it does in torch::jit; a forked body keeps its own. */
 export function poolConstants(graph: Graph): void {
-  const pool = new Map<string, Value>();
-  for (const node of [...allNodes(graph.block)]) {
+  poolInto(graph.block, graph.block, new Map());
+}
+
+function poolInto(front: Block, block: Block, pool: Map<string, Value>): void {
+  for (const node of [...block.nodes]) {
+    for (const inner of node.blocks)
+      if (node.kind === 'prim::fork') poolInto(inner, inner, new Map());
+      else poolInto(front, inner, pool);
     if (node.kind !== 'prim::Constant') continue;
     const key = constantKey(node);
     if (key !== undefined) {
@@ -46,7 +52,7 @@ export function poolConstants(graph: Graph): void {
       }
       pool.set(key, node.output);
     }
-    node.owner!.nodes.splice(node.owner!.nodes.indexOf(node), 1);
-    graph.block.prepend(node);
+    block.nodes.splice(block.nodes.indexOf(node), 1);
+    front.prepend(node);
   }
 }
