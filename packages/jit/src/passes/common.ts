@@ -3,6 +3,7 @@ import type { Block, Graph, Node } from '../ir/graph.ts';
 import { type JitType, typesEqual } from '../ir/types.ts';
 import { AliasAnalysis } from './alias.ts';
 import { isPure } from './effects.ts';
+import { constantKey } from './pool.ts';
 
 const numbers = new WeakMap<object, number>();
 let next = 0;
@@ -13,7 +14,12 @@ const numberOf = (object: object): number => {
   return number;
 };
 
+/** Equal for equal numbers, strings and the like. */
+const constantOf = (node: Node): string | undefined =>
+  node.kind === 'prim::Constant' && isImmutable(node.output.type) ? constantKey(node) : undefined;
+
 const keyOf = (node: Node): string =>
+  constantOf(node) ??
   `${node.kind} ${node.operator ? numberOf(node.operator) : ''} ${node.name ?? ''} ${node.inputs.map((i) => numberOf(i))}`;
 
 const isImmutable = (type: JitType): boolean =>
@@ -29,7 +35,7 @@ const sameTypes = (a: Node, b: Node): boolean =>
 export function eliminateCommonSubexpressions(graph: Graph, aliases = new AliasAnalysis(graph)): void {
   const mayMerge = (node: Node): boolean =>
     isPure(node) &&
-    node.kind !== 'prim::Constant' &&
+    (node.kind !== 'prim::Constant' || constantOf(node) !== undefined) &&
     !node.inputs.some((input) => aliases.isWritten(input)) &&
     node.outputs.every(
       (output) =>
