@@ -6,14 +6,24 @@ import {
   tensor,
 } from '@sconce/backend-libtorch';
 import { reference } from '@sconce/backend-reference';
-import { readZip, setCurrentBackend } from '@sconce/core';
-import { load, program_text } from '@sconce/jit';
+import {
+  functions,
+  type Module,
+  manual_seed,
+  no_grad,
+  readZip,
+  setCurrentBackend,
+  type Tensor,
+} from '@sconce/core';
+import { load, program_text, script, trace } from '@sconce/jit';
+import * as nn from '@sconce/nn';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { folderFiles } from '../src/files.ts';
 import { argumentOf, checkValue } from '../src/models/check.ts';
 import { type ArchiveCase, type Call, models, programs } from '../src/models/index.ts';
 import type { Value } from '../src/models/values.ts';
 
+const randn = (shape: number[]): Tensor => functions.randn(shape) as Tensor;
 const backend = reference();
 const files = folderFiles();
 const allPrograms = await programs(files);
@@ -118,6 +128,30 @@ describe('an archive that was loaded and saved', () => {
     });
   });
 
+  describe.skipIf(!isBuilt() && !process.env.CI)(
+    'is one of our own modules, and LibTorch computes what it computes',
+    () => {
+      const ways = {
+        traced: (module: Module, x: Tensor) => trace(module, [x]),
+        scripted: (module: Module) => script(module),
+      };
+      for (const [name, make] of Object.entries(ours))
+        it.each(Object.entries(ways))(`${name}, %s`, async (_, way) => {
+          manual_seed(3);
+          const [module, x] = make();
+          module.eval();
+          const program = await way(module, x);
+          const native = new NativeModule(await program.save_to_buffer());
+          const first = (value: unknown): unknown => (Array.isArray(value) ? first(value[0]) : value);
+          const want = first(await no_grad(() => program(x))) as Tensor;
+          const got = first(native.forward(tensor(await x.data(), x.shape, x.dtype))) as NativeTensor;
+          expect(got.shape).toEqual(want.shape);
+          const [a, b] = [Array.from(got.data(), Number), Array.from(await want.data(), Number)];
+          expect(Math.max(...a.map((value, i) => Math.abs(value - b[i])))).toBeLessThan(1e-5);
+        });
+    },
+  );
+
   it('keeps every record at a multiple of 64 bytes, and extra files', async () => {
     const module = await load(await allPrograms[0].archive());
     const bytes = await module.save_to_buffer({
@@ -134,6 +168,28 @@ describe('an archive that was loaded and saved', () => {
     expect([...zip.read('archive/extra/deep/raw')]).toEqual([1, 2]);
   });
 });
+
+/** Modules with an input each. */
+const ours: Readonly<Record<string, () => [Module, Tensor]>> = {
+  'a linear layer': () => [new nn.Linear(4, 3), randn([2, 4])],
+  'a convolution with its norm': () => [
+    new nn.Sequential(
+      new nn.Conv2d(3, 8, 3, { padding: 1 }),
+      new nn.BatchNorm2d(8),
+      new nn.ReLU(),
+      new nn.MaxPool2d(2),
+      new nn.Flatten(),
+      new nn.Linear(128, 5),
+    ),
+    randn([2, 3, 8, 8]),
+  ],
+  'an LSTM': () => [new nn.LSTM(4, 6, { batch_first: true }), randn([2, 5, 4])],
+  'a GRU': () => [new nn.GRU(4, 6), randn([5, 2, 4])],
+  'a layer norm before a GELU': () => [
+    new nn.Sequential(new nn.LayerNorm([4]), new nn.GELU()),
+    randn([2, 4]),
+  ],
+};
 
 const demangled = (text: string): string => text.replace(/___torch_mangle_\d+\./g, '');
 
