@@ -81,12 +81,12 @@ function canonicalizeOutputs(block: Block): void {
     }
     return best;
   };
-  for (const node of allNodes(block)) {
-    if (node.kind !== 'prim::If' && node.kind !== 'prim::Loop') continue;
-    if (node.outputs.length < 2) continue;
+  const sort = (node: Node): void => {
+    if (node.kind !== 'prim::If' && node.kind !== 'prim::Loop') return;
+    if (node.outputs.length < 2) return;
     const order = node.outputs.map((value, i) => ({ i, use: firstUse(value) }));
     order.sort((a, b) => a.use[0] - b.use[0] || a.use[1] - b.use[1] || a.i - b.i);
-    if (order.every(({ i }, at) => i === at)) continue;
+    if (order.every(({ i }, at) => i === at)) return;
     const permute = <T>(list: readonly T[], skip: number): T[] => [
       ...list.slice(0, skip),
       ...order.map(({ i }) => list[skip + i]),
@@ -110,5 +110,13 @@ function canonicalizeOutputs(block: Block): void {
       reoutput(node.blocks[0].paramNode, 1);
       reinput(node.blocks[0].returnNode, 1);
     }
-  }
+  };
+  // From the end, and a node before its blocks: an order depends on the orders of what uses it.
+  const visit = (inner: Block): void => {
+    for (const node of [...inner.nodes].reverse()) {
+      sort(node);
+      for (const child of node.blocks) visit(child);
+    }
+  };
+  visit(block);
 }

@@ -30,12 +30,12 @@ const spelled = async (value: unknown): Promise<unknown> => {
 };
 
 const folder = mkdtempSync(join(tmpdir(), 'scripted-'));
-const written = [];
+const written: unknown[] = [];
 for (const [name, [make, inputs]] of Object.entries(all)) {
   manual_seed(0);
   const scripted = script(make().eval());
   const args = inputs();
-  const file = `${written.length}.pt`;
+  const file: string = `${written.length}.pt`;
   writeFileSync(join(folder, file), await scripted.save_to_buffer());
   written.push({
     name,
