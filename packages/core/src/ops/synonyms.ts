@@ -86,16 +86,11 @@ export const synonymsOfKnown = (): Operator[] => [
     const original = findOperator(`aten::${name}`);
     if (!original) throw new TorchError(`${alias} is a synonym of ${name}, which is not registered`);
     return op(textOf(alias, original) as 'f(Tensor self) -> Tensor', {
-      define: (args) => {
-        const result = callOperator(
+      define: (args) =>
+        callOperator(
           original,
           original.argNames.map((n) => (args as Record<string, unknown>)[n]),
-        );
-        // What is changed in place shall not be views of one tensor where that is recorded.
-        return alias.startsWith('unsafe_') && (result as Tensor[]).some((t) => t.requires_grad)
-          ? (result as Tensor[]).map(copyOf)
-          : result;
-      },
+        ),
     });
   }),
 ];

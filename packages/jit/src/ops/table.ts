@@ -4,6 +4,7 @@ import { numberOperators } from './number.ts';
 import { type ScalarOperator, scalarOperators } from './operator.ts';
 import { tensorOperators } from './tensor.ts';
 import { textOperators } from './text.ts';
+import { unsafeOperators } from './unsafe.ts';
 
 let table: Map<string, ScalarOperator[]> | undefined;
 
@@ -11,7 +12,13 @@ let table: Map<string, ScalarOperator[]> | undefined;
 export function scalarTable(): ReadonlyMap<string, readonly ScalarOperator[]> {
   if (!table) {
     table = new Map();
-    for (const entries of [tensorOperators, numberOperators, containerOperators, textOperators])
+    for (const entries of [
+      tensorOperators,
+      numberOperators,
+      containerOperators,
+      textOperators,
+      unsafeOperators,
+    ])
       for (const operator of scalarOperators(entries)) {
         const name = `${operator.schema.namespace}::${operator.schema.base}`;
         const list = table.get(name);

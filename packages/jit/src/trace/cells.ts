@@ -1,23 +1,20 @@
 /** Cells of recurrent networks, of which PyTorch records the parts. */
 import { callOperator, findOperator, type Operator, type Tensor } from '../ops/core.ts';
 
-type Cell = (args: readonly unknown[]) => unknown;
+/** `own` gives a tensor that may be changed in place the same value in memory of its own. */
+type Cell = (args: readonly unknown[], own: (tensor: Tensor) => Tensor) => unknown;
 
 const call = (name: string, ...args: unknown[]): Tensor =>
   callOperator(findOperator(`aten::${name}`) as Operator, args) as Tensor;
 const linear = (x: unknown, w: unknown, b: unknown): Tensor => call('linear', x, w, b);
 const add_ = (a: Tensor, b: Tensor): Tensor => call('add_.Tensor', a, b, 1);
-const chunks = (x: Tensor, n: number): Tensor[] =>
-  callOperator(findOperator('aten::unsafe_chunk') ?? (findOperator('aten::chunk') as Operator), [
-    x,
-    n,
-    1,
-  ]) as unknown as Tensor[];
+const chunks = (x: Tensor, n: number, own: (tensor: Tensor) => Tensor): Tensor[] =>
+  (callOperator(findOperator('aten::unsafe_chunk') as Operator, [x, n, 1]) as Tensor[]).map(own);
 
-const lstm: Cell = ([input, hx, w_ih, w_hh, b_ih, b_hh]) => {
+const lstm: Cell = ([input, hx, w_ih, w_hh, b_ih, b_hh], own) => {
   const [h, c] = hx as [Tensor, Tensor];
   const gates = add_(linear(h, w_hh, b_hh), linear(input, w_ih, b_ih));
-  const [i, f, g, o] = chunks(gates, 4);
+  const [i, f, g, o] = chunks(gates, 4, own);
   const ingate = call('sigmoid_', i);
   const forget = call('sigmoid_', f);
   const cell = call('tanh_', g);
@@ -27,9 +24,9 @@ const lstm: Cell = ([input, hx, w_ih, w_hh, b_ih, b_hh]) => {
   return [hy, cy];
 };
 
-const gru: Cell = ([input, hx, w_ih, w_hh, b_ih, b_hh]) => {
-  const [ir, iz, inew] = chunks(linear(input, w_ih, b_ih), 3);
-  const [hr, hz, hnew] = chunks(linear(hx, w_hh, b_hh), 3);
+const gru: Cell = ([input, hx, w_ih, w_hh, b_ih, b_hh], own) => {
+  const [ir, iz, inew] = chunks(linear(input, w_ih, b_ih), 3, own);
+  const [hr, hz, hnew] = chunks(linear(hx, w_hh, b_hh), 3, own);
   const reset = call('sigmoid_', add_(hr, ir));
   const update = call('sigmoid_', add_(hz, iz));
   const fresh = call('tanh_', call('add.Tensor', inew, call('mul_.Tensor', hnew, reset), 1));

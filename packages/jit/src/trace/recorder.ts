@@ -281,10 +281,12 @@ export class Recorder implements NumberRecording, ActiveTrace {
     const plain = args.map(plainArgument);
     if (facts.has(name)) return unwatched(() => proceed(plain));
     const cell = decomposed(schema.name);
-    if (cell) return cell(args);
+    if (cell) return cell(args, (tensor) => this.copyOf(tensor));
     const call = recordedForm(operator, args);
     const node = this.graph.create(`${call.operator.schema.namespace}::${call.operator.schema.base}`);
-    node.operator = call.operator;
+    node.operator = call.operator.base.startsWith('unsafe_')
+      ? operatorOf(call.operator.schema.name)
+      : call.operator;
     call.operator.schema.args.forEach((arg, i) => {
       node.addInput(this.input(call.args[i], arg.type));
     });
@@ -308,6 +310,14 @@ export class Recorder implements NumberRecording, ActiveTrace {
         throw error;
       },
     );
+  }
+
+  /** Another tensor for a value of the trace, where views of one tensor would be changed in place. */
+  private copyOf(tensor: Tensor): Tensor {
+    if (!tensor.requires_grad) return tensor;
+    const copy = unwatched(() => tensor.clone() as Tensor);
+    this.setResult(copy, this.valueOf(tensor));
+    return copy;
   }
 
   private output(node: Node, operator: Operator, result: unknown): void {
