@@ -1,5 +1,5 @@
 /** Attention, and the transformer's encoder. */
-import { ArgumentError, callable, Module, Parameter, type Tensor } from '@sconce/core';
+import { ArgumentError, callable, isWatched, Module, Parameter, type Tensor } from '@sconce/core';
 import * as init from '../init.ts';
 import { keywords } from '../keywords.ts';
 import { torch } from '../torch.ts';
@@ -68,7 +68,8 @@ class MultiheadAttentionClass extends Module {
     const first = (t: Tensor): Tensor =>
       !isBatched ? t.unsqueeze(0) : this.batch_first ? t : t.transpose(0, 1);
     const [q0, k0, v0] = [query, key, value].map(first);
-    const [n, length, width] = q0.shape;
+    const [n, length] = q0.shape;
+    const width = this.embed_dim;
     const heads = this.num_heads;
     const size = width / heads;
     const project = (t: Tensor, part: number): Tensor => {
@@ -89,21 +90,17 @@ class MultiheadAttentionClass extends Module {
     const needWeights = o.need_weights ?? true;
     let context: Tensor;
     let weights: Tensor | null = null;
-    if (needWeights) {
+    // Traces are for PyTorch 1.13 too, which has no scaled_dot_product_attention.
+    const isCausal = mask === null && (o.is_causal ?? false);
+    if (needWeights || (isWatched() && !isCausal)) {
       let scores = q.div(Math.sqrt(size)).matmul(k.transpose(-2, -1));
       if (mask) scores = scores.add(mask);
       weights = torch.dropout(scores.softmax(-1), this.dropout, this.training);
       context = weights.matmul(v);
-      if (o.average_attn_weights ?? true) weights = weights.mean([1]);
+      if (!needWeights) weights = null;
+      else if (o.average_attn_weights ?? true) weights = weights.mean([1]);
     } else
-      context = torch.scaled_dot_product_attention(
-        q,
-        k,
-        v,
-        mask,
-        this.training ? this.dropout : 0,
-        mask === null && (o.is_causal ?? false),
-      );
+      context = torch.scaled_dot_product_attention(q, k, v, mask, this.training ? this.dropout : 0, isCausal);
     const joined = this.out_proj(context.transpose(1, 2).reshape([n, length, width])) as Tensor;
     const out = !isBatched ? joined.squeeze(0) : this.batch_first ? joined : joined.transpose(0, 1);
     return [out, weights && !isBatched ? weights.squeeze(0) : weights];
