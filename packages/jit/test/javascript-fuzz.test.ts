@@ -50,7 +50,7 @@ it('a mutated program compiles, or is refused with an error that says why', () =
     const next = random(seed * 7919);
     const { f, schema } = programs[next(programs.length)];
     const text = mutate(String(f), pool, next);
-    let mutant: never;
+    let mutant: (...args: never[]) => unknown;
     try {
       mutant = new Function(`return ${text}`)();
       if (typeof mutant !== 'function') throw new SyntaxError();
