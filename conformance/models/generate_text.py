@@ -63,7 +63,11 @@ def methods(cls):
 
 
 def compile_program(head, name, calls, body):
-    path = os.path.join(tempfile.gettempdir(), f"text_{os.getpid()}.py")
+    with tempfile.TemporaryDirectory() as folder:
+        return compile_file(os.path.join(folder, "text.py"), head, name, calls, body)
+
+
+def compile_file(path, head, name, calls, body):
     # The head stays on the first line, so that errors count lines as in the text itself.
     with open(path, "w") as f:
         f.write(body)
@@ -84,10 +88,10 @@ def compile_program(head, name, calls, body):
         result["error"] = message
         result["kind"] = type(error).__name__
         return result
-    finally:
-        os.unlink(path)
     result["functions"] = []
     for f in functions:
+        if hasattr(f, "_torchscript_modifier"):
+            continue
         s = torch.jit.script(f)
         result["functions"].append([f.__name__, strip(str(s.graph)), s.code])
     for cls in classes:
@@ -123,6 +127,8 @@ def isolated(*args):
     with os.fdopen(read) as f:
         text = f.read()
     os.wait()
+    if not text:
+        sys.exit(f"{args[1]}: the process that compiled it died")
     return json.loads(text)
 
 

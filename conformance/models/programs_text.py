@@ -679,3 +679,202 @@ def final_attributes(n: int):
     a = s.apply(3)
     s.offset = 1.5
     return a, s.apply(4), s.cache
+
+## interfaces: (t(1., 2.), 1), (t(1., 2.), -1)
+@torch.jit.interface
+class Op(object):
+    def run(self, x: Tensor) -> Tensor:
+        pass
+
+class Doubler(object):
+    def __init__(self):
+        self.k = 2
+
+    def run(self, x: Tensor) -> Tensor:
+        return x * self.k
+
+class Negater(object):
+    def __init__(self):
+        self.k = 1
+
+    def run(self, x: Tensor) -> Tensor:
+        return -x
+
+def apply_op(op: Op, x: Tensor) -> Tensor:
+    return op.run(x)
+
+def interfaces(x, n: int):
+    if n > 0:
+        return apply_op(Doubler(), x)
+    return apply_op(Negater(), x)
+
+## unused_function: (t(1.),)
+@torch.jit.unused
+def never(x):
+    return x.numpy()
+
+def unused_function(x):
+    if torch.jit.is_scripting():
+        return x
+    return never(x)
+
+## union_values: (1,), (-1,)
+def union_values(n: int) -> Union[int, str]:
+    x: Union[int, str] = 3
+    if n < 0:
+        x = "negative"
+    if isinstance(x, str):
+        return x + "!"
+    return x + n
+
+## optional_chain: (None, [1, 2]), (3, None)
+def optional_chain(n: Optional[int], xs: Optional[List[int]]):
+    total = 0
+    if n is not None:
+        total += n
+    if xs is not None and len(xs) > 0:
+        for x in xs:
+            total += x
+    k = n if n is not None else 7
+    return total, k
+
+## while_else_flow: (10,)
+def while_else_flow(n: int):
+    i = 0
+    out: List[str] = []
+    while i < n:
+        i += 1
+        if i % 3 == 0 and i % 5 == 0:
+            out.append("fizzbuzz")
+        elif i % 3 == 0:
+            out.append("fizz")
+        elif i % 5 == 0:
+            out.append("buzz")
+        else:
+            out.append(str(i))
+    return out
+
+## nested_functions_of_loops: (4,)
+def is_prime(n: int) -> bool:
+    if n < 2:
+        return False
+    for d in range(2, n):
+        if n % d == 0:
+            return False
+    return True
+
+def nested_functions_of_loops(n: int):
+    return [is_prime(i) for i in range(n)]
+
+## attribute_augment: (2,)
+class Acc(object):
+    def __init__(self):
+        self.items: List[int] = []
+        self.total = 0.0
+        self.best = torch.jit.annotate(Optional[int], None)
+
+    def add(self, n: int):
+        self.items += [n]
+        self.total += n / 2
+        best = self.best
+        if best is None or n > best:
+            self.best = n
+
+def attribute_augment(n: int):
+    a = Acc()
+    for i in range(n + 2):
+        a.add(i)
+    return a.items, a.total, a.best
+
+## list_of_tensors: (m(2, 3),)
+def list_of_tensors(x):
+    out: List[Tensor] = []
+    for i in range(x.size(0)):
+        out.append(x[i] * i)
+    out[0] = x[0] + 1
+    return torch.stack(out), len(out), out[-1]
+
+## dict_of_lists: (3,)
+def dict_of_lists(n: int):
+    groups: Dict[int, List[int]] = {}
+    for i in range(n * 2):
+        k = i % n
+        if k not in groups:
+            groups[k] = torch.jit.annotate(List[int], [])
+        groups[k].append(i)
+    return groups, max(list(groups.keys()))
+
+## einsum_and_norms: (m(2, 3),)
+def einsum_and_norms(x):
+    a = torch.einsum("ij,kj->ik", x, x)
+    return a, x.norm(), torch.clamp(x, 0, 3), x.pow(2).sum().sqrt()
+
+## conditional_expression_chain: (5,), (-5,), (0,)
+def conditional_expression_chain(n: int):
+    return "pos" if n > 0 else "neg" if n < 0 else "zero"
+
+## starred_calls: (1, 2)
+def add3(a: int, b: int, c: int) -> int:
+    return a + b * c
+
+def starred_calls(a: int, b: int):
+    args = (a, b)
+    return add3(*args, 3), max(*args)
+
+## multi_assign: (3,)
+def multi_assign(n: int):
+    a = b = [n]
+    b.append(4)
+    (c, d), e = (1, 2), 3
+    x, *y, z = (1, 2, 3, 4)
+    return a, c + d + e, x, y, z
+
+## bool_lists: ([1, 2], [])
+def bool_lists(a: List[int], b: List[int]):
+    x = 1 if a else 2
+    y = 1 if b else 2
+    return x, y, bool(a), not b, any([True, False]), all([True, False])
+
+## nested_while: (3,)
+def nested_while(n: int):
+    i = 0
+    total = 0
+    while i < n:
+        j = 0
+        while True:
+            if j >= i:
+                break
+            total += j
+            j += 1
+        i += 1
+        if total > 100:
+            return -1
+    return total
+
+## tensor_conditions: (t(1., -2.), t(3., 4.))
+def tensor_conditions(x, y):
+    if x.sum() > y.sum() or (x > 0).all():
+        z = x
+    elif x[0] > 0:
+        z = torch.where(x > y, x, y)
+    else:
+        z = y
+    while z.sum() < 10:
+        z = z + 1
+    return z
+
+## range_with_float: (2.7,)
+def range_with_float(x: float):
+    n = int(x)
+    total = 0.
+    for i in range(n):
+        total += x * float(i)
+    return total, n // 2, x // 1, x % 1, -n // 2
+
+## early_raise: (t(1., 2.), 2), (t(1., 2.), 5)
+def early_raise(x, n: int):
+    if n > 3:
+        raise ValueError("too large: " + str(n))
+    for i in range(n):
+        x = x + i
+    return x

@@ -10,10 +10,6 @@ from torch import Tensor, nn
 def undefined_name(x):
     return x + y
 
-## return_type:
-def return_type(x) -> int:
-    return x
-
 ## no_return_on_all_paths:
 def no_return_on_all_paths(n: int) -> int:
     if n > 0:
@@ -294,3 +290,53 @@ def getattr_variable(x, name: str):
 def tolist_without_type(x):
     a = x.tolist()
     return a
+
+## empty_list_item:
+def empty_list_item(k: int):
+    groups: Dict[int, List[int]] = {}
+    groups[k] = []
+    return groups
+
+## refined_away:
+def refined_away(x: Optional[int]):
+    if x is None:
+        return x + 1
+    return x
+
+## class_without_init:
+class Bare(object):
+    def get(self) -> int:
+        return 1
+
+def class_without_init(n: int):
+    return Bare().get()
+
+## loop_variable_after:
+def loop_variable_after(n: int):
+    for i in range(n):
+        last = i
+    return last
+
+## wrong_method_argument:
+class Box(object):
+    def __init__(self, n: int):
+        self.n = n
+
+def wrong_method_argument(s: str):
+    return Box(s).n
+
+## string_plus_int:
+def string_plus_int(s: str, n: int):
+    return s + n
+
+## named_tuple_field:
+class Two(NamedTuple):
+    a: int
+    b: int
+
+def named_tuple_field(n: int):
+    return Two(n, n).c
+
+## any_arithmetic:
+def any_arithmetic(x: Any):
+    return x + 1

@@ -16,6 +16,7 @@ const callable = (signature: Signature, skip: number) => ({
   args: signature.params.slice(skip).map((param): JitArgument => ({ ...param, default: param.default })),
   returns: [signature.returns],
   isVararg: false,
+  signature,
 });
 
 const maxTripCount = 9223372036854775807n;

@@ -1,5 +1,6 @@
 /** Overload resolution: which schema a call means, and the conversions torch::jit allows on the way. */
 
+import type { Signature } from '../ir/function.ts';
 import type { Value } from '../ir/graph.ts';
 import { schemaText } from '../ir/schema.ts';
 import {
@@ -32,6 +33,8 @@ interface Callable {
   readonly args: readonly JitArgument[];
   readonly returns: readonly JitType[];
   readonly isVararg: boolean;
+  /** What messages show instead: of a method with its self. */
+  readonly signature?: Signature;
 }
 
 const unwrapOptional = (type: JitType): JitType => (type.kind === 'Optional' ? type.element : type);
@@ -214,7 +217,7 @@ export function tryMatch(
 
 export const describeSchema = (schema: Callable): string =>
   schemaText(
-    { name: schema.name, params: schema.args, returns: schema.returns[0] ?? NoneT },
+    schema.signature ?? { name: schema.name, params: schema.args, returns: schema.returns[0] ?? NoneT },
     schema.name.slice(schema.name.lastIndexOf('.') + 1),
   );
 

@@ -822,7 +822,10 @@ class Parser {
         const token = this.next();
         if (token.kind !== 'name' && token.kind !== 'keyword')
           this.fail('expected a name after the dot', token);
-        expr = { kind: 'attribute', object: expr, name: token.text, range: this.from(start) };
+        // Python's tree knows where the object ends, and PyTorch counts the name from there.
+        const end = expr.range.end + 1 + token.text.length;
+        const range = this.isPython ? { source: this.source, start, end } : this.from(start);
+        expr = { kind: 'attribute', object: expr, name: token.text, range };
       } else if (this.is('(')) expr = this.call(expr, start);
       else if (this.is('[')) expr = this.subscript(expr, start);
       else return expr;
