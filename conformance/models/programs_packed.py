@@ -30,6 +30,19 @@ class Quantities(nn.Module):
                 unpacked.int_repr(), a.view([-1])[1:3].dequantize(), a.transpose(0, 1).int_repr())
 
 
+class Pools(nn.Module):
+    """What stays quantised without operators of its own."""
+
+    def forward(self, x: torch.Tensor):
+        q = torch.quantize_per_tensor(x, 0.05, 100, torch.quint8)
+        a = torch.relu(q)
+        b = torch.max_pool2d(q, [2, 2])
+        c = torch.nn.functional.adaptive_avg_pool2d(q, [2, 2])
+        d = q.mean([2, 3])
+        f = q.permute(0, 2, 3, 1).contiguous().clone()
+        return a.int_repr(), b.int_repr(), c.dequantize(), d.q_scale(), d.dequantize(), f.int_repr()
+
+
 class Perceptron(nn.Module):
     def __init__(self):
         super().__init__()
@@ -84,7 +97,7 @@ class Digits(nn.Module):
 
 def statically_quantised(model, calibration):
     model.eval()
-    model.qconfig = quantization.get_default_qconfig("qnnpack")
+    model.qconfig = quantization.get_default_qconfig("fbgemm")
     model = quantization.fuse_modules(model, [["first", "relu"]])
     quantization.prepare(model, inplace=True)
     model(calibration)
@@ -96,14 +109,14 @@ def programs():
     torch.backends.quantized.engine = "qnnpack"
     x, y = torch.randn(3, 4), torch.randn(3, 4)
     yield "quantities", Quantities().eval(), [[x, y], [x * 3, y * 0.1]]
+    yield "quantised_pools", Pools().eval(), [[torch.randn(1, 2, 6, 6)], [torch.randn(2, 3, 6, 6) * 2]]
     torch.backends.quantized.engine = "onednn"   # QNNPACK ignores reduce_range, which the others heed
     dynamic = quantization.quantize_dynamic(Perceptron().eval(), {nn.Linear}, dtype=torch.qint8)
     yield "dynamic_linear", dynamic, [[torch.randn(5, 12)], [torch.randn(2, 3, 12).abs()], [torch.zeros(1, 12)]]
     recurrent = quantization.quantize_dynamic(Sequences().eval(), {nn.LSTM, nn.GRU, nn.Linear}, dtype=torch.qint8)
     yield "dynamic_recurrent", recurrent, [[torch.randn(2, 5, 4)], [torch.randn(1, 3, 4) * 0.1]]
-    torch.backends.quantized.engine = "qnnpack"
     images = torch.randn(4, 3, 8, 8)
-    yield "static_convolution", statically_quantised(Images(), images), [[images], [images[:1] * 2]]
+    yield "static_convolution", statically_quantised(Images(), images), [[images], [images[1:3].flip(3)]]
     digits = Digits().eval()
     digits.norm.running_var.uniform_(0.5, 2)
     yield "mobile_optimised", optimize_for_mobile(torch.jit.script(digits)), [[torch.randn(2, 1, 8, 8)], [torch.randn(1, 1, 8, 8)]]

@@ -1,9 +1,11 @@
 /** Compiles a kernel once per backend, and makes sure that what it touches is there. */
 import type { Backend, Executable, Kernel, View } from '../backend/backend.ts';
+import { NotSupportedError } from '../errors.ts';
 import { type Form, numberOf } from '../expr/compose.ts';
 import { rewrite } from '../expr/rewrite.ts';
 import { materialise, writable } from '../tensor/storage.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { operatorInProgress } from './progress.ts';
 
 const caches = new WeakMap<Backend, Map<string, Executable>>();
 
@@ -35,6 +37,7 @@ export function observe_launches(next: LaunchObserver | null): LaunchObserver | 
  * tensor among the outputs may be one that pending expressions read.
  */
 function launching(backend: Backend, kernel: Kernel): Executable {
+  refuseQuantized(kernel);
   const executable = backend.compile(kernel);
   return (outputs, inputs, scalars) => {
     for (let i = 0; i < inputs.length; i++) settled(inputs[i]);
@@ -51,6 +54,15 @@ function launching(backend: Backend, kernel: Kernel): Executable {
 
 function settled(view: View): void {
   if (view instanceof Tensor && view.storage.pending !== null) materialise(view.storage);
+}
+
+/** No backend sees a quantised dtype: an operator that has no meaning of its own for such tensors ends here. */
+function refuseQuantized(kernel: Kernel): void {
+  const dtype = /"(qu?int(?:8|32))"/.exec(JSON.stringify(kernel, spell))?.[1];
+  if (dtype !== undefined)
+    throw new NotSupportedError(
+      `${operatorInProgress()}: there is no such operator for quantized tensors (${dtype}); call dequantize() first`,
+    );
 }
 
 const spell = (_: string, value: unknown): unknown =>

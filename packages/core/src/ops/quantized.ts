@@ -1,6 +1,6 @@
 /** Quantised operators: tensors to integers and back, and layers over integers. */
 
-import { callOperator } from '../dispatch/call.ts';
+import { callOperator, intercept } from '../dispatch/call.ts';
 import { findOperator, op } from '../dispatch/operator.ts';
 import { NotSupportedError, TorchError } from '../errors.ts';
 import { canReadNow, readRaw, readRawNow } from '../tensor/host.ts';
@@ -13,8 +13,9 @@ import {
   quantized,
   quantizedRanges,
   quantizerOf,
+  whenQuantized,
 } from '../tensor/quantized.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { Tensor } from '../tensor/tensor.ts';
 import { catOf } from './join.ts';
 
 const call = (name: string, ...args: unknown[]): Tensor => callOperator(findOperator(name)!, args) as Tensor;
@@ -238,6 +239,36 @@ const layers = (['', '_relu'] as const).flatMap((suffix) => {
         requantized(dequantized(qa).mul(dequantized(qb)) as Tensor, scale, zero_point, isRelu),
     }),
   ];
+});
+
+/** Operators whose result on numbers of a quantised tensor is of the same scale: those that are linear work on the integers, so that halves are rounded as such. */
+const onIntegers = new Set([
+  'relu',
+  'max_pool2d',
+  'avg_pool2d',
+  'adaptive_avg_pool2d',
+  'mean',
+  'upsample_nearest2d',
+  'upsample_bilinear2d',
+  'clone',
+  'contiguous',
+]);
+const onNumbers = new Set(['hardtanh', 'clamp', 'constant_pad_nd']);
+
+whenQuantized(() => {
+  intercept((operator, args, proceed) => {
+    const [q, ...rest] = args;
+    const { base } = operator;
+    if (!(q instanceof Tensor) || !isQuantized(q.dtype)) return proceed();
+    if (!onIntegers.has(base) && !onNumbers.has(base)) return proceed();
+    const dtype = q.dtype as QuantizedDType;
+    const quantizer = perTensor(q, base);
+    const { scale, zero_point } = quantizer;
+    if (onNumbers.has(base))
+      return quantize(callOperator(operator, [dequantized(q), ...rest]) as Tensor, scale, zero_point, dtype);
+    const steps = callOperator(operator, [centred(q), ...rest]) as Tensor;
+    return quantized(toIntegers(steps, zero_point, dtype), dtype, quantizer);
+  });
 });
 
 /** A weight to pack must be quantised, by int8. */

@@ -33,8 +33,17 @@ export type Quantizer =
 
 const quantizers = new WeakMap<Tensor, Quantizer>();
 
+let onFirst: (() => void) | undefined;
+
+/** Calls `fn` when the first quantised tensor is made: what only they need costs nothing before. */
+export function whenQuantized(fn: () => void): void {
+  onFirst = fn;
+}
+
 /** The integers as a quantised tensor, on the same memory. */
 export function quantized(integers: Tensor, dtype: QuantizedDType, quantizer: Quantizer): Tensor {
+  onFirst?.();
+  onFirst = undefined;
   const { storage, shape, strides, offset } = integers;
   const out = new Tensor(storage, dtype as unknown as DType, shape, strides, offset);
   quantizers.set(out, quantizer);

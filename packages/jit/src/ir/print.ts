@@ -8,7 +8,7 @@ import { forkedGraph } from './forked.ts';
 import type { Func } from './function.ts';
 import type { Block, Graph, Node, Value } from './graph.ts';
 import { tensorText } from './tensor-text.ts';
-import { EnumValue, graphText, type JitType } from './types.ts';
+import { annotation, EnumValue, graphText, type JitType } from './types.ts';
 
 const declared = (value: Value): string => `%${value.debugName} : ${graphText(value.type)}`;
 
@@ -32,6 +32,7 @@ function constantText(value: unknown, type: JitType): string {
     const items = value.map((item, i) =>
       typeof item === 'boolean' ? (item ? 'True' : 'False') : constantText(item, elementType(i)),
     );
+    if (type.kind === 'List' && items.length === 0) return `annotate(${annotation(type)}, [])`;
     if (type.kind === 'List')
       return value.some((item) => item instanceof Tensor) ? '[<Tensors>]' : `[${items.join(', ')}]`;
     return items.length === 1 ? `(${items[0]},)` : `(${items.join(', ')})`;
