@@ -17,6 +17,7 @@ export { type Printed, program_text } from './print/program.ts';
 export { type FileWriter, set_file_writer } from './save.ts';
 export { script } from './script.ts';
 export { ScriptFunction } from './script-function.ts';
+export { script_if_tracing } from './script-if-tracing.ts';
 export { ScriptMethod } from './script-method.ts';
 export { ScriptClass } from './text/class.ts';
 export { CompilationUnit, type TextOptions } from './text/unit.ts';
