@@ -39,4 +39,13 @@ describe('the limits of a text', () => {
       /the limit `source` is 10/,
     );
   });
+
+  it('hold for what a call runs', async () => {
+    const unit = new CompilationUnit(
+      'def f(n: int):\n    while True:\n        n += 1\n    return n\n',
+      {},
+      { limits: { instructions: 1000 } },
+    );
+    await expect(unit.f(0)).rejects.toThrow(/instructions/);
+  });
 });

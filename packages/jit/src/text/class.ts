@@ -26,7 +26,7 @@ export class ScriptClass {
       const object = new ScriptObject(type);
       const params = init.signature.params.slice(1);
       const bound = bindArguments(type.leafName, init, params, args, { object: objectOf });
-      await execute(init, [object, ...bound], program.device);
+      await execute(init, [object, ...bound], program.device, program.limits?.instructions);
       return wrapModule(object, program);
     };
     Object.setPrototypeOf(make, new.target.prototype);

@@ -14,7 +14,7 @@ import { TextScope } from './scope.ts';
 export interface TextOptions {
   /** What messages and graphs call the text. */
   readonly filename?: string;
-  /** Bounds on the text; see `Limits`. */
+  /** Bounds on the text and on what a call of it runs; see `Limits`. */
   readonly limits?: Partial<Limits>;
   /** What stands before qualified names. */
   readonly prefix?: string;
@@ -37,7 +37,7 @@ export class CompilationUnit {
   readonly #names: string[] = [];
 
   constructor(source?: string, given: Given = {}, options: TextOptions = {}) {
-    this.#program = newProgram();
+    this.#program = { ...newProgram(), limits: limitsOf(options.limits) };
     const names = new PythonNames(this.#program.unit, given);
     this.#scope = new TextScope(this.#program.unit, names, options.prefix ?? '');
     this.#options = options;
