@@ -65,6 +65,7 @@ const subjects: Readonly<Record<string, Subject>> = {
   residual: { make: () => new Residual().eval(), shapes: [[[1, 4, 6, 6]], [[2, 4, 5, 7]]] },
   attention: { make: () => new Attention(), shapes: [[[2, 5, 8]], [[3, 4, 8]]] },
   tagger: { make: () => new Tagger(), shapes: [[[2, 5, 4]], [[3, 2, 4]]] },
+  same: { make: () => nn.Conv2d(2, 3, [3, 2], { padding: 'same' }), shapes: [[[1, 2, 5, 4]], [[2, 2, 6, 7]]] },
   gru_cell: { make: () => nn.GRUCell(4, 5), shapes: [[[2, 4], [2, 5]], [[6, 4], [6, 5]]] },
   arange: {
     make: () => (x: Any) => torch.arange(x.shape[0]).add(x),
