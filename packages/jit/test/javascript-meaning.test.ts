@@ -21,6 +21,11 @@ const programs: readonly [text: string, schema: string, calls: readonly (readonl
   ['(a, b) => a % (b * b + 1)', 'f(int a, int b) -> int', pairs(ints)],
   ['(a, b) => a % (b * b + 1)', 'f(float a, float b) -> float', pairs(floats)],
   ['(a, b) => { a %= b * b + 2; return a; }', 'f(int a, int b) -> int', pairs(ints)],
+  [
+    '($a, lambda) => { const a$ = $a * 2, a_ = lambda; let def = a$ - a_; { const a$ = 5; def += a$; } return def * a$; }',
+    'f(int a, int b) -> int',
+    pairs(ints),
+  ],
   ['(a, b) => a / (b * b + 1)', 'f(int a, int b) -> float', pairs(ints)],
   [
     '(a, b) => a ** b',

@@ -8,7 +8,7 @@ export interface Binding {
 }
 
 /** A name that TorchScript's text can hold. */
-const plain = (name: string): string => {
+export const plain = (name: string): string => {
   const text = name.replace(/[^A-Za-z0-9_]/g, '_');
   return /^\d/.test(text) ? `_${text}` : text;
 };
@@ -38,9 +38,7 @@ export class Scopes {
     const wanted = plain(name);
     const outer = this.frames.slice(0, -1).some((frame) => frame.has(wanted));
     // A block's own variable must leave the one around it, which is read again later, alone.
-    const shadows = this.blocks
-      .slice(0, -1)
-      .some((names) => [...names.values()].some((b) => b.name === wanted));
+    const shadows = this.blocks.some((names) => [...names.values()].some((b) => b.name === wanted));
     const binding = { name: outer || shadows ? this.fresh(wanted) : wanted, constant };
     block.set(name, binding);
     this.note(binding.name);

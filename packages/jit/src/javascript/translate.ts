@@ -2,6 +2,7 @@
 import type * as js from 'acorn';
 import type { Def, Expr, Param, Statement } from '../frontend/ast.ts';
 import type { FreeNames } from './expression.ts';
+import { plain } from './scope.ts';
 import { StatementTranslator } from './statement.ts';
 import type { FunctionText } from './text.ts';
 import type { SchemaText } from './types.ts';
@@ -111,7 +112,7 @@ class FunctionTranslator extends StatementTranslator {
     const range = this.range(pattern);
     const own = pattern.name;
     // A schema names the parameters as the author did, whatever a minifier has made of them since.
-    const name = schema?.name ?? own;
+    const name = schema?.name ?? plain(own);
     this.scopes.bind(own, name);
     this.parameterNames.add(name);
     const literal = node.type === 'AssignmentPattern' ? this.expression(node.right) : undefined;
