@@ -1,5 +1,12 @@
 /** `torch.jit.save`: a module to the bytes of an archive that PyTorch loads. */
-import { ArgumentError, encodeUtf8, type Storage, storageBytes, writeZip, type ZipRecord } from '@sconce/core';
+import {
+  ArgumentError,
+  encodeUtf8,
+  type Storage,
+  storageBytes,
+  writeZip,
+  type ZipRecord,
+} from '@sconce/core';
 import { execute } from '../interpreter/run.ts';
 import { Func } from '../ir/function.ts';
 import { type JitType, type TupleType, tupleOf } from '../ir/types.ts';
