@@ -24,7 +24,7 @@ import {
 } from '../ir/types.ts';
 import { withForeignMethods } from '../ops/foreign.ts';
 import type { Expr } from './ast.ts';
-import { parseTypeExpression } from './parser.ts';
+import { parseTypeExpression } from './expression-parser.ts';
 import { CompileError, Source } from './source.ts';
 import type { Resolver, Sugared } from './sugared.ts';
 
