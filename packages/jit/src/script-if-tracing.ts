@@ -9,11 +9,12 @@ import { is_tracing } from './trace/state.ts';
  * Wraps a JavaScript function: called as it is, except while a trace records, when the script of it is called instead (which
  * returns a promise). `schema` and `given` are `jit.script`'s.
  */
-export function script_if_tracing(f: AnyFunction, schema?: string | Given, given?: Given): AnyFunction {
+export function script_if_tracing<F extends AnyFunction>(f: F, schema?: string | Given, given?: Given): F {
   let compiled: ScriptFunction | undefined;
-  return (...args: unknown[]): unknown => {
+  const wrapped = (...args: unknown[]): unknown => {
     if (!is_tracing()) return f(...(args as never[]));
     compiled ??= typeof schema === 'string' ? script(f, schema, given) : script(f, schema);
     return compiled(...args);
   };
+  return wrapped as F;
 }

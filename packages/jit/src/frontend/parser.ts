@@ -2,7 +2,7 @@
 import type { Block, ClassDef, Def, Expr, File, Import, Param, Statement } from './ast.ts';
 import { ExpressionParser, unsupported } from './expression-parser.ts';
 import type { TypeComment } from './lexer.ts';
-import { CompileError, type Range, type Source } from './source.ts';
+import { CompileError, type Source } from './source.ts';
 import type { ParseOptions } from './token-reader.ts';
 
 const augmented = new Set(['+=', '-=', '*=', '/=', '%=', '|=', '&=', '^=', '<<=', '>>=', '**=']);
