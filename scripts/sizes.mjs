@@ -31,9 +31,10 @@ const programs = {
     const x = torch.tensor([[1, 2], [3, 4]]);
     console.log(await x.matmul(x).relu().tolist());`,
   'jit.load on wasm': `
-    import { jit, ones, use } from 'sconce';
+    import { ones, use } from 'sconce';
+    import { load } from 'sconce/jit';
     await use('wasm');
-    const model = await jit.load('model.pt');
+    const model = await load('model.pt');
     console.log(await (await model(ones([1, 3, 224, 224]))).data());`,
   'training on webgpu': `
     import { nn, optim, use, randn } from 'sconce';
