@@ -16,5 +16,5 @@ export function script_if_tracing<F extends AnyFunction>(f: F, schema?: string |
     compiled ??= typeof schema === 'string' ? script(f, schema, given) : script(f, schema);
     return compiled(...args);
   };
-  return wrapped as F;
+  return wrapped as unknown as F;
 }
