@@ -1,5 +1,5 @@
 /** What PyTorch prints for the committed archives' methods and functions, and these archives with weights that have no memory. */
-import { functions, type ZipArchive } from '@sconce/core';
+import { functions, type Tensor, type ZipArchive } from '@sconce/core';
 import type { CaseFiles } from '../files.ts';
 import { gunzip, type Recipe, untar } from './archive.ts';
 
@@ -44,7 +44,7 @@ async function weightless(stripped: Uint8Array): Promise<ZipArchive> {
     size: (name) => of(name)?.length ?? 0,
     read: (name) => of(name) ?? new Uint8Array(),
     uploaded: (name, dtype, length) =>
-      of(name) ? undefined : functions.empty([length], { dtype, device: 'meta' }),
+      of(name) ? undefined : (functions.empty([length], { dtype, device: 'meta' }) as Tensor),
   };
 }
 

@@ -5,7 +5,7 @@ import type { ZipRecord } from '@sconce/core';
 const LONGEST_STORED = 200;
 
 /** What browsers, Node, Deno and Bun have alike. */
-const { Blob, CompressionStream, Response } = globalThis as {
+const { Blob, CompressionStream, Response } = globalThis as unknown as {
   readonly Blob?: new (
     parts: readonly Uint8Array[],
   ) => { stream(): { pipeThrough(through: unknown): unknown } };
