@@ -1,37 +1,26 @@
 /** ScriptFunction: a function compiled or traced, as users hold it. */
 import { TracedNumber } from '@sconce/core';
 import { type JitSaveOptions, writeArchive } from './archive/write.ts';
+import { Compiled, FUNC, PRINTED } from './compiled.ts';
 import { bindArguments, toCaller } from './interpreter/boundary.ts';
 import { execute } from './interpreter/run.ts';
 import type { Func } from './ir/function.ts';
-import { graphToString, inlinedGraph } from './ir/print.ts';
-import { schemaText } from './ir/schema.ts';
+import { leafOf } from './ir/names.ts';
 import { objectOf, wrapModule } from './module.ts';
-import { functionCode, namedConstants } from './print/code.ts';
+import { type Code, functionCode } from './print/code.ts';
 import type { Program } from './program.ts';
 import { moduleOfFunction, saveObject } from './save.ts';
 import { activeTrace } from './trace/state.ts';
 
-const FUNC = Symbol('func');
 const PROGRAM = Symbol('program');
 
-export interface ScriptFunction {
-  /** Runs the function. Keyword arguments come in one trailing object. */
-  // biome-ignore lint/suspicious/noExplicitAny: what the program returns
-  (...args: unknown[]): Promise<any>;
-}
-
-/**
- * A TorchScript function. A call always returns a promise. `graph` and `inlined_graph` are its IR as PyTorch prints it,
- * `schema` its signature.
- */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: an instance is callable
-export class ScriptFunction {
-  declare readonly [FUNC]: Func;
+/** A TorchScript function. A call always returns a promise. */
+export class ScriptFunction extends Compiled {
   declare readonly [PROGRAM]: Program;
 
   /** Made by `jit.script` and `jit.trace` only. */
   constructor(func: Func, program: Program) {
+    super();
     const call = (...args: unknown[]): Promise<unknown> => runFunction(func, program, args);
     Object.setPrototypeOf(call, new.target.prototype);
     Object.defineProperties(call, {
@@ -48,28 +37,8 @@ export class ScriptFunction {
     return this[FUNC].name;
   }
 
-  /** Its source, printed from its graph as PyTorch prints it. */
-  get code(): string {
-    return functionCode(this[FUNC]).text;
-  }
-
-  /** Its source, and the values that it calls `CONSTANTS.c0`, `c1`, … by these names. */
-  get code_with_constants(): [code: string, constants: Record<string, unknown>] {
-    const { text, constants } = functionCode(this[FUNC]);
-    return [text, namedConstants(constants)];
-  }
-
-  get graph(): string {
-    return graphToString(this[FUNC].graph);
-  }
-
-  /** The graph with every call replaced by what it calls. */
-  get inlined_graph(): string {
-    return inlinedGraph(this[FUNC]);
-  }
-
-  get schema(): string {
-    return schemaText(this[FUNC].signature, leafOf(this[FUNC].name));
+  override [PRINTED](): Code {
+    return functionCode(this[FUNC]);
   }
 
   /** The bytes of an archive whose module's `forward` is this function, as PyTorch saves one. */
@@ -82,13 +51,10 @@ export class ScriptFunction {
     return saveObject(path, moduleOfFunction(this[FUNC]), this[PROGRAM], options);
   }
 
-  toString(): string {
+  override toString(): string {
     return `<torch.jit.ScriptFunction object ${this.qualified_name}>`;
   }
 }
-Object.setPrototypeOf(ScriptFunction.prototype, Function.prototype);
-
-const leafOf = (qualified: string): string => qualified.slice(qualified.lastIndexOf('.') + 1);
 
 /** The function and the program behind what a user holds. */
 export const functionParts = (f: ScriptFunction): { func: Func; program: Program } => ({

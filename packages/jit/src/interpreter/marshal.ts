@@ -1,10 +1,10 @@
 /** The border between the interpreter's values and core's: dtypes are ints here and names there, memory formats likewise. */
+
 import type { Schema, Type } from '@sconce/core';
+import { memoryFormats } from '../ir/tensor-options.ts';
 import type { JitType } from '../ir/types.ts';
 import { Device, dtypeOfCode, dtypes } from '../ops/core.ts';
 import { type Coercion, coercion } from './coerce.ts';
-
-const memoryFormats = ['contiguous_format', 'preserve_format', 'channels_last', 'channels_last_3d'];
 
 /** The device of the running program: what `cpu`, `cuda:0` and no device at all mean in it. */
 export const ambient: { device: Device | null } = { device: null };

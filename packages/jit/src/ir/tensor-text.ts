@@ -1,19 +1,8 @@
 /** A tensor constant in a graph's text, as ATen's stream operator prints small tensors. */
+
 import { canReadNow, dataNow, type Tensor } from '../ops/core.ts';
 import { significant } from '../ops/text.ts';
-
-const typeNames: Readonly<Record<string, string>> = {
-  float32: 'Float',
-  float64: 'Double',
-  float16: 'Half',
-  bfloat16: 'BFloat16',
-  int64: 'Long',
-  int32: 'Int',
-  int16: 'Short',
-  int8: 'Char',
-  uint8: 'Byte',
-  bool: 'Bool',
-}; // prettier-ignore
+import { scalarNames } from './tensor-options.ts';
 
 /** `{5}` for one element, ATen's text for up to ten, else `<Tensor>`. */
 export function tensorText(tensor: Tensor): string {
@@ -30,7 +19,7 @@ export function tensorText(tensor: Tensor): string {
     text += (value / scale).toFixed(digits).padStart(width) + (isLast ? '\n' : ' ');
   });
   const device = tensor.device.type === 'cpu' ? 'CPU' : tensor.device.type.toUpperCase();
-  return `${text}[ ${device}${typeNames[tensor.dtype]}Type{${shape.join(',')}} ]`.replaceAll('\n', ' ');
+  return `${text}[ ${device}${scalarNames[tensor.dtype]}Type{${shape.join(',')}} ]`.replaceAll('\n', ' ');
 }
 
 const digitsOf = (value: number): number => (value === 0 ? 1 : Math.floor(Math.log10(value)) + 1);

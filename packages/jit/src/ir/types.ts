@@ -1,6 +1,9 @@
 /** The types of TorchScript's IR: structural ones as plain data, classes, interfaces and enums by identity. */
+
 import { type DType, type Type as SchemaType, TorchError } from '@sconce/core';
 import type { Func } from './function.ts';
+import { leafOf } from './names.ts';
+import { scalarNames } from './tensor-options.ts';
 
 /** What a tracer saw of a tensor; graphs print it, nothing else reads it. */
 export interface TensorDetail {
@@ -95,7 +98,7 @@ export class ClassType {
 
   /** The class's own name, without module path. */
   get leafName(): string {
-    return this.name.slice(this.name.lastIndexOf('.') + 1);
+    return leafOf(this.name);
   }
 }
 
@@ -439,24 +442,6 @@ export function annotation(type: JitType, nameOf?: (named: NamedType) => string)
   }
 }
 
-const scalarNames: Readonly<Record<string, string>> = {
-  float32: 'Float',
-  float64: 'Double',
-  float16: 'Half',
-  bfloat16: 'BFloat16',
-  int64: 'Long',
-  int32: 'Int',
-  int16: 'Short',
-  int8: 'Char',
-  uint8: 'Byte',
-  bool: 'Bool',
-  complex64: 'ComplexFloat',
-  complex128: 'ComplexDouble',
-  qint8: 'QInt8',
-  quint8: 'QUInt8',
-  qint32: 'QInt32',
-};
-
 /** `Float(3, 4, strides=[4, 1], requires_grad=0, device=cpu)` */
 function tensorText({ dtype, sizes, strides, requires_grad, device }: TensorDetail): string {
   const parts = (sizes ?? []).map(String);
@@ -494,7 +479,7 @@ export function graphText(type: JitType): string {
     case 'Enum':
       return `Enum<${type.name}>`;
     case 'Interface':
-      return `InterfaceType<${type.name.slice(type.name.lastIndexOf('.') + 1)}>`;
+      return `InterfaceType<${leafOf(type.name)}>`;
     default:
       return annotation(type);
   }

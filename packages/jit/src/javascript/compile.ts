@@ -1,9 +1,11 @@
 /** From a JavaScript function to a TorchScript function: its names resolved, its helpers compiled along with it. */
+
 import type { Def, Expr } from '../frontend/ast.ts';
 import { Source } from '../frontend/source.ts';
 import type { Resolver, Sugared } from '../frontend/sugared.ts';
 import type { CompilationUnit } from '../frontend/unit.ts';
 import type { Func } from '../ir/function.ts';
+import { identifier } from '../ir/names.ts';
 import type { ClassType } from '../ir/types.ts';
 import { JavaScriptEmitter } from './emitter.ts';
 import { type Given, GivenNames } from './given.ts';
@@ -36,10 +38,7 @@ class JavaScriptResolver implements Resolver {
 
 /** A name that an archive can hold. */
 export const leafName = (fn: { readonly name: string }): string =>
-  fn.name
-    .replace(/^(?:bound |get |set )/, '')
-    .replace(/[^A-Za-z0-9_]/g, '_')
-    .replace(/^(?=\d)/, '_') || '_lambda';
+  identifier(fn.name.replace(/^(?:bound |get |set )/, '') || '_lambda');
 
 /** Reads a schema that a caller wrote; its errors show it. */
 export const schemaOf = (text: string): SchemaText => {

@@ -1,9 +1,11 @@
 /** What the names that are not a function's own stand for: `torch`, `nn`, `F`, `Math`, and what was given to `jit.script`. */
+
 import { functions } from '@sconce/core';
 import type { NamedValue } from '../frontend/match.ts';
 import { CompileError } from '../frontend/source.ts';
 import type { MacroContext, Sugared } from '../frontend/sugared.ts';
 import type { Value } from '../ir/graph.ts';
+import { dtypeCodes, memoryFormats } from '../ir/tensor-options.ts';
 import { annotation, FloatT, IntT, type JitType, StrT } from '../ir/types.ts';
 import { operatorsNamed } from '../ops/registry.ts';
 
@@ -105,41 +107,6 @@ const math: Readonly<Record<string, Sugared>> = {
   SQRT1_2: constant(Math.SQRT1_2, FloatT),
 };
 
-const dtypeCodes: Readonly<Record<string, number>> = {
-  uint8: 0,
-  int8: 1,
-  int16: 2,
-  short: 2,
-  int32: 3,
-  int: 3,
-  int64: 4,
-  long: 4,
-  float16: 5,
-  half: 5,
-  float32: 6,
-  float: 6,
-  float64: 7,
-  double: 7,
-  complex64: 9,
-  cfloat: 9,
-  complex128: 10,
-  cdouble: 10,
-  bool: 11,
-  bfloat16: 15,
-}; // prettier-ignore
-const memoryFormats: Readonly<Record<string, number>> = {
-  contiguous_format: 0,
-  preserve_format: 1,
-  channels_last: 2,
-  channels_last_3d: 3,
-};
-
-/** The code of a dtype that an argument names: 'float32', or 'torch.float32'. */
-export const dtypeCode = (name: string): number | undefined => {
-  const plain = name.replace(/^torch\./, '');
-  return Object.hasOwn(dtypeCodes, plain) ? dtypeCodes[plain] : undefined;
-};
-
 const jit: Sugared = module('jit', (name) => {
   switch (name) {
     case 'fork':
@@ -183,7 +150,7 @@ export class KnownNames {
       if (name === 'inf') return constant(Number.POSITIVE_INFINITY, FloatT);
       if (name === 'nan') return constant(Number.NaN, FloatT);
       if (Object.hasOwn(dtypeCodes, name)) return constant(dtypeCodes[name], IntT);
-      if (Object.hasOwn(memoryFormats, name)) return constant(memoryFormats[name], IntT);
+      if (memoryFormats.includes(name)) return constant(memoryFormats.indexOf(name), IntT);
       if (name === 'strided') return constant(0, IntT);
       if (/^(linalg|fft|special)$/.test(name))
         return module(`torch.${name}`, (member) => ({ kind: 'builtin', name: `aten::${name}_${member}` }));

@@ -1,6 +1,8 @@
 /** Operators that take a tensor and give something else: properties, casts to numbers, `tolist`, and a program's effects. */
+
 import { JitError } from '../errors.ts';
 import { ambient } from '../interpreter/marshal.ts';
+import { leafOf } from '../ir/names.ts';
 import {
   canReadNow,
   Device,
@@ -278,9 +280,7 @@ function convert(self: Tensor, device: Device | null, dtype: Int | null, copy: b
 
 /** Raises a Python exception: the class is `cls` where given, else what stands before the message's colon. */
 function raise(message: string, cls: string | null): never {
-  const named = cls
-    ? cls.slice(cls.lastIndexOf('.') + 1)
-    : /^([A-Z]\w*(?:Error|Exception|Warning))\b/.exec(message)?.[1];
+  const named = cls ? leafOf(cls) : /^([A-Z]\w*(?:Error|Exception|Warning))\b/.exec(message)?.[1];
   throw new JitError(named ?? 'Exception', message);
 }
 

@@ -1,5 +1,7 @@
 /** Operators on strings, and how values become text: `str`, `format`, `%`, `print`. */
+
 import { JitError } from '../errors.ts';
+import { leafOf } from '../ir/names.ts';
 import { EnumValue } from '../ir/types.ts';
 import { Device, PyFloat, Tensor } from './core.ts';
 import type { Int } from './int.ts';
@@ -58,8 +60,7 @@ export function valueText(value: unknown, isFloat = false): string {
     return isFloat || !Number.isInteger(value) ? plainFloat(value) : String(value);
   if (typeof value === 'bigint') return String(value);
   if (typeof value === 'string') return value;
-  if (value instanceof EnumValue)
-    return `${value.type.name.slice(value.type.name.lastIndexOf('.') + 1)}.${value.name}`;
+  if (value instanceof EnumValue) return `${leafOf(value.type.name)}.${value.name}`;
   if (value instanceof Tensor) return String(value);
   if (value instanceof Device) return String(value);
   if (value instanceof ScriptObject) return `<${value.type.name} object>`;

@@ -1,5 +1,7 @@
 /** `.code`: one method or function as TorchScript source, with the constants that it mentions. */
+
 import type { Func } from '../ir/function.ts';
+import { leafOf } from '../ir/names.ts';
 import { Dependencies } from './dependencies.ts';
 import { ConstantTable } from './literal.ts';
 import { Printer } from './printer.ts';
@@ -13,7 +15,7 @@ export interface Code {
 function printed(func: Func, isMethod: boolean): Code {
   const constants = new ConstantTable();
   const printer = new Printer({ constants, dependencies: new Dependencies() });
-  printer.function(func, func.name.slice(func.name.lastIndexOf('.') + 1), { showsSelf: !isMethod });
+  printer.function(func, leafOf(func.name), { showsSelf: !isMethod });
   return { text: printer.body.text, constants: constants.entries.map(({ value }) => value) };
 }
 

@@ -1,5 +1,7 @@
 /** Names of variables in printed source: what the program calls a value where it may, else `_0`, `_1`, … */
+
 import type { Value } from '../ir/graph.ts';
+import { identifier } from '../ir/names.ts';
 
 const reserved = new Set(
   (
@@ -10,9 +12,6 @@ const reserved = new Set(
 );
 
 export const isIdentifier = (name: string): boolean => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);
-
-const identifier = (name: string): string =>
-  (/^\d|^$/.test(name) ? '_' : '') + name.replace(/[^A-Za-z0-9_]/g, '_');
 
 /** The name without the `.3` that made it unique in its graph. */
 const base = (name: string): string => {

@@ -1,5 +1,7 @@
 /** What PyTorch would call the class of a JavaScript module. */
+
 import { isCallableClass, type Module } from '@sconce/core';
+import { identifier } from '../ir/names.ts';
 import { nnClasses } from './classes.ts';
 
 /** The entry of PyTorch's own class that this module is an instance of; undefined for a user's class. */
@@ -11,6 +13,6 @@ export function libraryClass(module: Module): (typeof nnClasses)[string] | undef
 /** `__torch__.Net` for a user's class, `__torch__.torch.nn.modules.linear.Linear` for one of nn's. */
 export function qualifiedName(module: Module): string {
   const known = libraryClass(module);
-  const name = module._get_name().replace(/[^A-Za-z0-9_]/g, '_') || 'Module';
+  const name = identifier(module._get_name() || 'Module');
   return known ? `__torch__.${known[0]}.${name}` : `__torch__.${name}`;
 }

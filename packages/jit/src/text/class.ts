@@ -10,6 +10,7 @@ import type { Program } from '../program.ts';
 
 export interface ScriptClass {
   /** Makes an object: runs `__init__`. The object has the class's attributes and methods. */
+  // biome-ignore lint/style/useShorthandFunctionType: it gives the class of the same name its call
   (...args: unknown[]): Promise<ScriptModule>;
 }
 

@@ -1,7 +1,9 @@
 /** `check_trace`: traces again, runs the trace, the second trace and the program itself, and says what differs. */
+
 import { TorchError, unwatched } from '@sconce/core';
 import { copyGraph } from '../ir/copy.ts';
 import { allNodes, type Graph } from '../ir/graph.ts';
+import { unmangled } from '../ir/names.ts';
 import { graphToString } from '../ir/print.ts';
 import { moduleParts, ScriptModule } from '../module.ts';
 import { Tensor } from '../ops/core.ts';
@@ -82,10 +84,7 @@ function canonical(graph: Graph): Graph {
 }
 
 /** Without mangled names, and without places: after an await the program's line may be unknown. */
-const textOf = (graph: Graph): string =>
-  graphToString(graph)
-    .replace(/___torch_mangle_\d+\./g, '')
-    .replace(/ # [^\n]*/g, '');
+const textOf = (graph: Graph): string => unmangled(graphToString(graph)).replace(/ # [^\n]*/g, '');
 
 async function differences(
   check: Check,

@@ -4,6 +4,7 @@ import { normalizeOperators } from '../frontend/normalize.ts';
 import { copyNode } from '../ir/copy.ts';
 import { Func, type Signature } from '../ir/function.ts';
 import { allNodes, type Block, Graph, type Node, type Value } from '../ir/graph.ts';
+import { leafOf } from '../ir/names.ts';
 import { type ClassType, type JitType, NoneT, TensorT, type TupleType, tupleOf } from '../ir/types.ts';
 import { Tensor } from '../ops/core.ts';
 import { AliasAnalysis } from '../passes/alias.ts';
@@ -51,7 +52,7 @@ export function signatureOf(name: string, graph: Graph): Signature {
 
 /** A function of a finished graph. */
 export function funcOf(name: string, graph: Graph): Func {
-  const signature = signatureOf(name.slice(name.lastIndexOf('.') + 1), graph);
+  const signature = signatureOf(leafOf(name), graph);
   return new Func(
     name,
     () => signature,

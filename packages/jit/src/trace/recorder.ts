@@ -1,4 +1,5 @@
 /** The recording of one trace: operators as they are called become nodes of a graph, their tensors its values. */
+
 import {
   callersLine,
   intercept,
@@ -15,6 +16,8 @@ import {
 import { Source } from '../frontend/source.ts';
 import type { Func } from '../ir/function.ts';
 import { type Block, Graph, type Node, type Value } from '../ir/graph.ts';
+import { leafOf } from '../ir/names.ts';
+import { memoryFormats } from '../ir/tensor-options.ts';
 import {
   BoolT,
   DeviceT,
@@ -40,8 +43,6 @@ import { numberTensor, recordedForm } from './form.ts';
 import { type NumberRecording, Size } from './number.ts';
 import { type ActiveTrace, setActiveTrace } from './state.ts';
 import { converting, sentences, type Warnings } from './warning.ts';
-
-const memoryFormats = ['contiguous_format', 'preserve_format', 'channels_last', 'channels_last_3d'];
 
 /** What the program asked that is a number or a fact, and no node. */
 const facts = new Set(
@@ -526,7 +527,7 @@ export class Recorder implements NumberRecording, ActiveTrace {
     this.locate();
     const inputs = func.signature.params.map((param, i) => this.valueOfAny(args[i], param.type));
     const constant = this.append(this.graph.create('prim::Constant', [], [FunctionT]));
-    constant.name = func.name.slice(func.name.lastIndexOf('.') + 1);
+    constant.name = leafOf(func.name);
     constant.func = func;
     const node = this.node('prim::CallFunction', [constant.output, ...inputs], [func.signature.returns]);
     node.func = func;

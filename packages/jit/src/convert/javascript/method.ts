@@ -1,7 +1,9 @@
 /** A method's graph as the body of a JavaScript function: one statement a tensor, expressions for the rest. */
+
 import { functions, TorchError } from '@sconce/core';
 import * as exported from '@sconce/core/functions';
 import type { Block, Graph, Node, Value } from '../../ir/graph.ts';
+import { memoryFormats } from '../../ir/tensor-options.ts';
 import type { JitType } from '../../ir/types.ts';
 import { Device, dtypeOfCode, Tensor } from '../../ops/core.ts';
 import { type JitArgument, jitSchemaOf } from '../../ops/operator.ts';
@@ -24,8 +26,6 @@ export interface Written {
   readonly body: readonly string[];
   readonly isAsync: boolean;
 }
-
-const memoryFormats = ['contiguous_format', 'preserve_format', 'channels_last', 'channels_last_3d'];
 
 /** Said where it is not the default: the device is the backend's, and there is one layout. */
 const unsaid = new Set(['device', 'layout', 'pin_memory']);
