@@ -1,6 +1,6 @@
 /**
  * What a node of a TorchScript program costs against the same call made eagerly, in microseconds: minima of rounds taken in turn.
- * Run: npx tsx bench/interpreter.ts [--backend wasm] [--rounds 30] [--json]
+ * Run: npx tsx bench/interpreter.ts [--backend wasm] [--rounds 300] [--json]
  *
  * Bundled first and run by plain Node, as `overhead.ts` is.
  */
@@ -14,7 +14,7 @@ import { build } from 'esbuild';
 const { values: options } = parseArgs({
   options: {
     backend: { type: 'string', default: 'wasm' },
-    rounds: { type: 'string', default: '30' },
+    rounds: { type: 'string', default: '300' },
     json: { type: 'boolean', default: false },
   },
 });

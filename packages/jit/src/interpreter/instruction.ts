@@ -22,7 +22,7 @@ export type Instruction = {
       readonly convert: Coercions;
       readonly result: Coercion | undefined;
       readonly outs: readonly number[];
-      /** The results are their slots' alone. */
+      /** The results are their slots' alone, or there is none but an operand that was changed. */
       readonly sole: boolean;
       readonly memory: 'fresh';
     }

@@ -1,5 +1,5 @@
 /** Lifetimes: which values of a graph are tensors that one slot alone owns, so that they are freed without being counted. */
-import type { Block, Graph, Node, Value } from '../ir/graph.ts';
+import type { Block, Graph, Node, Use, Value } from '../ir/graph.ts';
 import type { JitType } from '../ir/types.ts';
 import { makesFresh } from '../passes/alias.ts';
 import { writesArguments } from '../passes/effects.ts';
@@ -8,6 +8,25 @@ import { coercion } from './coerce.ts';
 const isPlain = (type: JitType): boolean =>
   ['int', 'float', 'bool', 'str', 'None', 'Device', 'number', 'Enum', 'Function'].includes(type.kind) ||
   (type.kind === 'List' && isPlain(type.element));
+
+/** Whether the node's result is its first operand, changed. */
+export const isInPlace = ({ operator }: Node): boolean =>
+  operator !== undefined && !('run' in operator) && operator.meaning.kind === 'inplace';
+
+/** What an in-place operator gives is its first operand under another name; the value that had it first. */
+export function original(value: Value): Value {
+  let first = value;
+  while (isInPlace(first.node)) first = first.node.inputs[0];
+  return first;
+}
+
+/** The uses of a value under all its names. */
+export function* usesOf(value: Value): Generator<Use> {
+  for (const use of value.uses) {
+    yield use;
+    if (use.index === 0 && isInPlace(use.user)) yield* usesOf(use.user.output);
+  }
+}
 
 /** Whether the node's results are tensors of their own, never an operand itself handed on. */
 function makesOwn(node: Node): boolean {
@@ -23,7 +42,7 @@ function keepsNothing(node: Node): boolean {
   if (!operator) return false;
   if ('run' in operator)
     return !writesArguments(node) && node.outputs.every((output) => isPlain(output.type));
-  return makesOwn(node);
+  return isInPlace(node) || makesOwn(node);
 }
 
 /** Where a value goes on under another name: into a loop, round it, out of it, or out of a branch. */
@@ -39,13 +58,14 @@ function passings(block: Block, all: Passing[] = []): Passing[] {
     if (node.kind === 'prim::If')
       for (const inner of node.blocks)
         inner.outputs.forEach((from, i) => {
-          all.push({ from, to: node.outputs[i] });
+          all.push({ from: original(from), to: node.outputs[i] });
         });
     if (node.kind !== 'prim::Loop') continue;
     const [body] = node.blocks;
     node.outputs.forEach((output, i) => {
       const param = body.inputs[i + 1];
-      all.push({ from: node.inputs[i + 2], to: param }, { from: body.outputs[i + 1], to: param });
+      for (const from of [node.inputs[i + 2], body.outputs[i + 1]])
+        all.push({ from: original(from), to: param });
       all.push({ from: param, to: output });
     });
   }
@@ -97,7 +117,7 @@ function isReadOnly(value: Value): boolean {
   if (value.type.kind !== 'Tensor') return false;
   const home = value.node.owner!;
   let goesOn: Node | undefined;
-  for (const { user, index } of value.uses) {
+  for (const { user, index } of usesOf(value)) {
     if (user.kind === 'prim::Return' || (user.kind === 'prim::Loop' && index >= 2)) {
       if (goesOn || user.owner !== home || isForked(user)) return false;
       goesOn = user;
@@ -106,7 +126,8 @@ function isReadOnly(value: Value): boolean {
   if (!goesOn || goesOn.kind === 'prim::Return') return true;
   // A loop takes it in: nothing reads it inside or after.
   const at = home.nodes.indexOf(goesOn);
-  return value.uses.every(({ user }) => user === goesOn || positionIn(user, home) < at);
+  for (const { user } of usesOf(value)) if (user !== goesOn && positionIn(user, home) >= at) return false;
+  return true;
 }
 
 /** Whether the block's result goes into a future, which keeps it. */

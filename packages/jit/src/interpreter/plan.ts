@@ -10,7 +10,7 @@ import { Future, makeTuple, ScriptObject } from '../ops/value.ts';
 import { coercion, labelled } from './coerce.ts';
 import { type Instruction, type Memory, numberOf, type Operand, type Plan } from './instruction.ts';
 import { isInstance } from './isinstance.ts';
-import { soleOwned } from './lifetime.ts';
+import { isInPlace, original, soleOwned, usesOf } from './lifetime.ts';
 import { actualDevice, fromCore, marshalArguments, readsDevice } from './marshal.ts';
 
 const plans = new WeakMap<Graph, Plan>();
@@ -74,7 +74,7 @@ class Planner {
     for (const input of graph.inputs) this.define(input);
     // One that goes on into a branch or a loop is borrowed there.
     const lent = graph.inputs.filter((input) =>
-      input.uses.some(({ user }) => user.kind === 'prim::Return' || user.kind === 'prim::Loop'),
+      [...usesOf(input)].some(({ user }) => user.kind === 'prim::Return' || user.kind === 'prim::Loop'),
     );
     this.block(graph.block, lent);
     const [result] = graph.outputs;
@@ -101,7 +101,8 @@ class Planner {
     return slot;
   }
 
-  private operand(value: Value): Operand {
+  private operand(name: Value): Operand {
+    const value = original(name);
     const slot = this.slotOf.get(value);
     if (slot !== undefined) return slot;
     let constant = this.constantAt.get(value);
@@ -117,21 +118,21 @@ class Planner {
   private block(block: Block, keep: readonly Value[] = []): void {
     const last = new Map<Value, Node>();
     const touch = (node: Node, outer: Node): void => {
-      for (const input of node.inputs) last.set(input, outer);
+      for (const input of node.inputs) last.set(original(input), outer);
       for (const inner of node.blocks) {
         for (const child of inner.nodes) touch(child, outer);
-        for (const result of inner.outputs) last.set(result, outer);
+        for (const result of inner.outputs) last.set(original(result), outer);
       }
     };
     for (const node of block.nodes) touch(node, node);
-    const kept = new Set<Value>([...block.outputs, ...keep]);
+    const kept = new Set<Value>([...block.outputs, ...keep].map(original));
     const own = new Set<Value>(block.inputs);
     for (const node of block.nodes) for (const value of node.outputs) own.add(value);
     for (const node of block.nodes) {
       if (node.kind === 'prim::Constant') continue;
       this.node(node);
       const dead: Value[] = [];
-      for (const value of new Set([...this.read(node), ...node.outputs])) {
+      for (const value of new Set([...this.read(node), ...node.outputs].map(original))) {
         const endsHere = last.get(value) === node || (!last.has(value) && node.outputs.includes(value));
         if (own.has(value) && endsHere && !kept.has(value)) dead.push(value);
       }
@@ -354,7 +355,7 @@ class Planner {
     );
     const known = new Array<unknown>(node.inputs.length).fill(undefined);
     const positions: number[] = [];
-    node.inputs.forEach((input, i) => {
+    node.inputs.map(original).forEach((input, i) => {
       const isFixed = this.slotOf.get(input) === undefined && !readsDevice(schema, i);
       if (!isFixed) positions.push(i);
       else {
@@ -363,7 +364,7 @@ class Planner {
       }
     });
     const from = positions.map((i) => this.operand(node.inputs[i]));
-    const outs = node.outputs.map((value) => this.define(value));
+    const outs = isInPlace(node) ? [] : node.outputs.map((value) => this.define(value));
     this.code.push({
       kind: 'op',
       operator,
@@ -373,7 +374,7 @@ class Planner {
       convert: positions.map((i) => convert[i]),
       result: outs.length === 1 ? fromCore(schema.returns[0].type) : undefined,
       outs,
-      sole: node.outputs.length > 0 && node.outputs.every((value) => this.sole.has(value)),
+      sole: isInPlace(node) || (outs.length > 0 && node.outputs.every((value) => this.sole.has(value))),
       memory: 'fresh',
       node,
       drops: [],
@@ -414,7 +415,7 @@ class Planner {
 
   /** The outputs that the block itself makes: they end with it. */
   private ownOutputs(block: Block): Value[] {
-    return [...new Set(block.outputs)].filter(
+    return [...new Set(block.outputs.map(original))].filter(
       (value) => value.node.owner === block && value.node.kind !== 'prim::Constant',
     );
   }
