@@ -20,6 +20,7 @@ export { ScriptFunction } from './script-function.ts';
 export { script_if_tracing } from './script-if-tracing.ts';
 export { ScriptMethod } from './script-method.ts';
 export { ScriptClass } from './text/class.ts';
+export type { TextGiven } from './text/names.ts';
 export { CompilationUnit, type TextOptions } from './text/unit.ts';
 export { TracingCheckError } from './trace/check.ts';
 export { type SizeLike, sizes } from './trace/number.ts';

@@ -29,7 +29,7 @@ import type { Program } from './program.ts';
 import { saveObject } from './save.ts';
 import { scriptMethod } from './script-method.ts';
 import { defineMethods } from './text/methods.ts';
-import type { Given } from './text/names.ts';
+import type { TextGiven } from './text/names.ts';
 import { activeTrace } from './trace/state.ts';
 
 export type { Program } from './program.ts';
@@ -99,7 +99,7 @@ export class ScriptModule extends Module {
    * Adds methods from Python source, `def double(self, x): return self.forward(x) * 2`, to this module and all of its class.
    * `given` holds what the text uses beside PyTorch's names.
    */
-  define(text: string, given?: Given): void {
+  define(text: string, given?: TextGiven): void {
     for (const name of defineMethods(this[OBJECT].type, this[PROGRAM].unit, text, given)) this.expose(name);
   }
 

@@ -6,7 +6,7 @@ import { scriptFunction } from './javascript/script.ts';
 import type { AnyFunction } from './javascript/text.ts';
 import { ScriptModule } from './module.ts';
 import { ScriptFunction } from './script-function.ts';
-import type { Given as TextGiven } from './text/names.ts';
+import type { TextGiven } from './text/names.ts';
 import { scriptText } from './text/script.ts';
 import type { CompilationUnit, TextOptions } from './text/unit.ts';
 

@@ -1,9 +1,7 @@
 /** Loops that count and may stop before become `while` loops with a counter of their own, the one form that prints. */
-import type { Block, Graph, Node } from '../ir/graph.ts';
+import { type Block, type Graph, maxTripCount, type Node } from '../ir/graph.ts';
 import { BoolT, IntT, type JitType } from '../ir/types.ts';
 import { operatorsNamed } from '../ops/registry.ts';
-
-const maxTripCount = 9223372036854775807n;
 
 export function canonicalizeModifiedLoops(graph: Graph): void {
   visit(graph.block);

@@ -285,6 +285,9 @@ Object.defineProperty(Graph.prototype, Symbol.for('nodejs.util.inspect.custom'),
   },
 });
 
+/** The trip count of a loop that only its condition ends. */
+export const maxTripCount = 9223372036854775807n;
+
 /** Every node of a block and of the blocks inside, in program order. */
 export function* allNodes(block: Block): Generator<Node> {
   for (const node of [...block.nodes]) {

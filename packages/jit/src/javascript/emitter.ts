@@ -5,15 +5,14 @@ import { Emitter } from '../frontend/emit.ts';
 import { containerKind } from '../frontend/iteration.ts';
 import type { NamedValue } from '../frontend/match.ts';
 import { CompileError, type Range } from '../frontend/source.ts';
+import { asValue } from '../frontend/sugar.ts';
 import type { Sugared } from '../frontend/sugared.ts';
-import type { Value } from '../ir/graph.ts';
+import { maxTripCount, type Value } from '../ir/graph.ts';
 import { annotation, type ClassType, FloatT, IntT, type JitType } from '../ir/types.ts';
 import { arrayMethods, type Method, type MethodContext, mapMethods, stringMethods } from './methods.ts';
 
 const isNumber = (type: JitType): boolean =>
   type.kind === 'int' || type.kind === 'float' || type.kind === 'number';
-const asValue = (value: Value): Sugared => ({ kind: 'value', value });
-
 /** What an array, a Map or an object is called in messages. */
 const jsName = (type: JitType): string =>
   type.kind === 'List' || type.kind === 'Tuple'
@@ -327,7 +326,7 @@ export class JavaScriptEmitter extends Emitter {
       sugared: (expr) => this.sugared(expr),
       index: (object, items) => this.indexTensor(object, items, range),
       enumerate: (iterable) => {
-        const trips = this.builder.number(maxTrips, false, range);
+        const trips = this.builder.number(maxTripCount, false, range);
         return this.zip([this.range([trips], range, this.staticLength(iterable)), iterable], range);
       },
       iterable: (value) => this.iterable(asValue(value), range),
@@ -420,8 +419,6 @@ export class JavaScriptEmitter extends Emitter {
     return super.simpleExpression(expr, hint);
   }
 }
-
-const maxTrips = 9223372036854775807n;
 
 /** `x.at(0, '1:3', '...', null)`, as on a tensor of ours. */
 const tensorAt: Method = (context, object, args) =>

@@ -2,9 +2,10 @@
 import { isModule, TorchError } from '@sconce/core';
 import type * as js from 'acorn';
 import { parseExpressionAt } from 'acorn';
+import { constant, refused } from '../frontend/sugar.ts';
 import type { Sugared } from '../frontend/sugared.ts';
-import { BoolT, FloatT, IntT, NoneT, StrT } from '../ir/types.ts';
-import { PyFloat, Tensor } from '../ops/core.ts';
+import { Tensor } from '../ops/core.ts';
+import { inferScalar } from '../recursive/values.ts';
 import { functionParts, ScriptFunction } from '../script-function.ts';
 import type { FreeNames } from './expression.ts';
 import { importRoot, type KnownNames, operatorOf, renamed } from './names.ts';
@@ -136,16 +137,10 @@ export class GivenNames implements FreeNames {
   }
 
   private sugaredOf(name: string, value: unknown): Sugared {
-    if (value === null || value === undefined) return { kind: 'constant', value: null, type: NoneT };
-    if (typeof value === 'boolean') return { kind: 'constant', value, type: BoolT };
-    if (typeof value === 'number')
-      return { kind: 'constant', value, type: Number.isInteger(value) ? IntT : FloatT };
-    if (typeof value === 'bigint') return { kind: 'constant', value, type: IntT };
-    if (value instanceof PyFloat) return { kind: 'constant', value: value.value, type: FloatT };
-    if (typeof value === 'string') return { kind: 'constant', value, type: StrT };
+    const scalar = inferScalar(value);
+    if (scalar) return constant(scalar.value, scalar.type);
     if (Array.isArray(value))
       return { kind: 'tuple', items: value.map((item, i) => this.sugaredOf(`${name}[${i}]`, item)) };
-    const refused = (message: string): Sugared => ({ kind: 'refused', message });
     if (value instanceof Tensor)
       return refused(
         `python value of type 'Tensor' cannot be used as a value. Perhaps it is a closed over global variable? If so, please consider passing it in as an argument or use a local variable instead: '${name}' is a tensor; a module can hold it as a buffer`,

@@ -2,6 +2,7 @@
 import type { Expr } from '../frontend/ast.ts';
 import type { GraphBuilder } from '../frontend/builder.ts';
 import type { Range } from '../frontend/source.ts';
+import { asValue } from '../frontend/sugar.ts';
 import type { Sugared } from '../frontend/sugared.ts';
 import type { Value } from '../ir/graph.ts';
 import { IntT, type JitType } from '../ir/types.ts';
@@ -22,8 +23,6 @@ export interface MethodContext {
 }
 
 export type Method = (context: MethodContext, self: Value, args: readonly Expr[]) => Sugared;
-
-const asValue = (value: Value): Sugared => ({ kind: 'value', value });
 
 /** An operator that takes the receiver and the arguments; `from` and `to` say how many of these. */
 const operator =

@@ -3,20 +3,12 @@
 import { functions } from '@sconce/core';
 import type { NamedValue } from '../frontend/match.ts';
 import { CompileError } from '../frontend/source.ts';
+import { asValue, constant, module, special } from '../frontend/sugar.ts';
 import type { MacroContext, Sugared } from '../frontend/sugared.ts';
 import type { Value } from '../ir/graph.ts';
 import { dtypeCodes, memoryFormats } from '../ir/tensor-options.ts';
-import { annotation, FloatT, IntT, type JitType, StrT } from '../ir/types.ts';
+import { annotation, FloatT, IntT, StrT } from '../ir/types.ts';
 import { operatorsNamed } from '../ops/registry.ts';
-
-const constant = (value: unknown, type: JitType): Sugared => ({ kind: 'constant', value, type });
-const module = (name: string, member: (name: string) => Sugared | undefined): Sugared => ({
-  kind: 'module',
-  name,
-  member,
-});
-const special = (form: Extract<Sugared, { kind: 'special' }>['form']): Sugared => ({ kind: 'special', form });
-const asValue = (value: Value): Sugared => ({ kind: 'value', value });
 
 /** A function of numbers that takes so many of them. */
 const macro = (
@@ -126,17 +118,23 @@ const jit: Sugared = module('jit', (name) => {
   }
 });
 
-/** What `F` and `torch` lead to; `library` finds a function of `torch.nn.functional` by name. */
+/** The modules of which PyTorch writes functions in Python. */
+export type PythonModule = 'torch.nn.functional' | 'torch.functional';
+
+/** Finds a function of such a module; undefined where an operator is all there is. */
+export type FindFunction = (name: string, module: PythonModule) => Sugared | undefined;
+
+/** What `F` and `torch` lead to. */
 export class KnownNames {
   readonly torch: Sugared;
   readonly F: Sugared;
   readonly nn: Sugared;
 
-  constructor(library: (name: string) => Sugared | undefined) {
+  constructor(library: FindFunction) {
     this.F = module('torch.nn.functional', (name) => {
       const operator = functionalOperators[name] ?? `aten::${name}`;
       return (
-        library(name) ??
+        library(name, 'torch.nn.functional') ??
         (operatorsNamed(operator).length > 0 ? { kind: 'builtin', name: operator } : undefined)
       );
     });
@@ -161,7 +159,7 @@ export class KnownNames {
             name: `${namespace}::${member}`,
           })),
         );
-      return { kind: 'builtin', name: `aten::${name}` };
+      return library(name, 'torch.functional') ?? { kind: 'builtin', name: `aten::${name}` };
     });
   }
 

@@ -2,7 +2,7 @@
 import { TorchError } from '@sconce/core';
 import type { Range } from '../frontend/source.ts';
 import type { Func } from '../ir/function.ts';
-import type { Block, Graph, Node, Use, Value } from '../ir/graph.ts';
+import { type Block, type Graph, maxTripCount, type Node, type Use, type Value } from '../ir/graph.ts';
 import { annotation, type JitType, typesEqual } from '../ir/types.ts';
 import type { Dependencies, NameOf } from './dependencies.ts';
 import { rightHandSide } from './expression.ts';
@@ -14,7 +14,6 @@ import { leastVersion } from './version.ts';
 
 /** Expressions whose text is this long get a statement of their own. */
 const LONG = 40;
-const FOREVER = 9223372036854775807n;
 
 export interface PrintOptions extends LiteralOptions {
   readonly constants: ConstantTable;
@@ -381,7 +380,7 @@ function loopKind(node: Node): 'for' | 'while' {
     value.node.kind === 'prim::Constant' && value.node.constant?.value === true;
   const limit = trips.node.kind === 'prim::Constant' ? trips.node.constant?.value : undefined;
   const isCounted =
-    limit === undefined || BigInt(limit as number) !== FOREVER || body.inputs[0].uses.length > 0;
+    limit === undefined || BigInt(limit as number) !== maxTripCount || body.inputs[0].uses.length > 0;
   if (isTrue(condition) && isTrue(body.outputs[0])) return isCounted ? 'for' : 'while';
   if (isCounted)
     throw new TorchError(

@@ -69,21 +69,28 @@ function inferDict(entries: readonly (readonly [unknown, unknown])[]): Typed | U
   return { type, value: tagType(new Map(typed.map(([k, v]) => [k.value, v.value])), type) };
 }
 
-/** The type of a value, inferred as PyTorch infers it of Python's. A whole number is an int, any other a float. */
-export function inferValue(value: unknown): Typed | Untyped {
+/** What is neither a tensor nor holds others. A whole number is an int, any other a float. */
+export function inferScalar(value: unknown): Typed | undefined {
   if (value === null || value === undefined) return { type: NoneT, value: null };
   if (typeof value === 'boolean') return { type: BoolT, value };
   if (typeof value === 'number') return { type: Number.isInteger(value) ? IntT : FloatT, value };
   if (typeof value === 'bigint') return { type: IntT, value };
   if (typeof value === 'string') return { type: StrT, value };
   if (value instanceof PyFloat) return { type: FloatT, value: value.value };
-  if (value instanceof Tensor) return { type: TensorT, value };
   if (value instanceof Device) return { type: DeviceT, value };
+  return undefined;
+}
+
+/** The type of a value, inferred as PyTorch infers it of Python's. */
+export function inferValue(value: unknown): Typed | Untyped {
+  const scalar = inferScalar(value);
+  if (scalar) return scalar;
+  if (value instanceof Tensor) return { type: TensorT, value };
   if (Array.isArray(value)) return inferSequence(value, isTuple(value));
   if (ArrayBuffer.isView(value) && !(value instanceof DataView))
     return inferSequence(Array.from(value as unknown as ArrayLike<unknown>), false);
   if (value instanceof Map) return inferDict([...value]);
-  if (typeof value === 'object' && isPlain(value)) return inferDict(Object.entries(value));
+  if (typeof value === 'object' && value !== null && isPlain(value)) return inferDict(Object.entries(value));
   const name = typeof value === 'function' ? 'function' : (value as object).constructor?.name;
   return {
     why: `Only tensors and (possibly nested) tuples of tensors, lists, or dicts are supported as inputs or outputs of traced functions, but instead got value of type ${name}.`,

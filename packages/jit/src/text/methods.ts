@@ -4,7 +4,7 @@ import { CompileError, Source } from '../frontend/source.ts';
 import type { CompilationUnit } from '../frontend/unit.ts';
 import type { ClassType } from '../ir/types.ts';
 import { limitsOf } from '../limits.ts';
-import { type Given, PythonNames } from './names.ts';
+import { PythonNames, type TextGiven } from './names.ts';
 import { TextScope } from './scope.ts';
 
 /** Compiles the functions of a text as methods of the class and returns their names. Nothing is added where one is refused. */
@@ -12,7 +12,7 @@ export function defineMethods(
   type: ClassType,
   unit: CompilationUnit,
   text: string,
-  given: Given = {},
+  given: TextGiven = {},
 ): string[] {
   const file = parseFile(new Source(text, '<string>'), { dialect: 'python', limits: limitsOf(undefined) });
   const [cls] = file.classes;

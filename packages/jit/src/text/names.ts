@@ -1,26 +1,20 @@
 /** What names of Python source mean that its author did not define: modules, `typing`, exceptions, and what the caller gave. */
 import { isModule, TorchError } from '@sconce/core';
+import { builtin, constant, module } from '../frontend/sugar.ts';
 import type { Sugared } from '../frontend/sugared.ts';
 import type { CompilationUnit } from '../frontend/unit.ts';
-import { BoolT, DeviceT, FloatT, IntT, type JitType, listOf, NoneT, StrT, TensorT } from '../ir/types.ts';
+import { BoolT, FloatT, type JitType, listOf, TensorT } from '../ir/types.ts';
 import { KnownNames } from '../javascript/names.ts';
 import { libraryFunction } from '../library/index.ts';
 import { absentOperators } from '../ops/absent.ts';
-import { Device, PyFloat, Tensor } from '../ops/core.ts';
+import { Tensor } from '../ops/core.ts';
 import { operatorsNamed } from '../ops/registry.ts';
+import { inferScalar, type Typed } from '../recursive/values.ts';
 import { functionParts, ScriptFunction } from '../script-function.ts';
 import { gradMode } from './grad-mode.ts';
 
 /** Names that the text uses and does not define: functions compiled before, numbers, strings, lists of them. */
-export type Given = Readonly<Record<string, unknown>>;
-
-const constant = (value: unknown, type: JitType): Sugared => ({ kind: 'constant', value, type });
-const builtin = (name: string): Sugared => ({ kind: 'builtin', name });
-const module = (name: string, member: (name: string) => Sugared | undefined): Sugared => ({
-  kind: 'module',
-  name,
-  member,
-});
+export type TextGiven = Readonly<Record<string, unknown>>;
 
 /** Python's `math` that TorchScript has, by operators of the same name. */
 const mathOperators = new Set(
@@ -56,15 +50,13 @@ const jitForms: Readonly<Record<string, Sugared>> = {
 
 export class PythonNames {
   private readonly known: KnownNames;
-  private readonly library: (name: string) => Sugared | undefined;
   private readonly modules: Readonly<Record<string, Sugared>>;
 
   constructor(
     private readonly unit: CompilationUnit,
-    private readonly given: Given,
+    private readonly given: TextGiven,
   ) {
-    this.library = libraryFunction(unit);
-    this.known = new KnownNames(this.library);
+    this.known = new KnownNames(libraryFunction(unit));
     this.modules = {
       math,
       torch: module('torch', (name) => this.torch(name)),
@@ -152,14 +144,9 @@ function givenValue(name: string, value: unknown): Sugared {
   );
 }
 
-function constantOf(value: unknown): { value: unknown; type: JitType } | undefined {
-  if (value === null || value === undefined) return { value: null, type: NoneT };
-  if (typeof value === 'boolean') return { value, type: BoolT };
-  if (typeof value === 'string') return { value, type: StrT };
-  if (value instanceof PyFloat) return { value: value.value, type: FloatT };
-  if (value instanceof Device) return { value, type: DeviceT };
-  if (typeof value === 'bigint') return { value, type: IntT };
-  if (typeof value === 'number') return { value, type: Number.isInteger(value) ? IntT : FloatT };
+function constantOf(value: unknown): Typed | undefined {
+  const scalar = inferScalar(value);
+  if (scalar) return scalar;
   if (Array.isArray(value) && value.length > 0) {
     const items = value.map(constantOf);
     const all = items.filter((item) => item !== undefined);

@@ -1,6 +1,6 @@
 /** `torch.jit.script` of Python source text. */
 import type { ScriptFunction } from '../script-function.ts';
-import type { Given } from './names.ts';
+import type { TextGiven } from './names.ts';
 import { CompilationUnit, type TextOptions } from './unit.ts';
 
 /**
@@ -9,7 +9,7 @@ import { CompilationUnit, type TextOptions } from './unit.ts';
  */
 export function scriptText(
   text: string,
-  given: Given = {},
+  given: TextGiven = {},
   options: TextOptions = {},
 ): ScriptFunction | CompilationUnit {
   const unit = new CompilationUnit(text, given, { prefix: '__torch__.', ...options });

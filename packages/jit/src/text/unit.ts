@@ -8,7 +8,7 @@ import { type Limits, limitsOf } from '../limits.ts';
 import { newProgram, type Program } from '../program.ts';
 import { ScriptFunction } from '../script-function.ts';
 import { ScriptClass } from './class.ts';
-import { type Given, PythonNames } from './names.ts';
+import { PythonNames, type TextGiven } from './names.ts';
 import { TextScope } from './scope.ts';
 
 export interface TextOptions {
@@ -36,7 +36,7 @@ export class CompilationUnit {
   readonly #options: TextOptions;
   readonly #names: string[] = [];
 
-  constructor(source?: string, given: Given = {}, options: TextOptions = {}) {
+  constructor(source?: string, given: TextGiven = {}, options: TextOptions = {}) {
     this.#program = { ...newProgram(), limits: limitsOf(options.limits) };
     const names = new PythonNames(this.#program.unit, given);
     this.#scope = new TextScope(this.#program.unit, names, options.prefix ?? '');
