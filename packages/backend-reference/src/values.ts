@@ -58,6 +58,8 @@ export function load(view: View): Values {
 
 /** Writes values of the view's own dtype. */
 export function store(view: View, values: Values): void {
+  // The offset of a view without elements may lie beyond the memory's end.
+  if (values.length === 0) return;
   const target = elements(view);
   const encoded = isSixteenBit(view.dtype) ? encode16(values as NumberValues, view.dtype) : values;
   if (isContiguous(view.shape, view.strides)) {

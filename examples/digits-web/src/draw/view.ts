@@ -81,8 +81,9 @@ export async function startDraw(pad: Pad): Promise<void> {
     } catch (error) {
       if (mine !== loads) return;
       verdict.textContent = 'The net is not here';
+      // On the backend anew: a GPU that was lost while loading stays so until it is asked for again.
       notice('draw', `The net could not be loaded: ${messageOf(error)}`, [
-        { label: 'Try again', run: () => void load() },
+        { label: 'Try again', run: () => void change(backend()) },
       ]);
     }
   }
