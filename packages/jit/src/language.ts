@@ -1,5 +1,4 @@
 /** What only says something to the compiler, as it is where a function runs uncompiled: annotate, isinstance, fork, wait. */
-
 import { Source } from './frontend/source.ts';
 import { typeOfExpression } from './frontend/type-expression.ts';
 import type { JitType } from './ir/types.ts';

@@ -1,5 +1,4 @@
 /** A tensor constant in a graph's text, as ATen's stream operator prints small tensors. */
-
 import { canReadNow, dataNow, type Tensor } from '../ops/core.ts';
 import { significant } from '../ops/text.ts';
 import { scalarNames } from './tensor-options.ts';

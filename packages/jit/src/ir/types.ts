@@ -1,5 +1,4 @@
 /** The types of TorchScript's IR: structural ones as plain data, classes, interfaces and enums by identity. */
-
 import { type DType, type Type as SchemaType, TorchError } from '@sconce/core';
 import type { Func } from './function.ts';
 import { leafOf } from './names.ts';

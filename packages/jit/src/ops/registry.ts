@@ -1,5 +1,4 @@
 /** All operators that a program can name: core's for tensors, then the jit's own. */
-
 import { NotSupportedError } from '@sconce/core';
 import type { AnyOperator } from '../ir/graph.ts';
 import { findOperators } from './core.ts';

@@ -1,5 +1,4 @@
 /** Operators that take a tensor and give something else: properties, casts to numbers, `tolist`, and a program's effects. */
-
 import { JitError } from '../errors.ts';
 import { ambient } from '../interpreter/marshal.ts';
 import { leafOf } from '../ir/names.ts';

@@ -1,5 +1,4 @@
 /** Operators on strings, and how values become text: `str`, `format`, `%`, `print`. */
-
 import { JitError } from '../errors.ts';
 import { leafOf } from '../ir/names.ts';
 import { EnumValue } from '../ir/types.ts';

@@ -1,5 +1,4 @@
 /** Folding: a batch normalisation of fixed statistics goes into the weights of the convolution or linear layer before it. */
-
 import { insertConstant } from '../ir/copy.ts';
 import { allNodes, type Graph, type Node, type Value } from '../ir/graph.ts';
 import { TensorT } from '../ir/types.ts';

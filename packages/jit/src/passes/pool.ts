@@ -1,5 +1,4 @@
 /** Constant pooling: equal constants become one, at the top of the graph. */
-
 import type { Block, Graph, Node, Value } from '../ir/graph.ts';
 import { EnumValue, graphText } from '../ir/types.ts';
 import { Device, Tensor } from '../ops/core.ts';

@@ -1,5 +1,4 @@
 /** `.code`: one method or function as TorchScript source, with the constants that it mentions. */
-
 import type { Func } from '../ir/function.ts';
 import { leafOf } from '../ir/names.ts';
 import { Dependencies } from './dependencies.ts';

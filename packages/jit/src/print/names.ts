@@ -1,5 +1,4 @@
 /** Names of variables in printed source: what the program calls a value where it may, else `_0`, `_1`, … */
-
 import type { Value } from '../ir/graph.ts';
 import { identifier } from '../ir/names.ts';
 

@@ -1,5 +1,4 @@
 /** What PyTorch would call the class of a JavaScript module. */
-
 import { isCallableClass, type Module } from '@sconce/core';
 import { identifier } from '../ir/names.ts';
 import { nnClasses } from './classes.ts';

@@ -1,5 +1,4 @@
 /** ScriptClass: a TorchScript class compiled from text, called to make an object. */
-
 import { TorchError } from '@sconce/core';
 import { bindArguments } from '../interpreter/boundary.ts';
 import { execute } from '../interpreter/run.ts';

@@ -1,5 +1,4 @@
 /** `check_trace`: traces again, runs the trace, the second trace and the program itself, and says what differs. */
-
 import { TorchError, unwatched } from '@sconce/core';
 import { copyGraph } from '../ir/copy.ts';
 import { allNodes, type Graph } from '../ir/graph.ts';

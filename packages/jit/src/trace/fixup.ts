@@ -1,5 +1,4 @@
 /** From the raw recording to methods: attributes are read where they are used, and each module's call becomes a method of its type. */
-
 import { normalizeOperators } from '../frontend/normalize.ts';
 import { copyNode } from '../ir/copy.ts';
 import { Func, type Signature } from '../ir/function.ts';

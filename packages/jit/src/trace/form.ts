@@ -1,5 +1,4 @@
 /** How PyTorch 1.13 records a call where that is not the operator and the arguments of the call itself. */
-
 import { TracedNumber, unwatched } from '@sconce/core';
 import { findOperator, type Operator, Tensor, tensor } from '../ops/core.ts';
 

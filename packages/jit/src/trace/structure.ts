@@ -6,7 +6,8 @@ import { alias, Tensor } from '../ops/core.ts';
 import { operatorsNamed } from '../ops/registry.ts';
 import { typeTagOf } from '../ops/value.ts';
 import { Size } from './number.ts';
-import { type Recorder, tracedType } from './recorder.ts';
+import type { Recorder } from './recorder.ts';
+import { tracedType } from './recording.ts';
 import { sentences } from './warning.ts';
 
 type Entries = readonly (readonly [string, unknown])[];

@@ -1,5 +1,4 @@
 /** A method's graph as the body of a JavaScript function: one statement a tensor, expressions for the rest. */
-
 import { functions, TorchError } from '@sconce/core';
 import * as exported from '@sconce/core/functions';
 import type { Block, Graph, Node, Value } from '../../ir/graph.ts';
