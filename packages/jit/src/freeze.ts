@@ -148,13 +148,13 @@ export function simplify(graph: Graph, device: Device | null = null): void {
 const sizeOf = (graph: Graph): number => [...allNodes(graph.block)].length;
 
 /** PyTorch's `optimize_frozen_graph` with `optimize_numerics`: what changes numbers in their last places only. */
-export function optimizeFrozen(graph: Graph, device: Device | null = null): void {
+function optimizeFrozen(graph: Graph, device: Device | null = null): void {
   foldBatchNorm(graph);
   simplify(graph, device);
 }
 
 /** Fewer and larger kernels, for running. */
-export function optimizeForInference(graph: Graph): void {
+function optimizeForInference(graph: Graph): void {
   fuseOperators(graph);
   eliminateDeadCode(graph.block);
 }

@@ -201,7 +201,7 @@ export class ScriptModule extends Module {
 }
 
 /** What tracing makes of a module: it prints as the module that was traced. */
-export class TracedModule extends ScriptModule {
+class TracedModule extends ScriptModule {
   override _get_name(): string {
     return this.original_name;
   }

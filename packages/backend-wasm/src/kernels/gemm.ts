@@ -44,7 +44,7 @@ const COST = 0.04;
 /** Nanoseconds per byte of b where a has a row or a few. */
 const SKINNY = 0.02;
 /** Nanoseconds per byte of a packed operand. */
-export const PACKING = 0.04;
+const PACKING = 0.04;
 /** The same for a, which goes element by element. */
 const PACKING_LEFT = 0.1;
 

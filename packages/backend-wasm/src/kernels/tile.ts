@@ -28,7 +28,7 @@ export const VECTORS = 2;
 let fused: boolean | undefined;
 
 /** Whether this engine has f32x4.relaxed_madd: one rounding instead of two, and no register for the product. */
-export function hasFused(): boolean {
+function hasFused(): boolean {
   // (func (param v128) (result v128) local.get 0 local.get 0 local.get 0 f32x4.relaxed_madd)
   fused ??= WebAssembly.validate(
     new Uint8Array([

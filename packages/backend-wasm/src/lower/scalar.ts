@@ -1,7 +1,6 @@
 /** Every scalar operation, in every lane: the one table that gives expressions their instructions. */
 import type { ComputeType, ScalarOp } from '@sconce/core/backend';
 import { isFloatLane, isVector } from '../asm/lane.ts';
-import type { Fn } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import { FAULT } from '../memory/heap.ts';
 import type { Width } from './element.ts';
@@ -151,6 +150,3 @@ export function isVectorOp(op: ScalarOp, type: ComputeType, width: Width): boole
   }
   return true;
 }
-
-/** Marks that nothing has gone wrong yet. */
-export const clearFault = (fn: Fn): void => fn.storeI32(fn.i32(FAULT), 0);

@@ -93,7 +93,7 @@ const perTensor = (q: Tensor, what: string): Quantizer & { kind: 'tensor' } => {
 const SMALLEST_SCALE = 6.1e-5;
 
 /** The scale and zero point that make 0 … `most` cover the values between `least` and `greatest`, and 0. */
-export function chooseQuantization(
+function chooseQuantization(
   least: number,
   greatest: number,
   most: number,

@@ -53,8 +53,6 @@ const synonyms: Record<string, PrimitiveKind> = {
 export const primitiveType = (name: string): Type | undefined =>
   primitives.get(Object.hasOwn(synonyms, name) ? synonyms[name] : name);
 
-export const TensorType: Type = primitiveType('Tensor')!;
-
 /** Prints a type as PyTorch's schemas do: `Tensor?`, `int[2]`, `Dict(str, Tensor)`, `(Tensor, int)`. */
 export function typeToString(type: Type): string {
   switch (type.kind) {

@@ -78,10 +78,6 @@ export class Value {
   }
 }
 
-export type AttributeValue =
-  | { readonly kind: 'value'; readonly value: unknown }
-  | { readonly kind: 'types'; readonly types: readonly JitType[] };
-
 export class Node {
   readonly inputs: Value[] = [];
   readonly outputs: Value[] = [];

@@ -280,4 +280,4 @@ function attributeOf(object: Value, slot: number, type: JitType = AnyT): ClassTy
 }
 
 /** A type for an attribute of which one value is known: a None may become anything. */
-export const openType = (type: JitType): JitType => (type.kind === 'None' ? AnyT : type);
+const openType = (type: JitType): JitType => (type.kind === 'None' ? AnyT : type);

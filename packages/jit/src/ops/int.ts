@@ -87,7 +87,6 @@ export function powInt(a: Int, b: Int): Int {
   return int64(result);
 }
 
-export const lessInt = (a: Int, b: Int): boolean => a < b;
 export const bitwise =
   (op: (a: bigint, b: bigint) => bigint) =>
   (a: Int, b: Int): Int =>
@@ -108,6 +107,3 @@ export function truncToInt(value: number): Int {
   // Not a number, infinite or out of range: what x86's conversion gives.
   return Math.abs(whole) < 2 ** 63 ? BigInt(whole) : -(2n ** 63n);
 }
-
-/** An int as an array index or count. */
-export const toIndex = (value: Int): number => Number(value);

@@ -17,7 +17,7 @@ const immutable = (type: JitType): boolean =>
  * What the front end does to every graph: arithmetic and tuples of immutable values. What would raise is left to raise when
  * it is run.
  */
-export function propagateImmutableConstants(block: Block): void {
+function propagateImmutableConstants(block: Block): void {
   for (const node of allNodes(block)) {
     if (
       node.kind === 'prim::Constant' ||

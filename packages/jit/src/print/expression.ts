@@ -26,7 +26,7 @@ const otherNames: Readonly<Record<string, string>> = {
   'aten::grad': 'torch.autograd.grad',
 };
 
-export function operatorName(kind: string): string {
+function operatorName(kind: string): string {
   const [namespace, name] = kind.split('::');
   return otherNames[kind] ?? (namespace === 'aten' ? `torch.${name}` : `ops.${namespace}.${name}`);
 }

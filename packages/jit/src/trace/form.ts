@@ -9,7 +9,7 @@ export interface RecordedCall {
 
 type Form = (operator: Operator, args: readonly unknown[]) => RecordedCall;
 
-export const operatorNamed = (name: string): Operator => {
+const operatorNamed = (name: string): Operator => {
   const operator = findOperator(name);
   if (!operator) throw new Error(`no operator ${name}`);
   return operator;

@@ -73,7 +73,7 @@ async function record(
 }
 
 /** Traces a function into one without calls of modules. */
-export async function recordFunction(
+async function recordFunction(
   fn: Traceable,
   examples: readonly unknown[],
   strict: boolean,

@@ -314,7 +314,7 @@ export class Call {
   }
 }
 
-export function bytesFrom(values: readonly number[], dtype: DType): Uint8Array {
+function bytesFrom(values: readonly number[], dtype: DType): Uint8Array {
   switch (dtype) {
     case 'float32':
       return new Uint8Array(Float32Array.from(values).buffer);

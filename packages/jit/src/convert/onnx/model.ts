@@ -3,7 +3,7 @@ import { type DType, TorchError } from '@sconce/core';
 import { Message } from './protobuf.ts';
 
 /** The operator set that is written: the first with LayerNormalization. */
-export const OPSET = 17;
+const OPSET = 17;
 const IR_VERSION = 8;
 
 export type Attribute = number | readonly number[] | string | { readonly float: number };
