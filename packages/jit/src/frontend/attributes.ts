@@ -1,5 +1,7 @@
 /** Attributes: members of modules, slots and methods of objects, properties and methods of tensors and other values. */
+
 import type { Value } from '../ir/graph.ts';
+import { castCodes } from '../ir/tensor-options.ts';
 import {
   AnyT,
   bindVariables,
@@ -16,6 +18,7 @@ import { operatorsNamed } from '../ops/registry.ts';
 import type { Expr } from './ast.ts';
 import { CompileError, type Range } from './source.ts';
 import { Subscripts } from './subscripts.ts';
+import { asValue } from './sugar.ts';
 import { describe, type Sugared } from './sugared.ts';
 
 /** Tensor attributes that are `prim::` operators; the others are `aten::` methods. */
@@ -36,21 +39,6 @@ const tensorViews: Readonly<Record<string, string>> = {
   real: 'aten::real',
   imag: 'aten::imag',
   retains_grad: 'aten::retains_grad',
-};
-/** `x.float()` and its like: the code of the dtype. */
-const tensorCasts: Readonly<Record<string, number>> = {
-  byte: 0,
-  char: 1,
-  short: 2,
-  int: 3,
-  long: 4,
-  half: 5,
-  float: 6,
-  double: 7,
-  cfloat: 9,
-  cdouble: 10,
-  bool: 11,
-  bfloat16: 15,
 };
 
 export abstract class Attributes extends Subscripts {
@@ -78,6 +66,7 @@ export abstract class Attributes extends Subscripts {
       case 'type':
         return this.typeAttribute(object.type, name, range);
       case 'function':
+      case 'overloaded':
       case 'method':
       case 'builtin':
       case 'cast':
@@ -126,7 +115,6 @@ export abstract class Attributes extends Subscripts {
   protected valueAttribute(value: Value, name: string, range: Range): Sugared {
     const { builder } = this;
     const { type } = value;
-    const asValue = (result: Value): Sugared => ({ kind: 'value', value: result });
     switch (type.kind) {
       case 'Class': {
         const own = this.memberOf(value, name, range);
@@ -145,8 +133,8 @@ export abstract class Attributes extends Subscripts {
         break;
       }
       case 'Tensor':
-        if (Object.hasOwn(tensorCasts, name))
-          return { kind: 'tensorCast', dtype: tensorCasts[name], self: value };
+        if (Object.hasOwn(castCodes, name))
+          return { kind: 'tensorCast', dtype: castCodes[name], self: value };
         if (Object.hasOwn(tensorViews, name))
           return asValue(builder.builtin(tensorViews[name], [value], range));
         if (tensorProperties.has(name)) return asValue(builder.builtin(`prim::${name}`, [value], range));

@@ -16,7 +16,7 @@ import { absentOperators } from '../ops/absent.ts';
 import { type JitArgument, type JitSchema, jitSchemaOf, typeOfDefault } from '../ops/operator.ts';
 import { operatorsNamed } from '../ops/registry.ts';
 import { Body, builtinFunctions } from './builtin-functions.ts';
-import { describeSchema, type NamedValue, tryMatch } from './match.ts';
+import { describeSchema, type NamedValue, tryMatch, variants } from './match.ts';
 import { withOutVariants } from './out-variant.ts';
 import { CompileError, type Range } from './source.ts';
 
@@ -173,12 +173,10 @@ export class GraphBuilder {
         if (matched) return expand(new Body(this, range), matched.inputs);
       }
     }
-    const indented = problems.map((problem) => problem.replace(/^/gm, '  '));
     // PyTorch has a variant with `out` of each that computes a tensor, and so several.
     const isAlone = problems.length === 1 && operators.every((operator) => 'run' in operator);
     if (isAlone) throw new CompileError(`${problems[0]}\n`, range);
-    const what = `Arguments for call are not valid.\nThe following variants are available:\n  \n${indented.join('\n  \n')}\n`;
-    throw new CompileError(`${what}\nThe original call is`, range);
+    throw new CompileError(`${variants(problems)}\nThe original call is`, range);
   }
 
   private pack(node: Node, names: readonly string[], name: string, isStatement: boolean): Value {

@@ -1,6 +1,8 @@
 /** Expressions to values: names, literals and operators. */
+
 import type { Func } from '../ir/function.ts';
 import type { Block, Value } from '../ir/graph.ts';
+import { leafOf } from '../ir/names.ts';
 import {
   AnyT,
   BoolT,
@@ -105,6 +107,7 @@ export abstract class Expressions {
         return this.functionConstant(sugared.func);
       case 'tuple':
         return this.builder.tuple(sugared.items.map((item) => this.valueOf(item, range)));
+      case 'overloaded':
       case 'method':
       case 'builtin':
       case 'closure':
@@ -120,7 +123,7 @@ export abstract class Expressions {
 
   protected functionConstant(func: Func): Value {
     const node = this.builder.node('prim::Constant', [], [FunctionT]);
-    node.name = func.name.slice(func.name.lastIndexOf('.') + 1);
+    node.name = leafOf(func.name);
     node.func = func;
     return node.output;
   }

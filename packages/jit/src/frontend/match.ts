@@ -2,6 +2,7 @@
 
 import type { Signature } from '../ir/function.ts';
 import type { Value } from '../ir/graph.ts';
+import { leafOf } from '../ir/names.ts';
 import { schemaText } from '../ir/schema.ts';
 import {
   bindVariables,
@@ -218,7 +219,7 @@ export function tryMatch(
 export const describeSchema = (schema: Callable): string =>
   schemaText(
     schema.signature ?? { name: schema.name, params: schema.args, returns: schema.returns[0] ?? NoneT },
-    schema.name.slice(schema.name.lastIndexOf('.') + 1),
+    leafOf(schema.name),
   );
 
 /** Matches the one schema of a function, method or constructor, or throws. */
@@ -234,3 +235,30 @@ export function matchOnly(
   if (typeof matched !== 'string') return matched;
   throw new CompileError(`${describeSchema(schema)}:\n${matched}\n`, range);
 }
+
+/** Matches the first schema that takes the arguments, without conversions where one does; throws with the reasons of all. */
+export function matchFirst(
+  builder: GraphBuilder,
+  range: Range,
+  schemas: readonly Callable[],
+  args: readonly NamedValue[],
+  kwargs: readonly NamedValue[],
+): { readonly index: number; readonly matched: MatchedSchema } {
+  if (schemas.length === 1) return { index: 0, matched: matchOnly(builder, range, schemas[0], args, kwargs) };
+  let problems: string[] = [];
+  for (const allowConversions of [false, true]) {
+    problems = [];
+    for (const [index, schema] of schemas.entries()) {
+      const matched = tryMatch(builder, range, schema, args, kwargs, undefined, allowConversions);
+      if (typeof matched !== 'string') return { index, matched };
+      problems.push(`${describeSchema(schema)}:\n${matched}`);
+    }
+  }
+  throw new CompileError(`${variants(problems)}\nThe original call is`, range);
+}
+
+/** What is said of a call that none of several variants takes. */
+export const variants = (problems: readonly string[]): string =>
+  `Arguments for call are not valid.\nThe following variants are available:\n  \n${problems
+    .map((problem) => problem.replace(/^/gm, '  '))
+    .join('\n  \n')}\n`;

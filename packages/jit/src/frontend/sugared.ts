@@ -6,6 +6,7 @@ import type { GraphBuilder } from './builder.ts';
 import type { Dialect } from './lexer.ts';
 import type { NamedValue } from './match.ts';
 import type { Range } from './source.ts';
+import { builtin, special } from './sugar.ts';
 
 export type Sugared =
   | { readonly kind: 'value'; readonly value: Value }
@@ -34,6 +35,12 @@ export type Sugared =
   /** `Cls.__new__`. */
   | { readonly kind: 'create'; readonly type: ClassType }
   | { readonly kind: 'function'; readonly func: Func }
+  /** Several functions under one name: of those that these arguments leave, the first that takes them is called. */
+  | {
+      readonly kind: 'overloaded';
+      readonly name: string;
+      readonly among: (values: readonly NamedValue[], kwargs: readonly NamedValue[]) => readonly Func[];
+    }
   | { readonly kind: 'method'; readonly self: Value; readonly name: string }
   /** What `raise` takes: an exception's class, and one with its message. */
   | { readonly kind: 'exception'; readonly name: string }
@@ -101,12 +108,6 @@ const cast = (type: JitType, operator: string, magic: string): Sugared => ({
   type,
   operator,
   magic,
-});
-const special = (form: SpecialForm): Sugared => ({ kind: 'special', form });
-const builtin = (name: string, magic?: string): Sugared => ({
-  kind: 'builtin',
-  name,
-  ...(magic && { magic }),
 });
 
 /** Python's builtins that TorchScript has. Casts get their type from the caller's module. */

@@ -150,3 +150,12 @@ export function typeOfExpression(expr: Expr, resolver: Resolver): JitType {
   }
   throw new CompileError('Expression of this kind cannot be used in a type expression', expr.range);
 }
+
+/** The length that a `BroadcastingList2[int]`, or an optional one, gives to a single number. */
+export function broadcastSize(expr: Expr): number | undefined {
+  if (expr.kind !== 'subscript') return undefined;
+  const generic = dottedName(expr.object) ?? '';
+  if (/(^|\.)Optional$/.test(generic)) return expr.items[0] && broadcastSize(expr.items[0]);
+  const sized = /(?:^|\.)BroadcastingList(\d)$/.exec(generic);
+  return sized ? Number(sized[1]) : undefined;
+}

@@ -1,5 +1,7 @@
 /** A compilation unit: finds functions and classes by qualified name in source files, and compiles them as they are needed. */
+
 import { Func, type Param } from '../ir/function.ts';
+import { mangled } from '../ir/names.ts';
 import {
   BoolT,
   ClassType,
@@ -30,7 +32,7 @@ import { parseFile } from './parser.ts';
 import { CompileError, Source } from './source.ts';
 import { convertToSsa } from './ssa.ts';
 import type { Resolver, Sugared } from './sugared.ts';
-import { typeOfExpression } from './type-expression.ts';
+import { broadcastSize, typeOfExpression } from './type-expression.ts';
 import { operatorsIn } from './walk.ts';
 
 export interface UnitOptions {
@@ -101,11 +103,7 @@ export class CompilationUnit implements Resolver {
   /** Takes a name for something made here: itself where it is free, else with `___torch_mangle_N` before its last part. */
   uniqueName(wanted: string): string {
     let name = wanted;
-    while (this.taken.has(name)) {
-      const parts = wanted.split('.').filter((part) => !part.startsWith('___torch_mangle_'));
-      parts.splice(-1, 0, `___torch_mangle_${this.mangled++}`);
-      name = parts.join('.');
-    }
+    while (this.taken.has(name)) name = mangled(wanted, this.mangled++);
     this.taken.add(name);
     return name;
   }
@@ -170,12 +168,17 @@ export class CompilationUnit implements Resolver {
     return def.params.map((param, i) => {
       const type =
         i === 0 && self ? self : param.type ? typeOfExpression(param.type, resolver) : InferredTensorT;
+      const size = param.type && broadcastSize(param.type);
+      const value = param.default && literalValue(param.default, resolver);
       return {
         name: param.name,
         type,
         kwargOnly: param.kwargOnly,
         hasDefault: param.default !== undefined,
-        ...(param.default && { default: literalValue(param.default, resolver) }),
+        ...(param.default && {
+          default: size && typeof value === 'number' ? new Array(size).fill(value) : value,
+        }),
+        ...(size && { size }),
       };
     });
   }

@@ -1,24 +1,35 @@
-/** Finds the operators that a definition's text calls, without compiling it. */
-import type { Block, Def, Expr } from './ast.ts';
+/** Walks over syntax trees: what a definition's text mentions, found without compiling it. */
+import type { Def, Expr, Statement } from './ast.ts';
 import { dottedName } from './type-expression.ts';
+
+/** Every expression and statement of a definition's body, those around before those inside. */
+export function* nodesOf(def: Def): Generator<Expr | Statement> {
+  yield* below(def.body);
+}
+
+function* below(value: unknown): Generator<Expr | Statement> {
+  if (typeof value !== 'object' || value === null) return;
+  if (!Array.isArray(value) && 'kind' in value) yield value as Expr | Statement;
+  for (const [key, child] of Object.entries(value)) if (key !== 'range') yield* below(child);
+}
 
 /** `aten::relu` for each `torch.relu(…)`, `ns::op` for each `ops.ns.op(…)`. */
 export function operatorsIn(def: Def): string[] {
   const found = new Set<string>();
-  const visit = (value: unknown): void => {
-    if (Array.isArray(value)) {
-      value.forEach(visit);
-      return;
-    }
-    if (typeof value !== 'object' || value === null) return;
-    const node = value as Partial<Extract<Expr, { kind: 'call' }>>;
-    if (node.kind === 'call') {
-      const [root, ...rest] = dottedName(node.callee!)?.split('.') ?? [];
-      if (root === 'torch' && rest.length === 1) found.add(`aten::${rest[0]}`);
-      else if (root === 'ops' && rest.length === 2) found.add(`${rest[0]}::${rest[1]}`);
-    }
-    for (const [key, child] of Object.entries(value)) if (key !== 'range') visit(child);
-  };
-  visit(def.body satisfies Block);
+  for (const node of nodesOf(def)) {
+    if (node.kind !== 'call') continue;
+    const [root, ...rest] = dottedName(node.callee)?.split('.') ?? [];
+    if (root === 'torch' && rest.length === 1) found.add(`aten::${rest[0]}`);
+    else if (root === 'ops' && rest.length === 2) found.add(`${rest[0]}::${rest[1]}`);
+  }
   return [...found];
+}
+
+/** The names that it reads of `self`. */
+export function ownNames(def: Def): Set<string> {
+  const names = new Set<string>();
+  for (const node of nodesOf(def))
+    if (node.kind === 'attribute' && node.object.kind === 'name' && node.object.name === 'self')
+      names.add(node.name);
+  return names;
 }

@@ -10,6 +10,8 @@ export interface Param {
   /** The interpreter's value of the default; undefined without one. */
   readonly default?: unknown;
   readonly kwargOnly: boolean;
+  /** How often one number counts where a list is wanted: `BroadcastingList2[int]`. */
+  readonly size?: number;
 }
 
 export interface Signature {

@@ -9,7 +9,7 @@ import { identifier } from '../ir/names.ts';
 import type { ClassType } from '../ir/types.ts';
 import { JavaScriptEmitter } from './emitter.ts';
 import { type Given, GivenNames } from './given.ts';
-import { KnownNames } from './names.ts';
+import { type FindFunction, KnownNames } from './names.ts';
 import { type AnyFunction, FunctionText } from './text.ts';
 import { signature, translate } from './translate.ts';
 import { readSchema, type SchemaText } from './types.ts';
@@ -55,7 +55,7 @@ export class JavaScriptCompiler {
   constructor(
     private readonly unit: CompilationUnit,
     given: Given,
-    library: (name: string) => Sugared | undefined,
+    library: FindFunction,
   ) {
     this.names = new GivenNames(given, new KnownNames(library), (name, fn) => ({
       kind: 'function',

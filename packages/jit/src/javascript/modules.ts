@@ -1,6 +1,6 @@
 /** `torch.jit.script` of an `nn.Module` of ours: classes from the modules, methods from their source or from the library. */
 import type { Module } from '@sconce/core';
-import type { Block, Def, Expr, Statement } from '../frontend/ast.ts';
+import { ownNames } from '../frontend/walk.ts';
 import type { ClassType } from '../ir/types.ts';
 import { addLibraryMethods, libraryFunction } from '../library/index.ts';
 import { type ScriptModule, wrapModule } from '../module.ts';
@@ -121,22 +121,4 @@ function propertyNamed(module: Module, name: string): PropertyDescriptor | undef
 function methodNamed(module: Module, name: string): AnyFunction | undefined {
   const value = propertyNamed(module, name)?.value;
   return typeof value === 'function' ? (value as AnyFunction) : undefined;
-}
-
-/** What a method reads of `self`. */
-function ownNames(def: Def): Set<string> {
-  const names = new Set<string>();
-  const visit = (value: unknown): void => {
-    if (Array.isArray(value)) {
-      for (const item of value) visit(item);
-      return;
-    }
-    if (typeof value !== 'object' || value === null || !('kind' in value || 'value' in value)) return;
-    const node = value as Expr | Statement;
-    if (node.kind === 'attribute' && node.object.kind === 'name' && node.object.name === 'self')
-      names.add(node.name);
-    for (const [key, child] of Object.entries(node)) if (key !== 'range') visit(child);
-  };
-  visit(def.body satisfies Block);
-  return names;
 }

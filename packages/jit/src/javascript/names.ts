@@ -1,5 +1,4 @@
 /** What the names that are not a function's own stand for: `torch`, `nn`, `F`, `Math`, and what was given to `jit.script`. */
-
 import { functions } from '@sconce/core';
 import type { NamedValue } from '../frontend/match.ts';
 import { CompileError } from '../frontend/source.ts';

@@ -1,5 +1,4 @@
 /** `torch.jit.script` of JavaScript functions. */
-
 import { libraryFunction } from '../library/index.ts';
 import { newProgram, sharedUnit } from '../program.ts';
 import { ScriptFunction } from '../script-function.ts';

@@ -53,7 +53,8 @@ def ${name}(input: Tensor, dim: Optional[int]=None, _stacklevel: int=3, dtype: O
 
 const maxPool = (dims: number): string => {
   const ones = (n: number) => `[${new Array(dims).fill(n).join(', ')}]`;
-  const signature = `input: Tensor, kernel_size: List[int], stride: Optional[List[int]]=None, padding: List[int]=${ones(0)}, dilation: List[int]=${ones(1)}, ceil_mode: bool=False, return_indices: bool=False`;
+  const ints = `BroadcastingList${dims}[int]`;
+  const signature = `input: Tensor, kernel_size: ${ints}, stride: Optional[${ints}]=None, padding: ${ints}=${ones(0)}, dilation: ${ints}=${ones(1)}, ceil_mode: bool=False, return_indices: bool=False`;
   const body = (operator: string) => `
     if stride is None:
         stride = torch.jit.annotate(List[int], [])
@@ -66,26 +67,18 @@ def max_pool${dims}d_with_indices(${signature}) -> Tuple[Tensor, Tensor]:${body(
 };
 
 const adaptivePool = (dims: number): string => `
-def adaptive_avg_pool${dims}d(input: Tensor, output_size: List[int]) -> Tensor:
+def adaptive_avg_pool${dims}d(input: Tensor, output_size: BroadcastingList${dims}[int]) -> Tensor:
     assert len(input.size()) > len(output_size)
     return torch.adaptive_avg_pool${dims}d(input, output_size)
 
-def adaptive_max_pool${dims}d_with_indices(input: Tensor, output_size: List[int], return_indices: bool=False) -> Tuple[Tensor, Tensor]:
+def adaptive_max_pool${dims}d_with_indices(input: Tensor, output_size: BroadcastingList${dims}[int], return_indices: bool=False) -> Tuple[Tensor, Tensor]:
     assert len(input.size()) > len(output_size)
     return torch.adaptive_max_pool${dims}d(input, output_size)
 `;
 
 const adaptiveMax = (dims: number): string => `
-def _adaptive_max_pool${dims}d(input: Tensor, output_size: List[int], return_indices: bool=False) -> Tensor:
+def _adaptive_max_pool${dims}d(input: Tensor, output_size: BroadcastingList${dims}[int], return_indices: bool=False) -> Tensor:
     return adaptive_max_pool${dims}d_with_indices(input, output_size)[0]
-`;
-
-const reduced = (name: string, operator: string, extra = '', call = ''): string => `
-def ${name}(input: Tensor, target: Tensor, size_average: Optional[bool]=None, reduce: Optional[bool]=None, reduction: str="mean"${extra}) -> Tensor:
-    if not (target.size() == input.size()):
-        warnings.warn("Using a target size ({}) that is different to the input size ({}). This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.".format(target.size(), input.size()))
-    expanded_input, expanded_target = torch.broadcast_tensors(input, target)
-    return torch.${operator}(expanded_input, expanded_target, _reduction(reduction)${call})
 `;
 
 export const functional: string = `
@@ -143,6 +136,37 @@ def _threshold(input: Tensor, threshold: float, value: float, inplace: bool=Fals
 def softsign(input: Tensor) -> Tensor:
     return input / (input.abs() + 1)
 
+def rrelu(input: Tensor, lower: float=0.125, upper: float=0.3333333333333333, training: bool=False, inplace: bool=False) -> Tensor:
+    result = torch.rrelu(input, lower, upper, training)
+    if inplace:
+        result = input.copy_(result)
+    return result
+
+def gumbel_softmax(logits: Tensor, tau: float=1., hard: bool=False, eps: float=1e-10, dim: int=-1) -> Tensor:
+    noise = -torch.empty_like(logits).exponential_().log()
+    soft = ((logits + noise) / tau).softmax(dim)
+    ret = soft
+    if hard:
+        index = soft.argmax(dim, keepdim=True)
+        ret = torch.zeros_like(logits).scatter_(dim, index, 1.0) - soft.detach() + soft
+    return ret
+
+def local_response_norm(input: Tensor, size: int, alpha: float=0.0001, beta: float=0.75, k: float=1.0) -> Tensor:
+    dim = input.dim()
+    if dim < 3:
+        raise ValueError("Expected 3D or higher dimensionality                          input (got {} dimensions)".format(dim))
+    if input.numel() == 0:
+        return input
+    squares = (input * input).unsqueeze(1)
+    if dim == 3:
+        means = torch.avg_pool2d(torch.pad(squares, [0, 0, size // 2, (size - 1) // 2]), [size, 1], [1]).squeeze(1)
+    else:
+        sizes = input.size()
+        flat = squares.view([sizes[0], 1, sizes[1], sizes[2], -1])
+        padded = torch.pad(flat, [0, 0, 0, 0, size // 2, (size - 1) // 2])
+        means = torch.avg_pool3d(padded, [size, 1, 1], [1]).squeeze(1).view(sizes)
+    return input / (means * alpha + k).pow(beta)
+
 def tanhshrink(input: Tensor) -> Tensor:
     return input - input.tanh()
 
@@ -157,11 +181,11 @@ def glu(input: Tensor, dim: int=-1) -> Tensor:
         raise RuntimeError("glu does not support scalars because halving size must be even")
     return torch.glu(input, dim)
 ${softmax('softmax', 'input', 'softmax')}${softmax('log_softmax', 'input', 'log_softmax')}${softmax('softmin', '(-input)', 'softmax')}
-${dropout('dropout', 'dropout')}${dropout('alpha_dropout', 'alpha_dropout')}${dropout('dropout2d', 'feature_dropout')}
+${dropout('dropout', 'dropout')}${dropout('alpha_dropout', 'alpha_dropout')}${dropout('dropout2d', 'feature_dropout')}${dropout('feature_alpha_dropout', 'feature_alpha_dropout').replace('training: bool=True', 'training: bool=False')}
 ${channelDropout('dropout1d', 1)}${channelDropout('dropout3d', 3)}
 ${[1, 2, 3].map((dims) => maxPool(dims)).join('')}
 ${[2, 3].map((dims) => adaptivePool(dims)).join('')}
-def adaptive_max_pool1d_with_indices(input: Tensor, output_size: List[int], return_indices: bool=False) -> Tuple[Tensor, Tensor]:
+def adaptive_max_pool1d_with_indices(input: Tensor, output_size: BroadcastingList1[int], return_indices: bool=False) -> Tuple[Tensor, Tensor]:
     return torch.adaptive_max_pool1d(input, output_size)
 ${[1, 2, 3].map((dims) => adaptiveMax(dims)).join('')}
 def batch_norm(input: Tensor, running_mean: Optional[Tensor], running_var: Optional[Tensor], weight: Optional[Tensor]=None, bias: Optional[Tensor]=None, training: bool=False, momentum: float=0.1, eps: float=1e-05) -> Tensor:
@@ -181,9 +205,13 @@ def group_norm(input: Tensor, num_groups: int, weight: Optional[Tensor]=None, bi
     _verify_batch_size([input.size(0) * input.size(1) // num_groups, num_groups] + list(input.size()[2:]))
     return torch.group_norm(input, num_groups, weight, bias, eps)
 
-def normalize(input: Tensor, p: float=2.0, dim: int=1, eps: float=1e-12) -> Tensor:
+def normalize(input: Tensor, p: float=2.0, dim: int=1, eps: float=1e-12, out: Optional[Tensor]=None) -> Tensor:
     denom = input.norm(p, [dim], True).clamp_min(eps).expand_as(input)
-    return input / denom
+    if out is None:
+        ret = input / denom
+    else:
+        ret = torch.div(input, denom, out=out)
+    return ret
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: Optional[int]=None, max_norm: Optional[float]=None, norm_type: float=2.0, scale_grad_by_freq: bool=False, sparse: bool=False) -> Tensor:
     if padding_idx is not None:
@@ -195,39 +223,4 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: Optional[int]=None, ma
     else:
         padding_idx = -1
     return torch.embedding(weight, input, padding_idx, scale_grad_by_freq, sparse)
-${reduced('mse_loss', 'mse_loss')}${reduced('l1_loss', 'l1_loss')}
-${reduced('smooth_l1_loss', 'smooth_l1_loss', ', beta: float=1.0', ', beta')}
-def huber_loss(input: Tensor, target: Tensor, reduction: str="mean", delta: float=1.0) -> Tensor:
-    expanded_input, expanded_target = torch.broadcast_tensors(input, target)
-    return torch.huber_loss(expanded_input, expanded_target, _reduction(reduction), delta)
-
-def nll_loss(input: Tensor, target: Tensor, weight: Optional[Tensor]=None, size_average: Optional[bool]=None, ignore_index: int=-100, reduce: Optional[bool]=None, reduction: str="mean") -> Tensor:
-    return torch.nll_loss_nd(input, target, weight, _reduction(reduction), ignore_index)
-
-def cross_entropy(input: Tensor, target: Tensor, weight: Optional[Tensor]=None, size_average: Optional[bool]=None, ignore_index: int=-100, reduce: Optional[bool]=None, reduction: str="mean", label_smoothing: float=0.0) -> Tensor:
-    return torch.cross_entropy_loss(input, target, weight, _reduction(reduction), ignore_index, label_smoothing)
-
-def binary_cross_entropy(input: Tensor, target: Tensor, weight: Optional[Tensor]=None, size_average: Optional[bool]=None, reduce: Optional[bool]=None, reduction: str="mean") -> Tensor:
-    if target.size() != input.size():
-        raise ValueError("Using a target size ({}) that is different to the input size ({}) is deprecated. Please ensure they have the same size.".format(target.size(), input.size()))
-    if weight is not None:
-        weight = weight.expand(torch._infer_size(target.size(), weight.size()))
-    return torch.binary_cross_entropy(input, target, weight, _reduction(reduction))
-
-def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Optional[Tensor]=None, size_average: Optional[bool]=None, reduce: Optional[bool]=None, reduction: str="mean", pos_weight: Optional[Tensor]=None) -> Tensor:
-    if not (target.size() == input.size()):
-        raise ValueError("Target size ({}) must be the same as input size ({})".format(target.size(), input.size()))
-    return torch.binary_cross_entropy_with_logits(input, target, weight, pos_weight, _reduction(reduction))
-
-def soft_margin_loss(input: Tensor, target: Tensor, size_average: Optional[bool]=None, reduce: Optional[bool]=None, reduction: str="mean") -> Tensor:
-    return torch.soft_margin_loss(input, target, _reduction(reduction))
-
-def kl_div(input: Tensor, target: Tensor, size_average: Optional[bool]=None, reduce: Optional[bool]=None, reduction: str="mean", log_target: bool=False) -> Tensor:
-    if reduction == "batchmean":
-        reduced = torch.kl_div(input, target, 2, log_target=log_target)
-        if input.dim() != 0:
-            reduced = reduced / input.size()[0]
-    else:
-        reduced = torch.kl_div(input, target, _reduction(reduction), log_target=log_target)
-    return reduced
 `;

@@ -1,29 +1,77 @@
 /** Where scripted code finds PyTorch's own Python: `torch.nn.functional` and the forward of nn's modules, as TorchScript text of ours. */
 import { type Module, TorchError } from '@sconce/core';
-import type { Def } from '../frontend/ast.ts';
-import { parseFile } from '../frontend/parser.ts';
-import { Source } from '../frontend/source.ts';
 import type { Resolver, Sugared } from '../frontend/sugared.ts';
 import type { CompilationUnit } from '../frontend/unit.ts';
 import type { Func } from '../ir/function.ts';
 import type { ClassType } from '../ir/types.ts';
-import { KnownNames } from '../javascript/names.ts';
+import { KnownNames, type PythonModule } from '../javascript/names.ts';
+import { Definitions, type Dispatch, definitionsOf } from './definitions.ts';
 import { functional } from './functional.ts';
+import { losses } from './losses.ts';
 import { moduleMethods } from './modules.ts';
+import { resampling } from './resampling.ts';
+import { torchFunctional } from './torch-functional.ts';
 
-const path = '__torch__.torch.nn.functional';
+const pooling = (name: string, place: number): Dispatch => ({
+  flags: [['return_indices', place]],
+  functions: [`_${name}`, `${name}_with_indices`],
+});
 
-const definitionsOf = (text: string, filename: string): readonly Def[] =>
-  parseFile(new Source(text, filename), { dialect: 'python' }).functions;
+/** Names of `torch.nn.functional` that stand for several functions, or for one of another name. */
+const functionalDispatches: Readonly<Record<string, Dispatch>> = {
+  ...Object.fromEntries(
+    [1, 2, 3].flatMap((dims) => [
+      [`max_pool${dims}d`, pooling(`max_pool${dims}d`, 6)],
+      [`adaptive_max_pool${dims}d`, pooling(`adaptive_max_pool${dims}d`, 2)],
+    ]),
+  ),
+  threshold: { flags: [], functions: ['_threshold'] },
+};
+
+const uniqueDispatches: Readonly<Record<string, Dispatch>> = {
+  unique: {
+    flags: [
+      ['return_inverse', 2],
+      ['return_counts', 3],
+    ],
+    functions: ['_return_output', '_return_inverse', '_return_counts', '_unique_impl'],
+  },
+  unique_consecutive: {
+    flags: [
+      ['return_inverse', 1],
+      ['return_counts', 2],
+    ],
+    functions: [
+      '_consecutive_return_output',
+      '_consecutive_return_inverse',
+      '_consecutive_return_counts',
+      '_unique_consecutive_impl',
+    ],
+  },
+};
 
 /** What PyTorch's own code is compiled with in one unit. */
 class Library implements Resolver {
   readonly dialect = 'python';
-  private readonly known = new KnownNames((name) => this.functional(name));
-  private definitions?: ReadonlyMap<string, Def>;
-  private readonly functions = new Map<string, Sugared>();
+  // Within it `torch.norm` is the operator.
+  private readonly known = new KnownNames((name, module) =>
+    module === 'torch.nn.functional' ? this.find(name, module) : undefined,
+  );
+  private readonly modules: Readonly<Record<PythonModule, Definitions>>;
 
-  constructor(private readonly unit: CompilationUnit) {}
+  constructor(private readonly unit: CompilationUnit) {
+    const texts = [functional, resampling, losses];
+    this.modules = {
+      'torch.nn.functional': new Definitions('torch.nn.functional', texts, functionalDispatches, unit, this),
+      'torch.functional': new Definitions(
+        'torch.functional',
+        [torchFunctional],
+        uniqueDispatches,
+        unit,
+        this,
+      ),
+    };
+  }
 
   get version(): number {
     return this.unit.version;
@@ -42,21 +90,16 @@ class Library implements Resolver {
       };
     if (/^(ValueError|RuntimeError|NotImplementedError)$/.test(name))
       return { kind: 'exception', name: `builtins.${name}` };
-    return this.functional(name) ?? this.known.find(name) ?? this.unit.resolve(name);
+    return (
+      this.find(name, 'torch.nn.functional') ??
+      this.find(name, 'torch.functional') ??
+      this.known.find(name) ??
+      this.unit.resolve(name)
+    );
   }
 
-  functional(name: string): Sugared | undefined {
-    const known = this.functions.get(name);
-    if (known) return known;
-    this.definitions ??= new Map(
-      definitionsOf(functional, 'torch/nn/functional.py').map((def) => [def.name, def]),
-    );
-    const def = this.definitions.get(name);
-    if (!def) return undefined;
-    const func = this.unit.func(`${path}.${name}`, def, { resolver: this });
-    const sugared: Sugared = { kind: 'function', func };
-    this.functions.set(name, sugared);
-    return sugared;
+  find(name: string, module: PythonModule): Sugared | undefined {
+    return this.modules[module].find(name);
   }
 
   methods(module: Module, type: ClassType): Func[] {
@@ -86,11 +129,11 @@ const libraryOf = (unit: CompilationUnit): Library => {
   return library;
 };
 
-/** Finds functions of `torch.nn.functional` by name; undefined for one that is only an operator. */
+/** Finds what PyTorch writes in Python, by name and module; undefined for one that is only an operator. */
 export const libraryFunction =
   (unit: CompilationUnit) =>
-  (name: string): Sugared | undefined =>
-    libraryOf(unit).functional(name);
+  (name: string, module: PythonModule): Sugared | undefined =>
+    libraryOf(unit).find(name, module);
 
 /** Gives the class of one of nn's modules its methods. */
 export function addLibraryMethods(unit: CompilationUnit, module: Module, type: ClassType): void {
