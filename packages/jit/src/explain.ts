@@ -7,6 +7,7 @@ import { Tensor } from './ops/core.ts';
 import { operatorsNamed } from './ops/registry.ts';
 import { ScriptObject } from './ops/value.ts';
 
+/** What a backend would do with a program, found without running it. */
 export interface Explanation {
   readonly backend: string;
   /** Operators that the program calls and Sconce does not have: it cannot run. */

@@ -20,6 +20,7 @@ import { inlineCalls } from './passes/inline.ts';
 import { peephole } from './passes/peephole.ts';
 import { poolConstants } from './passes/pool.ts';
 
+/** What `freeze` may be told, as PyTorch names it. */
 export interface FreezeOptions {
   /** Attributes and methods to keep beside `forward`; `sub.attr` names a submodule's. */
   readonly preserved_attrs?: readonly string[] | null;

@@ -1,5 +1,6 @@
 /** How much a program that comes from elsewhere may ask for: bounds on its text, its archive and its run. */
 
+/** Bounds for programs from elsewhere, given as `limits` to `load` and `CompilationUnit`. */
 export interface Limits {
   /** How deep expressions, types and blocks of source text may nest, and values of a pickle. */
   readonly nesting: number;
@@ -13,6 +14,7 @@ export interface Limits {
   readonly archive_bytes: number;
 }
 
+/** What holds where a caller says nothing. */
 export const defaultLimits: Limits = {
   nesting: 400,
   source: 64 * 1024 * 1024,

@@ -19,6 +19,7 @@ import { type ScriptModule, wrapModule } from './module.ts';
 import { type Device, Tensor } from './ops/core.ts';
 import { ScriptObject } from './ops/value.ts';
 
+/** What `load` may be told, as PyTorch names it. */
 export interface JitLoadOptions {
   /** Where the module goes, wherever it was saved from; the current backend unless given. */
   readonly map_location?: Device | string | Backend | null;

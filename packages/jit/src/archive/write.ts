@@ -22,6 +22,7 @@ import { deflated } from './deflate.ts';
 import { uniqueNames } from './names.ts';
 import { ScriptPickler } from './pickle.ts';
 
+/** What `save` may be told, as PyTorch names it. */
 export interface JitSaveOptions {
   /** More files for the archive: their names and what is in them. */
   readonly _extra_files?: Readonly<Record<string, string | Uint8Array>>;

@@ -7,6 +7,7 @@ import { moduleParts, type ScriptModule } from '../module.ts';
 import { functionCode, methodCode } from './code.ts';
 import { Dependencies } from './dependencies.ts';
 
+/** One method or function as text. */
 export interface Printed {
   readonly code: string;
   readonly graph: string;

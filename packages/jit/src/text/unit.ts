@@ -11,6 +11,7 @@ import { ScriptClass } from './class.ts';
 import { PythonNames, type TextGiven } from './names.ts';
 import { TextScope } from './scope.ts';
 
+/** What compiling a text may be told. */
 export interface TextOptions {
   /** What messages and graphs call the text. */
   readonly filename?: string;

@@ -18,6 +18,7 @@ import { is_tracing } from './state.ts';
 import { addInput, checkExamples, inputType, outputValue } from './structure.ts';
 import { TracerWarning, tracerWarnings, Warnings } from './warning.ts';
 
+/** What `trace` may be told, as PyTorch names it. */
 export interface TraceOptions {
   /** Trace again and compare the graphs, run both and the original and compare the results. */
   readonly check_trace?: boolean;

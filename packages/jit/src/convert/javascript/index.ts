@@ -17,11 +17,13 @@ import { placeOf } from '../recorder.ts';
 import { literal, type Surroundings, type Written, writeMethod } from './method.ts';
 import { key, property } from './names.ts';
 
+/** What `to_javascript` may be told. */
 export interface JavaScriptOptions {
   /** What the file with the weights will be called; beside the program. */
   readonly weights?: string;
 }
 
+/** A module as JavaScript: the text of an ES module, and the weights that it loads. */
 export interface JavaScript {
   /** The text of an ES module; its `load()` gives the model. */
   readonly code: string;

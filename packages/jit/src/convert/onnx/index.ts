@@ -15,6 +15,7 @@ import { pointwise } from './operators/pointwise.ts';
 import { reductions } from './operators/reductions.ts';
 import { shapes } from './operators/shapes.ts';
 
+/** What `to_onnx` may be told. */
 export interface OnnxOptions {
   /** The method; `forward` unless given. */
   readonly method?: string;
