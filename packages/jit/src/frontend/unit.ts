@@ -2,25 +2,11 @@
 
 import { Func, type Param } from '../ir/function.ts';
 import { mangled } from '../ir/names.ts';
-import {
-  BoolT,
-  ClassType,
-  EnumType,
-  EnumValue,
-  FloatT,
-  InferredTensorT,
-  InterfaceType,
-  IntT,
-  type JitType,
-  type MethodSignature,
-  NoneT,
-  StrT,
-  TensorT,
-  type TupleType,
-} from '../ir/types.ts';
+import { ClassType, InferredTensorT, InterfaceType, type JitType, type NamedType } from '../ir/types.ts';
 import type { Limits } from '../limits.ts';
 import type { ClassDef, Def, Expr } from './ast.ts';
 import { cleanUp } from './cleanup.ts';
+import { declareMethods, enumOf, namedTupleOf } from './declarations.ts';
 import { Emitter, type MethodOptions } from './emit.ts';
 import { parseTypeExpression } from './expression-parser.ts';
 import { inlineForkedClosures } from './forks.ts';
@@ -186,9 +172,9 @@ export class CompilationUnit implements Resolver {
   private defineClass(name: string, node: ClassDef): Sugared {
     switch (node.base) {
       case 'NamedTuple':
-        return this.namedTuple(name, node);
+        return this.keep(name, namedTupleOf(name, node, this));
       case 'Enum':
-        return this.enumeration(name, node);
+        return this.keep(name, enumOf(name, node, this));
       case 'Interface':
       case 'ModuleInterface':
         return this.interface(name, node, node.base === 'ModuleInterface');
@@ -201,6 +187,12 @@ export class CompilationUnit implements Resolver {
           node.range,
         );
     }
+  }
+
+  private keep(name: string, type: NamedType): Sugared {
+    const sugared: Sugared = { kind: 'type', type };
+    this.resolved.set(name, sugared);
+    return sugared;
   }
 
   private plainClass(name: string, node: ClassDef): Sugared {
@@ -252,71 +244,10 @@ export class CompilationUnit implements Resolver {
     return sugared;
   }
 
-  private namedTuple(name: string, node: ClassDef): Sugared {
-    const fields: string[] = [];
-    const elements: JitType[] = [];
-    const defaults = new Map<string, unknown>();
-    for (const statement of node.body) {
-      const target =
-        statement.kind === 'annotation'
-          ? statement.target
-          : statement.kind === 'assign'
-            ? statement.targets[0]
-            : undefined;
-      const type =
-        statement.kind === 'annotation' || statement.kind === 'assign' ? statement.type : undefined;
-      if (statement.kind === 'pass') continue;
-      if (target?.kind !== 'name' || !type)
-        throw new CompileError('Unexpected statement in a NamedTuple body', statement.range);
-      fields.push(target.name);
-      elements.push(typeOfExpression(type, this));
-      if (statement.kind === 'assign') defaults.set(target.name, literalValue(statement.value, this));
-    }
-    const type: TupleType = { kind: 'Tuple', elements, name, fields, defaults };
-    const sugared: Sugared = { kind: 'type', type };
-    this.resolved.set(name, sugared);
-    return sugared;
-  }
-
-  private enumeration(name: string, node: ClassDef): Sugared {
-    const members: [string, unknown, JitType][] = [];
-    for (const statement of node.body) {
-      if (statement.kind !== 'assign' || statement.targets[0].kind !== 'name')
-        throw new CompileError('Unexpected statement in an Enum body', statement.range);
-      const { value } = statement;
-      const type =
-        value.kind === 'string'
-          ? StrT
-          : value.kind === 'float'
-            ? FloatT
-            : value.kind === 'constant'
-              ? BoolT
-              : IntT;
-      members.push([statement.targets[0].name, literalValue(value, this), type]);
-    }
-    const type = new EnumType(name, members[0]?.[2] ?? IntT);
-    for (const [member, value] of members) type.members.set(member, new EnumValue(type, member, value));
-    const sugared: Sugared = { kind: 'type', type };
-    this.resolved.set(name, sugared);
-    return sugared;
-  }
-
   private interface(name: string, node: ClassDef, isModule: boolean): Sugared {
     const type = new InterfaceType(name, isModule);
-    const sugared: Sugared = { kind: 'type', type };
-    this.resolved.set(name, sugared);
-    for (const statement of node.body) {
-      if (statement.kind !== 'def')
-        throw new CompileError('interface declarations can only contain method definitions', statement.range);
-      const { def } = statement;
-      const params = def.params.slice(1).map((param) => ({
-        name: param.name,
-        type: param.type ? typeOfExpression(param.type, this) : TensorT,
-        ...(param.default && { default: literalValue(param.default, this) }),
-      }));
-      const returns = def.returns ? typeOfExpression(def.returns, this) : NoneT;
-      type.methods.set(def.name, { name: def.name, params, returns } satisfies MethodSignature);
-    }
+    const sugared = this.keep(name, type);
+    declareMethods(type, node, this);
     return sugared;
   }
 }

@@ -1,26 +1,13 @@
 /** The definitions of one Python text: functions, classes, NamedTuples, enums, interfaces and constants, compiled as they are needed. */
 import type { ClassDef, Def, Expr, File, Statement } from '../frontend/ast.ts';
+import { declareMethods, enumOf, namedTupleOf, typeOfLiteral } from '../frontend/declarations.ts';
 import { literalValue } from '../frontend/literal.ts';
 import { CompileError } from '../frontend/source.ts';
 import type { Resolver, Sugared } from '../frontend/sugared.ts';
 import { dottedName, typeOfExpression } from '../frontend/type-expression.ts';
 import type { CompilationUnit } from '../frontend/unit.ts';
 import type { Func } from '../ir/function.ts';
-import {
-  BoolT,
-  ClassType,
-  EnumType,
-  EnumValue,
-  FloatT,
-  InterfaceType,
-  IntT,
-  type JitType,
-  listOf,
-  NoneT,
-  StrT,
-  TensorT,
-  type TupleType,
-} from '../ir/types.ts';
+import { ClassType, InterfaceType } from '../ir/types.ts';
 import type { PythonNames } from './names.ts';
 
 type Base = 'class' | 'NamedTuple' | 'Enum' | 'interface';
@@ -97,9 +84,9 @@ export class TextScope implements Resolver {
     }
     switch (baseOf(node)) {
       case 'NamedTuple':
-        return this.namedTuple(name, node);
+        return this.keep(name, { kind: 'type', type: namedTupleOf(this.qualified(name), node, this) });
       case 'Enum':
-        return this.enumeration(name, node);
+        return this.keep(name, { kind: 'type', type: enumOf(this.qualified(name), node, this) });
       case 'interface':
         return this.interface(name, node);
       default:
@@ -184,68 +171,10 @@ export class TextScope implements Resolver {
     );
   }
 
-  private namedTuple(name: string, node: ClassDef): Sugared {
-    const fields: string[] = [];
-    const elements: JitType[] = [];
-    const defaults = new Map<string, unknown>();
-    for (const statement of node.body) {
-      if (statement.kind === 'pass' || (statement.kind === 'expression' && statement.value.kind === 'string'))
-        continue;
-      const isAnnotated = statement.kind === 'annotation' || (statement.kind === 'assign' && statement.type);
-      const target =
-        statement.kind === 'annotation'
-          ? statement.target
-          : statement.kind === 'assign'
-            ? statement.targets[0]
-            : undefined;
-      if (!isAnnotated || target?.kind !== 'name')
-        throw new CompileError('Unexpected statement in a NamedTuple body', statement.range);
-      fields.push(target.name);
-      elements.push(typeOfExpression((statement as { type: Expr }).type, this));
-      if (statement.kind === 'assign') defaults.set(target.name, literalValue(statement.value, this));
-    }
-    const type: TupleType = { kind: 'Tuple', elements, name: this.qualified(name), fields, defaults };
-    return this.keep(name, { kind: 'type', type });
-  }
-
-  private enumeration(name: string, node: ClassDef): Sugared {
-    const members: [string, unknown, JitType][] = [];
-    for (const statement of node.body) {
-      if (statement.kind === 'pass' || statement.kind === 'def') continue;
-      if (statement.kind === 'expression' && statement.value.kind === 'string') continue;
-      if (statement.kind !== 'assign' || statement.targets[0].kind !== 'name')
-        throw new CompileError('Unexpected statement in an Enum body', statement.range);
-      const value = literalValue(statement.value, this);
-      members.push([statement.targets[0].name, value, typeOfLiteral(value, statement.value)]);
-    }
-    const kinds = new Set(members.map(([, , type]) => type.kind));
-    if (kinds.size > 1)
-      throw new CompileError(`Could not unify type list for enum values of '${name}'`, node.range);
-    const type = new EnumType(this.qualified(name), members[0]?.[2] ?? IntT);
-    for (const [member, value] of members) type.members.set(member, new EnumValue(type, member, value));
-    return this.keep(name, { kind: 'type', type });
-  }
-
   private interface(name: string, node: ClassDef): Sugared {
     const type = new InterfaceType(this.qualified(name), /(^|\.)Module$/.test(node.base ?? ''));
     const sugared = this.keep(name, { kind: 'type', type });
-    for (const statement of node.body) {
-      if (statement.kind === 'expression' && statement.value.kind === 'string') continue;
-      if (statement.kind !== 'def')
-        throw new CompileError('interface declartions can only contain method definitions', statement.range);
-      const { def } = statement;
-      if (!def.returns)
-        throw new CompileError('interface declarations must have a return type annotated.', def.range);
-      type.methods.set(def.name, {
-        name: def.name,
-        params: def.params.slice(1).map((param) => ({
-          name: param.name,
-          type: param.type ? typeOfExpression(param.type, this) : TensorT,
-          ...(param.default && { default: literalValue(param.default, this) }),
-        })),
-        returns: typeOfExpression(def.returns, this),
-      });
-    }
+    declareMethods(type, node, this);
     return sugared;
   }
 }
@@ -292,23 +221,4 @@ function baseOf(node: ClassDef): Base {
     `TorchScript does not support class inheritance: class '${node.name}' has the base '${node.base}'`,
     node.range,
   );
-}
-
-/** The type of a literal that stands without an annotation. */
-function typeOfLiteral(value: unknown, expr: Expr): JitType {
-  if (value === null) return NoneT;
-  if (typeof value === 'boolean') return BoolT;
-  if (typeof value === 'string') return StrT;
-  if (typeof value === 'bigint') return IntT;
-  if (typeof value === 'number') {
-    const inner = expr.kind === 'unary' ? expr.operand : expr;
-    return inner.kind === 'float' || !Number.isInteger(value) ? FloatT : IntT;
-  }
-  if (value instanceof EnumValue) return value.type;
-  if (Array.isArray(value) && (expr.kind === 'list' || expr.kind === 'tuple')) {
-    const types = value.map((item, i) => typeOfLiteral(item, expr.items[i]));
-    if (expr.kind === 'tuple') return { kind: 'Tuple', elements: types };
-    if (types.length > 0 && types.every(({ kind }) => kind === types[0].kind)) return listOf(types[0]);
-  }
-  throw new CompileError('the type of this constant cannot be told; annotate it', expr.range);
 }
