@@ -81,3 +81,30 @@ describe("what a function cannot do with its inputs it raises in PyTorch's words
       await expect(compiled(call)(...inputs())).rejects.toThrow(message);
     });
 });
+
+const written = (text: string): ((...args: never[]) => unknown) => new Function(`return ${text}`)();
+
+/** Calls as JavaScript and as Python write them. */
+const same: readonly (readonly [javascript: string, python: string])[] = [
+  ['F.dropout(x, 0, true)', 'F.dropout(x, 0., True)'],
+  ['F.normalize(x, { p: 1 })', 'F.normalize(x, p=1.)'],
+  ['torch.dropout(x, 1, false)', 'torch.dropout(x, 1., False)'],
+  ['F.interpolate(x, { scale_factor: 2 })', 'F.interpolate(x, scale_factor=2.)'],
+  ['F.interpolate(x, { scale_factor: [2, 1.5] })', 'F.interpolate(x, scale_factor=[2., 1.5])'],
+  ['F.interpolate(x, { size: [4, 4] })', 'F.interpolate(x, size=[4, 4])'],
+  ['F.max_pool2d(x, 2, { return_indices: true })', 'F.max_pool2d(x, 2, return_indices=True)'],
+  ['torch.norm(x, { dim: 1 })', 'torch.norm(x, dim=1)'],
+  ['x * 2 + 1', 'x * 2 + 1'],
+  ["torch.zeros([2], { dtype: 'float64' })", 'torch.zeros([2], dtype=torch.float64)'],
+  ["x.to('int64')", 'x.to(torch.int64)'],
+  ["x.to('cpu')", 'x.to("cpu")'],
+];
+
+describe('what JavaScript cannot tell apart is read as the argument wants it', () => {
+  for (const [javascript, python] of same)
+    it(`${javascript} is ${python}`, () => {
+      const wanted = script(`def f(x):\n    return ${python}\n`) as ScriptFunction;
+      const got = script(written(`(x) => ${javascript}`), 'f(Tensor x)');
+      expect(demangled(got.code)).toBe(demangled(wanted.code));
+    });
+});

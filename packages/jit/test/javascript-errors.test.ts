@@ -51,6 +51,13 @@ const refused: readonly [text: string, message: string, schema?: string][] = [
   ['(x) => { const y = 1; y = 2; return x; }', "Assignment to constant variable 'y'"],
   ['(x) => { let y = (x = 1); return y; }', 'make it a statement of its own'],
   ['(x) => { let i = 0; return x[i++]; }', '++ inside an expression is not supported'],
+  [
+    'function f(n) { return f(n - 1); }',
+    "function 'f' is called recursively. Recursive calls are not supported",
+  ],
+  ['({ forward(x) { return this.fc(x); } }).forward', 'script the module, jit.script(module)'],
+  ['class Net {}', "'Net' is a class: script an object of it, jit.script(new Net())"],
+  ['(x) => torch.no_such(x)', 'object has no attribute no_such:\n  File "<javascript>", line 1'],
   ['(x) => typeof x', "write jit.isinstance(x, 'int')"],
   ['(x) => x instanceof Tensor', 'undefined value Tensor'],
   ['(x) => /a/.test(x)', 'a regular expression is not supported'],

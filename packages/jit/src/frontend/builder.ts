@@ -34,8 +34,18 @@ export class UnknownOperatorError extends NotSupportedError {
 const maxTypeSize = 100_000;
 const typeSizes = new WeakMap<JitType, number>();
 
+/** Reads a constant of the text as the type that an argument wants; undefined where it cannot be. */
+export type ReadLiteral = (
+  builder: GraphBuilder,
+  value: Value,
+  type: JitType,
+  name: string,
+) => Value | undefined;
+
 export class GraphBuilder {
   readonly graph = new Graph();
+  /** For a language whose literals do not say all: JavaScript's 2 may be a float. */
+  readLiteral?: ReadLiteral;
   /** Where nodes are appended. */
   block: Block = this.graph.block;
   private readonly numbers = new Map<string, Value>();

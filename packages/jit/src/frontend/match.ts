@@ -122,6 +122,8 @@ function matchArgument(
   }
   value = convertTo(builder, actual.range, type, value, allowConversions);
   if (isSubtype(value.type, type)) return value;
+  const literal = allowConversions && builder.readLiteral?.(builder, value, unwrapOptional(type), arg.name);
+  if (literal && isSubtype(literal.type, type)) return literal;
   return `Expected a value of type '${typeName(type)}' for argument '${arg.name}' but instead found type '${typeName(value.type)}'.`;
 }
 

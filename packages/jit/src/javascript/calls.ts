@@ -84,10 +84,7 @@ export abstract class CallTranslator extends ExpressionTranslator {
     node: js.Expression,
     chain: { nodes: js.Node[]; names: string[] } | undefined,
   ): Expr {
-    if (chain && !this.scopes.find(chain.names[0])) {
-      const path = this.path(chain.nodes, chain.names);
-      if (path) return path;
-    }
+    if (chain && !this.scopes.find(chain.names[0])) return this.path(chain.nodes, chain.names);
     if (node.type === 'ParenthesizedExpression') return this.expressionOfCallee(node.expression, chain);
     if (node.type === 'SequenceExpression' && chain) return this.expression(node.expressions[1]);
     return this.expression(node);

@@ -6,9 +6,10 @@ import { containerKind } from '../frontend/iteration.ts';
 import type { NamedValue } from '../frontend/match.ts';
 import { CompileError, type Range } from '../frontend/source.ts';
 import { asValue } from '../frontend/sugar.ts';
-import type { Sugared } from '../frontend/sugared.ts';
+import type { Resolver, Sugared } from '../frontend/sugared.ts';
 import { maxTripCount, type Value } from '../ir/graph.ts';
 import { annotation, type ClassType, FloatT, IntT, type JitType } from '../ir/types.ts';
+import { readLiteral } from './literals.ts';
 import { arrayMethods, type Method, type MethodContext, mapMethods, stringMethods } from './methods.ts';
 
 const isNumber = (type: JitType): boolean =>
@@ -24,6 +25,11 @@ const jsName = (type: JitType): string =>
 export class JavaScriptEmitter extends Emitter {
   /** Values that an expression is to use without computing them again, by the names that stand for them. */
   private readonly held = new Map<string, Sugared>();
+
+  constructor(resolver: Resolver) {
+    super(resolver);
+    this.builder.readLiteral = readLiteral;
+  }
 
   private hold(sugared: Sugared, range: Range): Expr {
     const name = `#held${this.held.size}`;

@@ -88,9 +88,7 @@ export abstract class ExpressionTranslator {
       case 'Identifier':
         return this.identifier(node);
       case 'ThisExpression':
-        return (
-          this.path([node]) ?? this.refuse(node, "'this' is no part of a function: a module's method has it")
-        );
+        return this.path([node]);
       case 'Literal':
         return this.literal(node);
       case 'TemplateLiteral':
@@ -203,7 +201,7 @@ export abstract class ExpressionTranslator {
   }
 
   /** A path whose root is no variable of the function. */
-  protected path(nodes: readonly js.Node[], names: readonly string[] = ['this']): Expr | undefined {
+  protected path(nodes: readonly js.Node[], names: readonly string[] = ['this']): Expr {
     const local = this.scopes.find(names[0]);
     const range = this.range(nodes[0]);
     let expr: Expr;
@@ -212,7 +210,16 @@ export abstract class ExpressionTranslator {
     else {
       const found = this.names.find(names);
       if (!found) {
-        if (names[0] === 'this') return undefined;
+        if (names[0] === 'this')
+          this.refuse(
+            nodes[0],
+            "'this' is no part of a function, but of a module's method: script the module, jit.script(module)",
+          );
+        if (names[0] === this.text.name || names[0] === this.text.node.id?.name)
+          this.refuse(
+            nodes[0],
+            `function '${names[0]}' is called recursively. Recursive calls are not supported`,
+          );
         this.refuse(nodes[Math.min(1, nodes.length - 1)], this.names.unknown(names));
       }
       expr = this.name(found.name, this.range(nodes[found.used - 1]));
@@ -230,7 +237,7 @@ export abstract class ExpressionTranslator {
       if (node.name === 'Infinity') return { kind: 'float', value: Number.POSITIVE_INFINITY, range };
       if (node.name === 'NaN') return { kind: 'float', value: Number.NaN, range };
     }
-    return this.path([node], [node.name])!;
+    return this.path([node], [node.name]);
   }
 
   protected member(node: js.MemberExpression): Expr {
@@ -243,7 +250,7 @@ export abstract class ExpressionTranslator {
       );
     if (!node.computed) {
       const chain = this.chain(node);
-      if (chain && !this.scopes.find(chain.names[0])) return this.path(chain.nodes, chain.names)!;
+      if (chain && !this.scopes.find(chain.names[0])) return this.path(chain.nodes, chain.names);
       const { name } = node.property as js.Identifier;
       return { kind: 'attribute', object: this.expression(node.object), name, range };
     }

@@ -109,8 +109,7 @@ export const arrayMethods: Readonly<Record<string, Method>> = {
 export const mapMethods: Readonly<Record<string, Method>> = {
   get: operator('aten::get', 1),
   set: operator('aten::_set_item', 2),
-  has: ({ builder, range, value }, self, args) =>
-    asValue(builder.builtin('aten::__contains__', [self, value(args[0])], range)),
+  has: includes,
   delete: operator('aten::Delete', 1),
   clear: operator('aten::clear', 0),
   keys: operator('aten::keys', 0),
@@ -126,8 +125,7 @@ export const stringMethods: Readonly<Record<string, Method>> = {
   trimEnd: operator('aten::rstrip', 0),
   startsWith: operator('aten::startswith', 1),
   endsWith: operator('aten::endswith', 1),
-  includes: ({ builder, range, value }, self, args) =>
-    asValue(builder.builtin('aten::__contains__', [self, value(args[0])], range)),
+  includes,
   indexOf: operator('aten::find', 1),
   lastIndexOf: operator('aten::rfind', 1),
   split: operator('aten::split', 1),

@@ -7,6 +7,7 @@ import type { MacroContext, Sugared } from '../frontend/sugared.ts';
 import type { Value } from '../ir/graph.ts';
 import { dtypeCodes, memoryFormats } from '../ir/tensor-options.ts';
 import { annotation, FloatT, IntT, StrT } from '../ir/types.ts';
+import { absentOperators } from '../ops/absent.ts';
 import { operatorsNamed } from '../ops/registry.ts';
 
 /** A function of numbers that takes so many of them. */
@@ -158,7 +159,9 @@ export class KnownNames {
             name: `${namespace}::${member}`,
           })),
         );
-      return library(name, 'torch.functional') ?? { kind: 'builtin', name: `aten::${name}` };
+      const operator = `aten::${name}`;
+      const isThere = operatorsNamed(operator).length > 0 || absentOperators(operator).length > 0;
+      return library(name, 'torch.functional') ?? (isThere ? { kind: 'builtin', name: operator } : undefined);
     });
   }
 

@@ -27,6 +27,8 @@ export class FunctionText {
       throw new CompileError(
         `Can't get source for '${name}'. TorchScript access to source is required in order to carry out compilation: this function is built in or bound, so JavaScript does not show its text. Pass the function itself, before \`bind\`.`,
       );
+    if (/^class\b/.test(text))
+      throw new CompileError(`'${name}' is a class: script an object of it, jit.script(new ${name}())`);
     const comments: Comment[] = [];
     const read = (prefix: string, suffix: string): Expression | undefined => {
       comments.length = 0;

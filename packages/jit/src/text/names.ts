@@ -6,9 +6,7 @@ import type { CompilationUnit } from '../frontend/unit.ts';
 import { BoolT, FloatT, type JitType, listOf, TensorT } from '../ir/types.ts';
 import { KnownNames } from '../javascript/names.ts';
 import { libraryFunction } from '../library/index.ts';
-import { absentOperators } from '../ops/absent.ts';
 import { Tensor } from '../ops/core.ts';
-import { operatorsNamed } from '../ops/registry.ts';
 import { inferScalar, type Typed } from '../recursive/values.ts';
 import { functionParts, ScriptFunction } from '../script-function.ts';
 import { gradMode } from './grad-mode.ts';
@@ -117,11 +115,7 @@ export class PythonNames {
       case 'enable_grad':
         return gradMode(this.unit, name);
     }
-    const known = this.member(this.known.torch, name);
-    if (known?.kind === 'builtin' && operatorsNamed(known.name).length === 0) {
-      return absentOperators(known.name).length > 0 ? known : undefined;
-    }
-    return known;
+    return this.member(this.known.torch, name);
   }
 }
 
