@@ -3,7 +3,7 @@ import type { Def, Expr, Statement } from './ast.ts';
 import { dottedName } from './type-expression.ts';
 
 /** Every expression and statement of a definition's body, those around before those inside. */
-export function* nodesOf(def: Def): Generator<Expr | Statement> {
+function* nodesOf(def: Def): Generator<Expr | Statement> {
   yield* below(def.body);
 }
 

@@ -28,7 +28,7 @@ function getKey(dict: Dict, key: unknown): unknown {
 }
 
 /** Equality of values that are no tensors: numbers, strings, lists, tuples, dicts, objects by identity. */
-export function valuesEqual(a: unknown, b: unknown): boolean {
+function valuesEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (Array.isArray(a) && Array.isArray(b))
     return a.length === b.length && a.every((item, i) => valuesEqual(item, b[i]));

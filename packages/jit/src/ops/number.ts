@@ -21,17 +21,17 @@ import type { ScalarEntry } from './operator.ts';
 /** A number whose static type does not tell int from float: floats come boxed. */
 type Scalar = Int | boolean | PyFloat;
 
-export const isFloatScalar = (value: Scalar): boolean =>
+const isFloatScalar = (value: Scalar): boolean =>
   value instanceof PyFloat || (typeof value === 'number' && !Number.isInteger(value));
 const asNumber = (value: Scalar): number => (value instanceof PyFloat ? value.value : Number(value));
 const asInt = (value: Scalar): Int => (typeof value === 'boolean' ? Number(value) : (value as Int));
 const boxed = (value: number): PyFloat => new PyFloat(value);
 
-export const floorDivFloat = (a: number, b: number): number => {
+const floorDivFloat = (a: number, b: number): number => {
   if (b === 0) throw new JitError('ZeroDivisionError', 'float divmod()');
   return Math.floor(a / b);
 };
-export const remainderFloat = (a: number, b: number): number => {
+const remainderFloat = (a: number, b: number): number => {
   if (b === 0) throw new JitError('ZeroDivisionError', 'float modulo');
   const rest = a % b;
   return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest;

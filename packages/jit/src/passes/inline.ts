@@ -2,7 +2,7 @@
 import { coercion } from '../interpreter/coerce.ts';
 import { insertGraph } from '../ir/copy.ts';
 import type { Func } from '../ir/function.ts';
-import { allNodes, type Block, type Graph, type Node, type Value } from '../ir/graph.ts';
+import type { Block, Graph, Node, Value } from '../ir/graph.ts';
 import type { JitType } from '../ir/types.ts';
 
 /** The function that a call node runs, or undefined where that is not known. */
@@ -55,10 +55,4 @@ function typed(value: Value, type: JitType, before: Node): Value {
   const cast = before.graph.create('prim::unchecked_cast', [value], [type]);
   cast.insertBefore(before);
   return cast.output;
-}
-
-/** Whether a call is left in the graph. */
-export function hasCalls(graph: Graph): boolean {
-  for (const node of allNodes(graph.block)) if (calls.has(node.kind)) return true;
-  return false;
 }

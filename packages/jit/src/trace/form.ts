@@ -55,45 +55,21 @@ const unbiased: Form = (operator, args) => {
     : { operator: operatorNamed(`aten::${base}.dim`), args: [self, dim, true, keepdim] };
 };
 
-/** `input, weight, bias, stride, padding, dilation, groups` */
-const convolution: Form = (_, [input, weight, bias, stride, padding, dilation, groups]) => ({
+/** A convolution as it is below autograd; the last four are cuDNN's settings. */
+const underlying: Form = (_, args) => ({
   operator: operatorNamed('aten::_convolution'),
-  args: [
-    input,
-    weight,
-    bias,
-    stride,
-    padding,
-    dilation,
-    false,
-    zeros(stride),
-    groups,
-    false,
-    false,
-    true,
-    true,
-  ],
+  args: [...args, false, false, true, true],
 });
 
+/** `input, weight, bias, stride, padding, dilation, groups` */
+const convolution: Form = (operator, [input, weight, bias, stride, padding, dilation, groups]) =>
+  underlying(operator, [input, weight, bias, stride, padding, dilation, false, zeros(stride), groups]);
+
 /** `input, weight, bias, stride, padding, output_padding, groups, dilation` */
-const transposed: Form = (_, [input, weight, bias, stride, padding, output_padding, groups, dilation]) => ({
-  operator: operatorNamed('aten::_convolution'),
-  args: [
-    input,
-    weight,
-    bias,
-    stride,
-    padding,
-    dilation,
-    true,
-    output_padding,
-    groups,
-    false,
-    false,
-    true,
-    true,
-  ],
-});
+const transposed: Form = (
+  operator,
+  [input, weight, bias, stride, padding, output_padding, groups, dilation],
+) => underlying(operator, [input, weight, bias, stride, padding, dilation, true, output_padding, groups]);
 
 const forms: Readonly<Record<string, Form>> = {
   'aten::conv1d': convolution,
@@ -102,10 +78,7 @@ const forms: Readonly<Record<string, Form>> = {
   'aten::conv_transpose1d': transposed,
   'aten::conv_transpose2d.input': transposed,
   'aten::conv_transpose3d.input': transposed,
-  'aten::convolution': (_, args) => ({
-    operator: operatorNamed('aten::_convolution'),
-    args: [...args, false, false, true, true],
-  }),
+  'aten::convolution': underlying,
   ...Object.fromEntries(
     ['conv1d', 'conv2d', 'conv3d'].map((name): [string, Form] => [
       `aten::${name}.padding`,
