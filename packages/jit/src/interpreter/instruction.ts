@@ -10,17 +10,13 @@ export type Operand = number;
 export type Instruction = {
   readonly node?: Node;
   /** Slots whose values end here: those that are counted, and tensors that are their slot's alone. */
-  readonly drops: number[];
-  readonly ends: number[];
-} /** Calls an operator of core: the slots' values go into a copy of the arguments that are known. */ & (
+  drops: readonly number[];
+  ends: readonly number[];
+} /** Calls an operator of core. */ & (
   | {
       readonly kind: 'op';
-      readonly operator: Operator;
-      readonly known: readonly unknown[];
-      readonly positions: readonly number[];
+      readonly call: Call;
       readonly from: readonly Operand[];
-      readonly convert: Coercions;
-      readonly result: Coercion | undefined;
       readonly outs: readonly number[];
       /** The results are their slots' alone, or there is none but an operand that was changed. */
       readonly sole: boolean;
@@ -96,6 +92,18 @@ export const numberOf: Record<Instruction['kind'], number> = {
 export type Of<K extends Instruction['kind']> = Extract<Instruction, { kind: K }>;
 
 export type Coercions = readonly (Coercion | undefined)[];
+
+/** An operator and what is known of its arguments: the slots' values go into a copy of these. Nodes that are alike share one. */
+export interface Call {
+  readonly operator: Operator;
+  readonly known: readonly unknown[];
+  readonly positions: readonly number[];
+  /** Null where nothing is converted. */
+  readonly convert: Coercions | null;
+  readonly result: Coercion | undefined;
+  /** Whether the answer may be a promise: formulas, views and what is written in place are there at once. */
+  readonly mayWait: boolean;
+}
 
 /**
  * What a `run` does with memory: `fresh` makes new tensors (or hands on an operand), `holds` makes a container of its

@@ -5,6 +5,7 @@ import { location } from '../frontend/source.ts';
 import type { Func } from '../ir/function.ts';
 import { callOperator, type Device, is_grad_enabled, set_grad_enabled, type Tensor } from '../ops/core.ts';
 import type { ScriptObject } from '../ops/value.ts';
+import type { Coercion } from './coerce.ts';
 import {
   CALL,
   type Instruction,
@@ -47,6 +48,9 @@ const EMPTY = undefined;
 
 const read = (slots: readonly unknown[], constants: readonly unknown[], operand: number): unknown =>
   operand >= 0 ? slots[operand] : constants[~operand];
+
+const converted = (value: unknown, convert: Coercion | undefined): unknown =>
+  convert === undefined ? value : convert(value);
 
 class Run {
   private readonly frames: Frame[] = [];
@@ -204,22 +208,22 @@ class Run {
   /** Calls an operator of core; gives a promise where its answer must be waited for. */
   private operator(frame: Frame, instruction: Of<'op'>): Promise<unknown> | undefined {
     const { slots, plan } = frame;
-    const { positions, from, convert, known, sole } = instruction;
-    const args = known.slice();
+    const { call, from } = instruction;
+    const { positions, convert } = call;
+    const args = call.known.slice();
     for (let i = 0; i < positions.length; i++) {
       const operand = from[i];
       const value = operand >= 0 ? slots[operand] : plan.constants[~operand];
-      const coerce = convert[i];
-      args[positions[i]] = coerce === undefined ? value : coerce(value);
+      args[positions[i]] = convert === null ? value : converted(value, convert[i]);
     }
     let result: unknown;
     try {
-      result = callOperator(instruction.operator, args);
+      result = callOperator(call.operator, args);
     } catch (error) {
       throw this.explain(error, instruction);
     }
-    if (result instanceof Promise) return this.wait(result, frame, instruction, args);
-    if (sole) this.own(frame, instruction, result);
+    if (call.mayWait && result instanceof Promise) return this.wait(result, frame, instruction, args);
+    if (instruction.sole) this.own(frame, instruction, result);
     else this.finish(frame, instruction, args, result);
     return undefined;
   }
@@ -337,7 +341,7 @@ class Run {
   }
 
   private finish(frame: Frame, instruction: Calling, args: readonly unknown[], raw: unknown): void {
-    const result = instruction.kind === 'op' && instruction.result ? instruction.result(raw) : raw;
+    const result = instruction.kind === 'op' ? converted(raw, instruction.call.result) : raw;
     if (this.owned) this.account(instruction, args, result);
     const { outs } = instruction;
     if (outs.length === 1) this.set(frame, outs[0], result === undefined ? null : result);
