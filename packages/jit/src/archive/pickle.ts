@@ -9,7 +9,8 @@ import {
   storageClasses,
   TorchError,
 } from '@sconce/core';
-import { annotation, type ClassType, EnumValue, foreignClass, type JitType, TensorT } from '../ir/types.ts';
+import { annotation } from '../ir/type-text.ts';
+import { type ClassType, EnumValue, foreignClass, type JitType, TensorT } from '../ir/types.ts';
 import { Device, PyFloat, Tensor } from '../ops/core.ts';
 import { isTuple, ScriptObject, typeTagOf } from '../ops/value.ts';
 import type { NameOf } from '../print/dependencies.ts';

@@ -16,7 +16,8 @@ import {
 } from '@sconce/core';
 import type { CompilationUnit } from '../frontend/unit.ts';
 import { execute } from '../interpreter/run.ts';
-import { AnyT, annotation, type ClassType, type EnumType, foreignClass, type JitType } from '../ir/types.ts';
+import { annotation } from '../ir/type-text.ts';
+import { AnyT, type ClassType, type EnumType, foreignClass, type JitType } from '../ir/types.ts';
 import { defaultLimits } from '../limits.ts';
 import { Device, PyFloat, py_float, Tensor } from '../ops/core.ts';
 import { makeTuple, ScriptObject, tagType, typeTagOf } from '../ops/value.ts';

@@ -1,6 +1,8 @@
 /** Assignments: to variables, attributes, items and tuples of them, plain and augmented. */
 import type { Value } from '../ir/graph.ts';
-import { type ClassType, isSubtype, type JitType, TensorT, typeName } from '../ir/types.ts';
+import { isSubtype } from '../ir/type-relations.ts';
+import { typeName } from '../ir/type-text.ts';
+import { type ClassType, type JitType, TensorT } from '../ir/types.ts';
 import type { Expr, Statement } from './ast.ts';
 import { Calls } from './calls.ts';
 import { convertTo } from './match.ts';

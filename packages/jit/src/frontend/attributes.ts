@@ -2,16 +2,10 @@
 
 import type { Value } from '../ir/graph.ts';
 import { castCodes } from '../ir/tensor-options.ts';
-import {
-  AnyT,
-  bindVariables,
-  IntT,
-  isSubtype,
-  type JitType,
-  StrT,
-  substitute,
-  typeName,
-} from '../ir/types.ts';
+import { isSubtype } from '../ir/type-relations.ts';
+import { typeName } from '../ir/type-text.ts';
+import { bindVariables, substitute } from '../ir/type-variables.ts';
+import { AnyT, IntT, type JitType, StrT } from '../ir/types.ts';
 import { absentOperators } from '../ops/absent.ts';
 import { jitSchemaOf } from '../ops/operator.ts';
 import { operatorsNamed } from '../ops/registry.ts';

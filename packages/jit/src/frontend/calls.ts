@@ -3,7 +3,9 @@
 import type { Func, Signature } from '../ir/function.ts';
 import type { Value } from '../ir/graph.ts';
 import { leafOf } from '../ir/names.ts';
-import { IntT, isSubtype, type JitType, typeName } from '../ir/types.ts';
+import { isSubtype } from '../ir/type-relations.ts';
+import { typeName } from '../ir/type-text.ts';
+import { IntT, type JitType } from '../ir/types.ts';
 import type { JitArgument } from '../ops/operator.ts';
 import type { Expr, Keyword } from './ast.ts';
 import { matchFirst, matchOnly, type NamedValue } from './match.ts';

@@ -1,17 +1,8 @@
 /** Conditions: what they prove about types, what is decided while compiling, and expressions that branch. */
 import type { Value } from '../ir/graph.ts';
-import {
-  AnyT,
-  annotation,
-  BoolT,
-  isSubtype,
-  type JitType,
-  NoneT,
-  typeName,
-  typesEqual,
-  unify,
-  unionOf,
-} from '../ir/types.ts';
+import { isSubtype, typesEqual, unify, unionOf } from '../ir/type-relations.ts';
+import { annotation, typeName } from '../ir/type-text.ts';
+import { AnyT, BoolT, type JitType, NoneT } from '../ir/types.ts';
 import type { Expr } from './ast.ts';
 import { Expressions } from './expressions.ts';
 import { CompileError, type Range } from './source.ts';

@@ -1,6 +1,8 @@
 /** Branches, loops and comprehensions: nodes whose blocks are compiled in place, and what is known of variables behind them. */
 import { type Block, maxTripCount, type Value } from '../ir/graph.ts';
-import { dictOf, IntT, type JitType, listOf, StrT, TensorT, typeName, unify } from '../ir/types.ts';
+import { unify } from '../ir/type-relations.ts';
+import { typeName } from '../ir/type-text.ts';
+import { dictOf, IntT, type JitType, listOf, StrT, TensorT } from '../ir/types.ts';
 import { Assignments } from './assignments.ts';
 import type { Block as Body, Expr } from './ast.ts';
 import type { Condition } from './conditions.ts';

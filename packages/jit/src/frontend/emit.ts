@@ -1,17 +1,9 @@
 /** The compiler proper: one function's syntax tree to a graph, with variables still as loads and stores (see `ssa.ts`). */
 import type { Param } from '../ir/function.ts';
 import type { Block, Graph, Value } from '../ir/graph.ts';
-import {
-  AnyT,
-  type ClassType,
-  futureOf,
-  isSubtype,
-  type JitType,
-  NoneT,
-  TensorT,
-  typeName,
-  unify,
-} from '../ir/types.ts';
+import { isSubtype, unify } from '../ir/type-relations.ts';
+import { typeName } from '../ir/type-text.ts';
+import { AnyT, type ClassType, futureOf, type JitType, NoneT, TensorT } from '../ir/types.ts';
 import type { Block as Body, Def, Expr, Keyword, Statement } from './ast.ts';
 import { ControlFlow } from './control-flow.ts';
 import { isMeaningful } from './environment.ts';

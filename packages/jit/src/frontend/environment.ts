@@ -1,6 +1,8 @@
 /** Variables while a function is compiled: reads and writes become `prim::Load` and `prim::Store` nodes, one frame per block. */
 import type { Block, Value } from '../ir/graph.ts';
-import { isSubtype, type JitType, typeName } from '../ir/types.ts';
+import { isSubtype } from '../ir/type-relations.ts';
+import { typeName } from '../ir/type-text.ts';
+import type { JitType } from '../ir/types.ts';
 import type { GraphBuilder } from './builder.ts';
 import { convertTo } from './match.ts';
 import { CompileError, type Range } from './source.ts';

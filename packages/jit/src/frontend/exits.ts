@@ -3,7 +3,8 @@
  * First the ways out of loops, then those out of the function.
  */
 import { allNodes, type Block, type Graph, type Node, type Value } from '../ir/graph.ts';
-import { BoolT, type JitType, unify } from '../ir/types.ts';
+import { unify } from '../ir/type-relations.ts';
+import { BoolT, type JitType } from '../ir/types.ts';
 import { cloneBefore } from './ssa.ts';
 
 export function transformExits(graph: Graph): void {

@@ -3,20 +3,9 @@
 import type { Func } from '../ir/function.ts';
 import type { Block, Value } from '../ir/graph.ts';
 import { leafOf } from '../ir/names.ts';
-import {
-  AnyT,
-  BoolT,
-  dictOf,
-  FloatT,
-  FunctionT,
-  isSubtype,
-  type JitType,
-  listOf,
-  StrT,
-  TensorT,
-  typeName,
-  unify,
-} from '../ir/types.ts';
+import { isSubtype, unify } from '../ir/type-relations.ts';
+import { typeName } from '../ir/type-text.ts';
+import { AnyT, BoolT, dictOf, FloatT, FunctionT, type JitType, listOf, StrT, TensorT } from '../ir/types.ts';
 import type { Expr, Keyword } from './ast.ts';
 import { GraphBuilder } from './builder.ts';
 import { Environment } from './environment.ts';

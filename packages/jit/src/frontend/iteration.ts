@@ -1,6 +1,7 @@
 /** What can be iterated, taken apart and counted: lists, dicts, tensors, strings, tuples, `range`, `zip`, lists of modules. */
 import type { Value } from '../ir/graph.ts';
-import { AnyT, type ClassType, IntT, type JitType, typeName } from '../ir/types.ts';
+import { typeName } from '../ir/type-text.ts';
+import { AnyT, type ClassType, IntT, type JitType } from '../ir/types.ts';
 import { Conditions } from './conditions.ts';
 import { CompileError, type Range } from './source.ts';
 import type { Sugared } from './sugared.ts';

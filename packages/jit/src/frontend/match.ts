@@ -4,16 +4,10 @@ import type { Signature } from '../ir/function.ts';
 import type { Value } from '../ir/graph.ts';
 import { leafOf } from '../ir/names.ts';
 import { schemaText } from '../ir/schema.ts';
-import {
-  bindVariables,
-  hasVariables,
-  isSubtype,
-  type JitType,
-  NoneT,
-  substitute,
-  typeName,
-  typesEqual,
-} from '../ir/types.ts';
+import { isSubtype, typesEqual } from '../ir/type-relations.ts';
+import { typeName } from '../ir/type-text.ts';
+import { bindVariables, hasVariables, substitute } from '../ir/type-variables.ts';
+import { type JitType, NoneT } from '../ir/types.ts';
 import type { JitArgument } from '../ops/operator.ts';
 import type { GraphBuilder } from './builder.ts';
 import { CompileError, type Range } from './source.ts';

@@ -1,6 +1,8 @@
 /** Forms that look like calls and are none: annotate, isinstance, range, list, fork and their like, over arguments not yet compiled. */
 import { maxTripCount, type Value } from '../ir/graph.ts';
-import { dictOf, IntT, isSubtype, type JitType, listOf, StrT, TensorT, typeName } from '../ir/types.ts';
+import { isSubtype } from '../ir/type-relations.ts';
+import { typeName } from '../ir/type-text.ts';
+import { dictOf, IntT, type JitType, listOf, StrT, TensorT } from '../ir/types.ts';
 import type { Expr, Keyword } from './ast.ts';
 import { Attributes } from './attributes.ts';
 import { convertTo, type NamedValue } from './match.ts';

@@ -1,7 +1,8 @@
 /** Loads and stores of variables to static single assignment, in torch::jit's steps and order, so that value numbers agree. */
 import { copyNode } from '../ir/copy.ts';
 import type { Block, Graph, Node, Value } from '../ir/graph.ts';
-import { BoolT, type JitType, unify } from '../ir/types.ts';
+import { unify } from '../ir/type-relations.ts';
+import { BoolT, type JitType } from '../ir/types.ts';
 import { isMeaningful } from './environment.ts';
 import { transformExits } from './exits.ts';
 import { CompileError } from './source.ts';

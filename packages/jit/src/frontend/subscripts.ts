@@ -1,15 +1,8 @@
 /** Subscripts: items and slices of lists, strings and tuples, and the indexing of tensors. */
 import type { Value } from '../ir/graph.ts';
-import {
-  IntT,
-  isSubtype,
-  type JitType,
-  optionalOf,
-  TensorT,
-  type TupleType,
-  typeName,
-  unify,
-} from '../ir/types.ts';
+import { isSubtype, unify } from '../ir/type-relations.ts';
+import { typeName } from '../ir/type-text.ts';
+import { IntT, type JitType, optionalOf, TensorT, type TupleType } from '../ir/types.ts';
 import type { Expr } from './ast.ts';
 import { containerKind, Iteration } from './iteration.ts';
 import { CompileError, type Range } from './source.ts';

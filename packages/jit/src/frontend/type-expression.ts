@@ -1,4 +1,5 @@
 /** Type expressions of the source (`Optional[List[int]]`, `__torch__.a.B`) to types. */
+import { unionOf } from '../ir/type-relations.ts';
 import {
   AnyListT,
   AnyT,
@@ -20,7 +21,6 @@ import {
   StrT,
   TensorT,
   tupleOf,
-  unionOf,
 } from '../ir/types.ts';
 import { withForeignMethods } from '../ops/foreign.ts';
 import type { Expr } from './ast.ts';

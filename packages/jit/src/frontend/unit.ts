@@ -2,7 +2,8 @@
 
 import { Func, type Param } from '../ir/function.ts';
 import { mangled } from '../ir/names.ts';
-import { ClassType, InferredTensorT, InterfaceType, type JitType, type NamedType } from '../ir/types.ts';
+import type { NamedType } from '../ir/type-text.ts';
+import { ClassType, InferredTensorT, InterfaceType, type JitType } from '../ir/types.ts';
 import type { Limits } from '../limits.ts';
 import type { ClassDef, Def, Expr } from './ast.ts';
 import { cleanUp } from './cleanup.ts';

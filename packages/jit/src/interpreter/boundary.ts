@@ -1,7 +1,8 @@
 /** The border between the program and its JavaScript caller: arguments in, results out. */
 import { ArgumentError } from '@sconce/core';
 import type { Func, Param } from '../ir/function.ts';
-import { annotation, EnumValue, graphText, type JitType } from '../ir/types.ts';
+import { annotation, graphText } from '../ir/type-text.ts';
+import { EnumValue, type JitType } from '../ir/types.ts';
 import { Device, PyFloat, Tensor } from '../ops/core.ts';
 import { Future, isTuple, makeTuple, ScriptObject, tagType } from '../ops/value.ts';
 

@@ -1,5 +1,6 @@
 /** Where a value's static type is forgotten (Any, unions, Scalar) or found again: floats are boxed, containers tagged. */
-import { type JitType, typesEqual } from '../ir/types.ts';
+import { typesEqual } from '../ir/type-relations.ts';
+import type { JitType } from '../ir/types.ts';
 import { PyFloat } from '../ops/core.ts';
 import { tagType } from '../ops/value.ts';
 

@@ -1,5 +1,6 @@
 /** `isinstance` at run time, for values whose static type leaves it open. */
-import { type ClassType, EnumValue, isSubtype, type JitType } from '../ir/types.ts';
+import { isSubtype } from '../ir/type-relations.ts';
+import { type ClassType, EnumValue, type JitType } from '../ir/types.ts';
 import { Device, PyFloat, Tensor } from '../ops/core.ts';
 import { isTuple, ScriptObject, typeTagOf } from '../ops/value.ts';
 

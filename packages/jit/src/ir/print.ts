@@ -8,7 +8,8 @@ import { forkedGraph } from './forked.ts';
 import type { Func } from './function.ts';
 import type { Block, Graph, Node, Value } from './graph.ts';
 import { tensorText } from './tensor-text.ts';
-import { annotation, EnumValue, graphText, type JitType } from './types.ts';
+import { annotation, graphText } from './type-text.ts';
+import { EnumValue, type JitType } from './types.ts';
 
 const declared = (value: Value): string => `%${value.debugName} : ${graphText(value.type)}`;
 

@@ -2,7 +2,8 @@
 import { Device } from '../ops/core.ts';
 import { escapeText, floatText, shortest17 } from '../ops/text.ts';
 import type { Param, Signature } from './function.ts';
-import { EnumValue, graphText, type JitType } from './types.ts';
+import { graphText } from './type-text.ts';
+import { EnumValue, type JitType } from './types.ts';
 
 /** A type in a schema: as in graphs, but NamedTuples by their names and futures in parentheses. */
 function typeText(type: JitType): string {

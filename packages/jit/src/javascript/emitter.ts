@@ -8,7 +8,8 @@ import { CompileError, type Range } from '../frontend/source.ts';
 import { asValue } from '../frontend/sugar.ts';
 import type { Resolver, Sugared } from '../frontend/sugared.ts';
 import { maxTripCount, type Value } from '../ir/graph.ts';
-import { annotation, type ClassType, FloatT, IntT, type JitType } from '../ir/types.ts';
+import { annotation } from '../ir/type-text.ts';
+import { type ClassType, FloatT, IntT, type JitType } from '../ir/types.ts';
 import { readLiteral } from './literals.ts';
 import { arrayMethods, type Method, type MethodContext, mapMethods, stringMethods } from './methods.ts';
 

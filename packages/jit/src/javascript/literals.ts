@@ -2,7 +2,8 @@
 import type { ReadLiteral } from '../frontend/builder.ts';
 import type { Value } from '../ir/graph.ts';
 import { dtypeCodes } from '../ir/tensor-options.ts';
-import { FloatT, IntT, isSubtype } from '../ir/types.ts';
+import { isSubtype } from '../ir/type-relations.ts';
+import { FloatT, IntT } from '../ir/types.ts';
 
 const isNumber = ({ node, type }: Value): boolean =>
   node.constant !== undefined && (type.kind === 'int' || type.kind === 'float');

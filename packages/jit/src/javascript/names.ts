@@ -6,7 +6,8 @@ import { asValue, constant, module, special } from '../frontend/sugar.ts';
 import type { MacroContext, Sugared } from '../frontend/sugared.ts';
 import type { Value } from '../ir/graph.ts';
 import { dtypeCodes, memoryFormats } from '../ir/tensor-options.ts';
-import { annotation, FloatT, IntT, StrT } from '../ir/types.ts';
+import { annotation } from '../ir/type-text.ts';
+import { FloatT, IntT, StrT } from '../ir/types.ts';
 import { absentOperators } from '../ops/absent.ts';
 import { operatorsNamed } from '../ops/registry.ts';
 

@@ -1,6 +1,7 @@
 /** A mobile function's instructions back to a graph: its jumps become branches and loops. */
 import type { Block, Graph, Node, Value } from '../ir/graph.ts';
-import { AnyT, IntT, type JitType, typesEqual, unify } from '../ir/types.ts';
+import { typesEqual, unify } from '../ir/type-relations.ts';
+import { AnyT, IntT, type JitType } from '../ir/types.ts';
 import { StackMachine } from './stack-machine.ts';
 
 export class Decompiler extends StackMachine {

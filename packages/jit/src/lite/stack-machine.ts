@@ -5,17 +5,16 @@ import { GraphBuilder, UnknownOperatorError } from '../frontend/builder.ts';
 import { type Range, Source } from '../frontend/source.ts';
 import type { CompilationUnit } from '../frontend/unit.ts';
 import type { Value } from '../ir/graph.ts';
+import { bindVariables, substitute } from '../ir/type-variables.ts';
 import {
   AnyT,
   BoolT,
-  bindVariables,
   type ClassType,
   FloatT,
   IntT,
   type JitType,
   listOf,
   NoneT,
-  substitute,
   type TupleType,
 } from '../ir/types.ts';
 import { jitSchemaOf } from '../ops/operator.ts';

@@ -1,6 +1,7 @@
 /** Common subexpression elimination: of two nodes that compute the same, the later one takes the earlier one's results. */
 import type { Block, Graph, Node } from '../ir/graph.ts';
-import { type JitType, typesEqual } from '../ir/types.ts';
+import { typesEqual } from '../ir/type-relations.ts';
+import type { JitType } from '../ir/types.ts';
 import { AliasAnalysis } from './alias.ts';
 import { isPure } from './effects.ts';
 import { constantKey } from './pool.ts';

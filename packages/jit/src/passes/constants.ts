@@ -2,7 +2,8 @@
 import { evaluate } from '../interpreter/evaluate.ts';
 import { insertConstant } from '../ir/copy.ts';
 import { allNodes, type Block, type Graph, type Node } from '../ir/graph.ts';
-import { type JitType, type TupleType, typesEqual } from '../ir/types.ts';
+import { typesEqual } from '../ir/type-relations.ts';
+import type { JitType, TupleType } from '../ir/types.ts';
 import { type Device, Tensor } from '../ops/core.ts';
 import type { ScalarOperator } from '../ops/operator.ts';
 import { makeTuple } from '../ops/value.ts';

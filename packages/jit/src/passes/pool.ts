@@ -1,6 +1,7 @@
 /** Constant pooling: equal constants become one, at the top of the graph. */
 import type { Block, Graph, Node, Value } from '../ir/graph.ts';
-import { EnumValue, graphText } from '../ir/types.ts';
+import { graphText } from '../ir/type-text.ts';
+import { EnumValue } from '../ir/types.ts';
 import { Device, Tensor } from '../ops/core.ts';
 
 const objectIds = new WeakMap<object, number>();

@@ -1,5 +1,6 @@
 /** Constants as TorchScript's source writes them, those without a literal as `CONSTANTS.cN`. */
-import { annotation, EnumValue, type JitType } from '../ir/types.ts';
+import { annotation } from '../ir/type-text.ts';
+import { EnumValue, type JitType } from '../ir/types.ts';
 import { canReadNow, Device, dataNow, PackedParams, PyFloat, Tensor } from '../ops/core.ts';
 import { escapeText, floatText } from '../ops/text.ts';
 import { ScriptObject, typeTagOf } from '../ops/value.ts';

@@ -1,6 +1,7 @@
 /** From an `nn.Module` to its TorchScript class and object: parameters, buffers, attributes, constants, submodules. */
 import { isModule, isParameter, type Module, registered, TorchError } from '@sconce/core';
-import { ClassType, type JitType, NoneT, TensorT, typesEqual } from '../ir/types.ts';
+import { typesEqual } from '../ir/type-relations.ts';
+import { ClassType, type JitType, NoneT, TensorT } from '../ir/types.ts';
 import { moduleParts, ScriptModule } from '../module.ts';
 import type { Tensor } from '../ops/core.ts';
 import { ScriptObject } from '../ops/value.ts';

@@ -1,4 +1,5 @@
 /** Attributes of a JavaScript module as TorchScript has them: the type of a value, and the value as the interpreter keeps it. */
+import { typesEqual } from '../ir/type-relations.ts';
 import {
   BoolT,
   DeviceT,
@@ -11,7 +12,6 @@ import {
   StrT,
   TensorT,
   tupleOf,
-  typesEqual,
 } from '../ir/types.ts';
 import { Device, PyFloat, Tensor } from '../ops/core.ts';
 import { isTuple, makeTuple, tagType } from '../ops/value.ts';

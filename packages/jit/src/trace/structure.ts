@@ -1,7 +1,8 @@
 /** Example inputs and results of a traced function: nested tensors in and out of the graph. */
 import { TorchError, unwatched } from '@sconce/core';
 import type { Value } from '../ir/graph.ts';
-import { dictOf, type JitType, listOf, StrT, TensorT, tupleOf, typesEqual } from '../ir/types.ts';
+import { typesEqual } from '../ir/type-relations.ts';
+import { dictOf, type JitType, listOf, StrT, TensorT, tupleOf } from '../ir/types.ts';
 import { alias, Tensor } from '../ops/core.ts';
 import { operatorsNamed } from '../ops/registry.ts';
 import { typeTagOf } from '../ops/value.ts';
