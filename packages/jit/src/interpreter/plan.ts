@@ -9,7 +9,14 @@ import { output, toList } from '../ops/tensor.ts';
 import { valueText } from '../ops/text.ts';
 import { Future, makeTuple, ScriptObject } from '../ops/value.ts';
 import { coercion, labelled } from './coerce.ts';
-import { type Instruction, type Memory, numberOf, type Operand, type Plan } from './instruction.ts';
+import {
+  type Call,
+  type Instruction,
+  type Memory,
+  numberOf,
+  type Operand,
+  type Plan,
+} from './instruction.ts';
 import { isInstance } from './isinstance.ts';
 import { isInPlace, original, soleOwned, usesOf } from './lifetime.ts';
 import { actualDevice, fromCore, marshalArguments, readsDevice } from './marshal.ts';
@@ -56,12 +63,16 @@ const freshScalarOperators = new Set([
 /** Those that take a device, which an archive's `cpu` only stands for. */
 const placing = new Set(['aten::tensor', 'aten::as_tensor', 'aten::to']);
 
+/** What most instructions end: one array for all, since they are many and read once each. */
+const none: readonly number[] = [];
+
 class Planner {
   private readonly code: Instruction[] = [];
   private readonly constants: unknown[] = [];
   private readonly constantAt = new Map<Value, Operand>();
   private readonly slotOf = new Map<Value, number>();
   private readonly free: number[] = [];
+  private readonly calls = new Map<Operator, Call[]>();
   private sole!: ReadonlySet<Value>;
   private slots = 0;
 
@@ -83,8 +94,8 @@ class Planner {
       kind: 'return',
       value: this.operand(result),
       coerce: coercion(result.type, this.returns),
-      drops: [],
-      ends: [],
+      drops: none,
+      ends: none,
     });
     return {
       name: this.name,
@@ -150,7 +161,8 @@ class Planner {
   }
 
   private release(values: readonly Value[]): void {
-    const { drops, ends } = this.code[this.code.length - 1];
+    const drops: number[] = [];
+    const ends: number[] = [];
     for (const value of values) {
       const slot = this.slotOf.get(value);
       if (slot === undefined) continue;
@@ -159,6 +171,9 @@ class Planner {
       this.free.push(slot);
       this.slotOf.delete(value);
     }
+    const last = this.code[this.code.length - 1];
+    if (drops.length > 0) last.drops = [...last.drops, ...drops];
+    if (ends.length > 0) last.ends = [...last.ends, ...ends];
   }
 
   private run(
@@ -169,7 +184,7 @@ class Planner {
   ): void {
     const args = inputs.map((input) => this.operand(input));
     const outs = node.outputs.map((value) => this.define(value));
-    this.code.push({ kind: 'run', run, args, outs, memory, node, drops: [], ends: [] });
+    this.code.push({ kind: 'run', run, args, outs, memory, node, drops: none, ends: none });
   }
 
   /** Emits one node; what it returns means nothing. */
@@ -354,49 +369,62 @@ class Planner {
       schema,
       node.inputs.map((input) => input.type),
     );
-    const known = new Array<unknown>(node.inputs.length).fill(undefined);
+    const known: unknown[] = [];
     const positions: number[] = [];
     node.inputs.map(original).forEach((input, i) => {
       const isFixed = this.slotOf.get(input) === undefined && !readsDevice(schema, i);
       if (!isFixed) positions.push(i);
-      else {
-        const value = input.node.constant ? input.node.constant.value : null;
-        known[i] = convert[i] ? convert[i](value) : value;
-      }
+      const value = isFixed && input.node.constant ? input.node.constant.value : null;
+      known.push(isFixed && convert[i] ? convert[i](value) : value);
     });
     const from = positions.map((i) => this.operand(node.inputs[i]));
     const outs = isInPlace(node) ? [] : node.outputs.map((value) => this.define(value));
     this.code.push({
       kind: 'op',
-      operator,
-      known,
-      positions,
+      call: this.shared({
+        operator,
+        known,
+        positions,
+        convert: positions.some((i) => convert[i]) ? positions.map((i) => convert[i]) : null,
+        result: outs.length === 1 ? fromCore(schema.returns[0].type) : undefined,
+        mayWait: operator.meaning.kind === 'define' || operator.meaning.kind === 'mutate',
+      }),
       from,
-      convert: positions.map((i) => convert[i]),
-      result: outs.length === 1 ? fromCore(schema.returns[0].type) : undefined,
       outs,
       sole: isInPlace(node) || (outs.length > 0 && node.outputs.every((value) => this.sole.has(value))),
       memory: 'fresh',
       node,
-      drops: [],
-      ends: [],
+      drops: none,
+      ends: none,
     });
+  }
+
+  /** The same call where an earlier node makes it. */
+  private shared(call: Call): Call {
+    if (call.convert || call.result) return call;
+    const calls = this.calls.get(call.operator) ?? [];
+    const known = calls.find(
+      (other) => isSame(other.positions, call.positions) && isSame(other.known, call.known),
+    );
+    if (known) return known;
+    this.calls.set(call.operator, [...calls, call]);
+    return call;
   }
 
   private branch(node: Node): void {
     const test = this.operand(node.inputs[0]);
     const outs = node.outputs.map((value) => this.define(value));
     const [whenTrue, whenFalse] = node.blocks;
-    const skip: Instruction = { kind: 'jumpUnless', test, target: 0, drops: [], ends: [], node };
+    const skip: Instruction = { kind: 'jumpUnless', test, target: 0, drops: none, ends: none, node };
     this.code.push(skip);
     this.branchBody(whenTrue, node, outs);
-    const leave: Instruction = { kind: 'jump', target: 0, drops: [], ends: [] };
+    const leave: Instruction = { kind: 'jump', target: 0, drops: none, ends: none };
     this.code.push(leave);
     skip.target = this.code.length;
     this.branchBody(whenFalse, node, outs);
     leave.target = this.code.length;
     // A landing place that both ways reach, so that what ends here is dropped on both.
-    this.code.push({ kind: 'move', from: [], to: [], coerce: [], sole: [], drops: [], ends: [] });
+    this.code.push({ kind: 'move', from: [], to: [], coerce: [], sole: [], drops: none, ends: none });
   }
 
   private branchBody(block: Block, node: Node, outs: readonly number[]): void {
@@ -408,8 +436,8 @@ class Planner {
       to: outs,
       coerce: block.outputs.map((value, i) => coercion(value.type, node.outputs[i].type)),
       sole: node.outputs.map((value) => this.sole.has(value)),
-      drops: [],
-      ends: [],
+      drops: none,
+      ends: none,
     });
     this.release(own);
   }
@@ -437,8 +465,8 @@ class Planner {
       to: paramSlots,
       coerce: coerceIn,
       sole: params.map((param) => this.sole.has(param)),
-      drops: [],
-      ends: [],
+      drops: none,
+      ends: none,
     });
     const begin: Instruction = {
       kind: 'loop',
@@ -446,8 +474,8 @@ class Planner {
       counter,
       test: this.operand(initial),
       end: 0,
-      drops: [],
-      ends: [],
+      drops: none,
+      ends: none,
       node,
     };
     this.code.push(begin);
@@ -466,8 +494,8 @@ class Planner {
         ...results.map((value, i) => coercion(value.type, params[i].type)),
       ],
       sole: [...tests.map(() => false), ...params.map((param) => this.sole.has(param))],
-      drops: [],
-      ends: [],
+      drops: none,
+      ends: none,
     });
     this.code.push({
       kind: 'next',
@@ -475,8 +503,8 @@ class Planner {
       counter,
       test: isCounted ? this.operand(again) : test,
       start,
-      drops: [],
-      ends: [],
+      drops: none,
+      ends: none,
     });
     this.release(own);
     begin.end = this.code.length;
@@ -487,8 +515,8 @@ class Planner {
       to: outs,
       coerce: params.map((param, i) => coercion(param.type, node.outputs[i].type)),
       sole: node.outputs.map((value) => this.sole.has(value)),
-      drops: [],
-      ends: [],
+      drops: none,
+      ends: none,
     });
     this.release([trip, ...params]);
     this.free.push(test);
@@ -506,8 +534,8 @@ class Planner {
       outs: [this.define(node.output)],
       memory: 'escapes',
       node,
-      drops: [],
-      ends: [],
+      drops: none,
+      ends: none,
     });
     this.release(own);
   }
@@ -526,8 +554,8 @@ class Planner {
       coerce,
       out: this.define(node.output),
       node,
-      drops: [],
-      ends: [],
+      drops: none,
+      ends: none,
     });
   }
 
@@ -547,11 +575,17 @@ class Planner {
       coerce: [],
       out: this.define(node.output),
       node,
-      drops: [],
-      ends: [],
+      drops: none,
+      ends: none,
     });
   }
 }
+
+/** Whether two arguments are the same numbers, strings or objects, or lists of such. */
+const isSame = (a: unknown, b: unknown): boolean =>
+  Array.isArray(a) && Array.isArray(b)
+    ? a.length === b.length && a.every((item, i) => isSame(item, b[i]))
+    : Object.is(a, b);
 
 /** Whether the value is, or contains, something that is counted. Numbers are not, nor what an attribute holds. */
 const mayHold = ({ type, node }: Value): boolean =>
