@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { reference } from '@sconce/backend-reference';
 import { wasm } from '@sconce/backend-wasm';
-import { Module, setCurrentBackend, tensor } from '@sconce/core';
+import { functions, Module, setCurrentBackend, type Tensor, tensor } from '@sconce/core';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import * as jit from '../src/index.ts';
 import { graph_of, script, trace } from '../src/index.ts';
@@ -153,13 +153,13 @@ describe('a scripted module', () => {
   it('says which attribute has no type where it is used, and keeps no half of a class', async () => {
     class Odd extends Module {
       table: Any = [];
-      fn = () => 1;
+      seen: Any = new Set();
       override forward(x: Any): Any {
-        return x + this.fn();
+        return x + this.seen.size;
       }
     }
     for (let i = 0; i < 2; i++)
-      expect(() => script(new Odd())).toThrow("Module 'Odd' has no attribute 'fn' (This attribute exists");
+      expect(() => script(new Odd())).toThrow("Module 'Odd' has no attribute 'seen' (This attribute exists");
   });
 });
 
@@ -194,5 +194,47 @@ describe('what only the compiler understands', () => {
       () => ({ jit }),
     );
     expect([await g(1), await g(null)]).toEqual(['int', 'none']);
+  });
+});
+
+describe('an attribute that is a function', () => {
+  class Active extends Module {
+    // biome-ignore lint/suspicious/noExplicitAny: any function
+    declare act: any;
+    constructor(act: unknown) {
+      super();
+      this.act = act;
+    }
+    // biome-ignore lint/suspicious/noExplicitAny: compiled code calls it
+    override forward(x: any) {
+      return this.act(x);
+    }
+  }
+  // biome-ignore lint/suspicious/noExplicitAny: a compiled operator
+  const shifted = (x: any) => x.relu() + 1;
+
+  it('is the operator that it is, or is compiled, and tells modules apart', async () => {
+    expect(script(new Active(functions.relu)).code).toContain('return torch.relu(x)');
+    expect(script(new Active(functions.tanh)).code).toContain('return torch.tanh(x)');
+    const saved = await jit.load(await script(new Active(shifted)).save_to_buffer());
+    expect(await ((await saved(tensor([-1, 2]))) as Tensor).tolist()).toEqual([1, 3]);
+    const twice = script((x: number) => x * 2);
+    expect(await ((await script(new Active(twice))(tensor([3]))) as Tensor).tolist()).toEqual([6]);
+  });
+
+  it('is refused where it is called and cannot be compiled, and an array of modules with the way out', () => {
+    const tries = new Function('return (x) => { try { return x; } catch { return x; } }')();
+    expect(() => script(new Active(tries))).toThrow(
+      /'act' is a function that cannot be compiled: try is not/,
+    );
+    class Stack extends Module {
+      layers = [new Active(functions.relu)];
+      // biome-ignore lint/suspicious/noExplicitAny: compiled code calls it
+      override forward(x: any) {
+        for (const layer of this.layers) x = layer(x);
+        return x;
+      }
+    }
+    expect(() => script(new Stack())).toThrow(/write nn\.ModuleList/);
   });
 });

@@ -1,5 +1,5 @@
 /** `torch.jit`: TorchScript archives, loaded, run and saved. */
-import { backendOf, type ReadOptions, type Source, withSource } from '@sconce/core';
+import { backendOf, type ReadOptions, type Source, TorchError, withSource } from '@sconce/core';
 import {
   type ArchiveSource,
   type JitLoadOptions,
@@ -31,6 +31,10 @@ export async function save(
   path?: string | null,
   options?: JitSaveOptions,
 ): Promise<Uint8Array | void> {
+  if (typeof program?.save_to_buffer !== 'function')
+    throw new TorchError(
+      'jit.save takes what jit.script, jit.trace or jit.load gave: compile the module first, or save its weights with torch.save(module.state_dict(), path)',
+    );
   return path === undefined || path === null ? program.save_to_buffer(options) : program.save(path, options);
 }
 

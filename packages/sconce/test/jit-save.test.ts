@@ -50,7 +50,8 @@ describe('jit.save', () => {
     writeFileSync(path, 'kept');
     const broken = { 'bad.txt': 7 as never };
     await expect(module.save(path, { _extra_files: broken })).rejects.toThrow(/neither a string nor bytes/);
-    await expect(module.save(folder)).rejects.toThrow();
+    await expect(module.save(folder)).rejects.toThrow(torch.TorchError);
+    await expect(jit.save(torch.nn.Linear(1, 1) as never, path)).rejects.toThrow(/compile the module first/);
     expect(readFileSync(path, 'utf8')).toBe('kept');
     expect(existsSync(join(folder, 'none'))).toBe(false);
     expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([]);

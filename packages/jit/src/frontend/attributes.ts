@@ -162,6 +162,8 @@ export abstract class Attributes extends Subscripts {
     if (type.methods.has(name)) return { kind: 'method', self: value, name };
     const known = type.statics.get(name);
     if (known) return { kind: 'function', func: known };
+    const operator = type.operators.get(name);
+    if (operator) return { kind: 'builtin', name: operator };
     const refused = type.refused.get(name);
     if (refused) return { kind: 'refused', message: refused };
     const getter = type.getters.get(name) ?? `__${name}_getter`;

@@ -73,6 +73,10 @@ export class ClassType {
   readonly setters = new Map<string, string>();
   /** Functions of the class that take no object. */
   readonly statics = new Map<string, Func>();
+  /** Functions of the author's that objects hold as attributes; what is called is in `statics` or `operators`. */
+  readonly functions = new Map<string, unknown>();
+  /** Attributes that are operators. */
+  readonly operators = new Map<string, string>();
   /** What may not be used in TorchScript, each with the reason. */
   readonly refused = new Map<string, string>();
   private readonly slots = new Map<string, number>();

@@ -1,5 +1,6 @@
 /** `torch.jit.script` of an `nn.Module` of ours: classes from the modules, methods from their source or from the library. */
 import type { Module } from '@sconce/core';
+import { CompileError } from '../frontend/source.ts';
 import { ownNames } from '../frontend/walk.ts';
 import type { ClassType } from '../ir/types.ts';
 import { addLibraryMethods, libraryFunction } from '../library/index.ts';
@@ -7,8 +8,10 @@ import { type ScriptModule, wrapModule } from '../module.ts';
 import { newProgram } from '../program.ts';
 import { type ConvertedModule, convertModule, failedAttribute } from '../recursive/module.ts';
 import { libraryClass } from '../recursive/names.ts';
+import { functionParts, ScriptFunction } from '../script-function.ts';
 import { JavaScriptCompiler, schemaOf } from './compile.ts';
 import type { Given } from './given.ts';
+import { operatorOf } from './names.ts';
 import type { AnyFunction } from './text.ts';
 
 /** Statics of a user's class that say what is compiled, and how. */
@@ -72,6 +75,8 @@ function addMethods(
   const statics = module.constructor as Scripted;
   for (const name of converted.failed.keys())
     type.refused.set(name, failedAttribute(converted, name).message);
+  for (const [name, value] of type.functions)
+    addFunction(type, name, value, compiler, statics.__schemas__?.[name]);
   const unused = new Set(statics.__unused__ ?? []);
   const wanted = [...(methodNamed(module, 'forward') ? ['forward'] : []), ...(statics.__export__ ?? [])];
   for (const name of wanted) {
@@ -101,6 +106,29 @@ function addMethods(
       for (const more of ownNames(property.def)) if (!wanted.includes(more)) wanted.push(more);
     }
   }
+}
+
+/** An attribute that is a function: an operator, a compiled one, or one to compile, where it can be. */
+function addFunction(
+  type: ClassType,
+  name: string,
+  value: unknown,
+  compiler: JavaScriptCompiler,
+  schema: string | undefined,
+): void {
+  const operator = operatorOf(value);
+  if (operator) type.operators.set(name, operator);
+  else if (value instanceof ScriptFunction) type.statics.set(name, functionParts(value).func);
+  else
+    try {
+      type.statics.set(
+        name,
+        compiler.function(value as AnyFunction, schema === undefined ? undefined : schemaOf(schema), name),
+      );
+    } catch (error) {
+      if (!(error instanceof CompileError)) throw error;
+      type.refused.set(name, `attribute '${name}' is a function that cannot be compiled: ${error.message}`);
+    }
 }
 
 /** A member that the user's own class, or one that it extends, has. */

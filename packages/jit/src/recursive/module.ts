@@ -41,6 +41,7 @@ interface Parts {
   readonly attributes: [string, Typed][];
   readonly children: [string, ScriptObject][];
   readonly constants: [string, Typed][];
+  readonly functions: [string, unknown][];
   readonly failed: Map<string, string>;
 }
 
@@ -92,6 +93,7 @@ function partsOf(
     attributes: [],
     children: [],
     constants: [],
+    functions: [],
     failed: new Map(),
   };
   const library = libraryClass(module);
@@ -131,6 +133,10 @@ function partsOf(
       continue;
     }
     if (mode === 'trace') continue;
+    if (typeof value === 'function' && !library) {
+      parts.functions.push([name, value]);
+      continue;
+    }
     const text = annotation(name)?.replace(/^Final\[(.*)\]$/, '$1');
     const typed = typedValue(
       value,
@@ -168,6 +174,7 @@ function newType(name: string, parts: Parts): ClassType {
   for (const [attribute, child] of parts.children)
     type.addAttribute({ name: attribute, type: child.type, role: 'attribute' });
   for (const [constant, typed] of parts.constants) type.constants.set(constant, typed);
+  for (const [attribute, value] of parts.functions) type.functions.set(attribute, value);
   return type;
 }
 
@@ -194,8 +201,13 @@ function sharedType(module: Module, parts: Parts, { mayShare }: ConversionOption
 }
 
 function hasStructure(type: ClassType, other: ClassType): boolean {
-  if (type.attributes.length !== other.attributes.length || type.constants.size !== other.constants.size)
+  if (
+    type.attributes.length !== other.attributes.length ||
+    type.constants.size !== other.constants.size ||
+    type.functions.size !== other.functions.size
+  )
     return false;
+  for (const [name, value] of type.functions) if (other.functions.get(name) !== value) return false;
   for (const [i, a] of type.attributes.entries()) {
     const b = other.attributes[i];
     if (a.name !== b.name || a.role !== b.role || !typesEqual(a.type, b.type)) return false;

@@ -1,4 +1,5 @@
 /** Attributes of a JavaScript module as TorchScript has them: the type of a value, and the value as the interpreter keeps it. */
+import { isModule } from '@sconce/core';
 import { typesEqual } from '../ir/type-relations.ts';
 import {
   BoolT,
@@ -35,6 +36,8 @@ function inferSequence(items: readonly unknown[], isTupleValue: boolean): Typed 
   const elements: Typed[] = [];
   for (const item of items) {
     const element = inferValue(item);
+    if (isModule(item))
+      return { why: 'It is an array of modules: write nn.ModuleList([…]), which registers them.' };
     if ('why' in element) return { why: `Could not infer type of list element: ${element.why}` };
     elements.push(element);
   }

@@ -75,6 +75,6 @@ export async function writePath(path: string, bytes: Uint8Array): Promise<void> 
     await files.rm(draft, { force: true });
     if ((error as { code?: string }).code === 'ENOENT')
       throw new TorchError(`Parent directory of '${path}' does not exist.`);
-    throw error;
+    throw new TorchError(`cannot write '${path}': ${(error as Error).message}`);
   }
 }
