@@ -31,7 +31,7 @@ const precedence: Readonly<Record<string, number>> = {
   '%': 10,
   '@': 10,
   '**': 12,
-}; // prettier-ignore
+};
 const pythonPrecedence: Readonly<Record<string, number>> = { ...precedence, or: 1 };
 const notPrecedence = 3;
 const comparison = 4;

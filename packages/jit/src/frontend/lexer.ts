@@ -95,7 +95,7 @@ const symbols = [
   '^',
   '~',
   '!',
-]; // prettier-ignore
+];
 
 const number = /0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?j?/y;
 const pythonNumber =
@@ -114,7 +114,7 @@ const escapes: Record<string, string> = {
   v: '\v',
   t: '\t',
   r: '\r',
-}; // prettier-ignore
+};
 
 /** A comment `# type: …`, with the offset of its `#`. */
 export interface TypeComment {

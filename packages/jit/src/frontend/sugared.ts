@@ -143,7 +143,7 @@ export const builtins: ReadonlyMap<string, Sugared> = new Map<string, Sugared>([
     builtin(`prim::${name}`),
   ]),
   ['AssertionError', { kind: 'exception', name: 'AssertionError' }],
-]); // prettier-ignore
+]);
 
 /** The names that archives have beside them. */
 export const archiveNames: ReadonlyMap<string, Sugared> = new Map<string, Sugared>([

@@ -160,7 +160,7 @@ const primitives: Record<PrimitiveKind, JitType> = Object.fromEntries(
       'Function',
     ] as const
   ).map((kind) => [kind, { kind }]),
-) as Record<PrimitiveKind, JitType>; // prettier-ignore
+) as Record<PrimitiveKind, JitType>;
 
 export const {
   Tensor: TensorT,
@@ -177,7 +177,7 @@ export const {
   AnyTuple: AnyTupleT,
   Function: FunctionT,
   Generator: GeneratorT,
-} = primitives; // prettier-ignore
+} = primitives;
 
 /** The type of what nobody annotated: Tensor, which messages say was inferred. */
 export const InferredTensorT: JitType = { kind: 'Tensor' };

@@ -7,7 +7,7 @@ const schemas: readonly (readonly [schema: string, what: string])[] = [
   ['aten::_nested_tensor_from_mask(Tensor t, Tensor mask, bool mask_check=True) -> Tensor', nested],
   ['aten::_nested_tensor_from_mask_left_aligned(Tensor t, Tensor mask) -> bool', nested],
   ['aten::to_padded_tensor(Tensor self, float padding, int[]? output_size=None) -> Tensor', nested],
-]; // prettier-ignore
+];
 
 let table: Map<string, readonly ScalarOperator[]> | undefined;
 

@@ -354,7 +354,7 @@ export const containerOperators: readonly ScalarEntry[] = [
   ['prim::unchecked_unwrap_optional(t(a)? optional) -> t(a)', (value: unknown) => value],
   ['aten::wait(Future(t) self) -> t', (future: Future) => future.value],
   ['prim::id(AnyClassType? x) -> int', (object: ScriptObject | null) => (object ? idOf(object) : 0)],
-]; // prettier-ignore
+];
 
 const ids = new WeakMap<ScriptObject, number>();
 let nextId = 1;

@@ -15,7 +15,7 @@ import {
   subInt,
   truncDivInt,
   truncToInt,
-} from './int.ts'; // prettier-ignore
+} from './int.ts';
 import type { ScalarEntry } from './operator.ts';
 
 /** A number whose static type does not tell int from float: floats come boxed. */
@@ -133,7 +133,7 @@ function lgamma(x: number): number {
   const coefficients = [
     0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059,
     12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7,
-  ]; // prettier-ignore
+  ];
   const y = x - 1;
   let sum = coefficients[0];
   for (let i = 1; i < 9; i++) sum += coefficients[i] / (y + i);
@@ -356,7 +356,7 @@ export const numberOperators: readonly ScalarEntry[] = [
     'aten::__derive_index(int index, int start, int step) -> int',
     (index: Int, start: Int, step: Int) => addInt(start, mulInt(index, step)),
   ],
-]; // prettier-ignore
+];
 
 /** How many steps a range takes whose bounds no number holds. */
 function exactLength(lo: bigint, hi: bigint, step: bigint): Int {

@@ -44,7 +44,7 @@ const namedInts: Readonly<Record<string, number>> = {
   strided: 0,
   float: 6,
   long: 4,
-}; // prettier-ignore
+};
 
 function defaultOf(argument: Argument): unknown {
   const { default: value, type } = argument;

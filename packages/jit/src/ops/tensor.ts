@@ -265,7 +265,7 @@ export const tensorOperators: readonly ScalarEntry[] = [
   ['prim::RaiseException(str msg, str? cls=None) -> ()', raise],
   ['aten::warn(str message, int stacklevel=2) -> ()', (message: string) => output.warn(message)],
   ['aten::_infer_size(int[] a, int[] b) -> int[]', inferSize],
-]; // prettier-ignore
+];
 
 /** `x.to(…)` with whatever was given; a promise where that is another device. */
 function convert(self: Tensor, device: Device | null, dtype: Int | null, copy: boolean): unknown {

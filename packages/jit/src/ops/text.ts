@@ -46,7 +46,7 @@ export const escapeText = (text: string): string =>
       '\r': '\\r',
       '\t': '\\t',
       '\v': '\\v',
-    }; // prettier-ignore
+    };
     return known[c] ?? `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`;
   })}"`;
 
@@ -386,7 +386,7 @@ export const textOperators: readonly ScalarEntry[] = [
   ['aten::hex(int i) -> str', (i: Int) => radix(i, 16, '0x')],
   ['aten::oct(int i) -> str', (i: Int) => radix(i, 8, '0o')],
   ['aten::bin(int i) -> str', (i: Int) => radix(i, 2, '0b')],
-]; // prettier-ignore
+];
 
 const radix = (i: Int, base: number, prefix: string) =>
   `${i < 0 ? '-' : ''}${prefix}${(i < 0 ? -i : i).toString(base)}`;

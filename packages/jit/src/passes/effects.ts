@@ -15,7 +15,7 @@ const effects = new Set([
   'aten::manual_seed',
   'aten::set_grad_enabled',
   'aten::save',
-]); // prettier-ignore
+]);
 
 /** What draws from a generator. torch::jit takes the drawing for no effect: numbers that nobody reads are not drawn. */
 const random = new Set(
