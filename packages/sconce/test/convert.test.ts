@@ -72,6 +72,24 @@ describe('sconce convert --to js', () => {
       await check(model, await module.load(out[1]));
     });
 
+  it('writes what was scripted here with the functions of nn.functional, which spell sizes in their messages', async () => {
+    class Resized extends torch.nn.Module {
+      // biome-ignore lint/suspicious/noExplicitAny: compiled code calls it
+      override forward(x: any) {
+        return torch.nn.functional.interpolate(x, { size: [3, 2], mode: 'bilinear' });
+      }
+    }
+    const scripted = torch.jit.script(new Resized(), () => ({ torch }));
+    const path = at('resized.pt');
+    await scripted.save(path);
+    const { out, err } = await sconce('convert', path, '--to', 'js');
+    expect(err).toBe('');
+    const module = await import(/* @vite-ignore */ pathToFileURL(out[0]).href);
+    const made = await module.load(out[1]);
+    const x = torch.arange(16).reshape([1, 1, 4, 4]).to('float32') as Tensor;
+    expect(await made(x).tolist()).toEqual(await ((await scripted(x)) as Tensor).tolist());
+  });
+
   it('names the operator that it cannot write, and its place', async () => {
     const { path } = await written('enums');
     const { code, err } = await sconce('convert', path, '--to', 'js');

@@ -8,8 +8,13 @@ const kindOf = (value: Value | undefined): string => value?.type.kind ?? '';
 const isPlain = (value: Value): boolean => ['int', 'float', 'bool', 'number', 'str'].includes(kindOf(value));
 const allPlain = ({ inputs }: Node): boolean => inputs.every(isPlain);
 
-/** What Python and JavaScript write alike. */
-const readsAlike = (value: Value): boolean => kindOf(value) === 'int' || kindOf(value) === 'str';
+/** What has the text in JavaScript that Python gives a value; undefined where they write it otherwise. */
+const spelling = (expression: string, { type }: Value): string | undefined => {
+  if (type.kind === 'int' || type.kind === 'str') return expression;
+  return type.kind === 'List' && type.element.kind === 'int'
+    ? `\`[\${${expression}.join(', ')}]\``
+    : undefined;
+};
 
 const infix =
   (operator: string): Writer =>
@@ -128,7 +133,10 @@ export const scalars: Readonly<Record<string, Writer>> = {
     (a) => a,
   ),
   'aten::item': ([a]) => `(await ${a}.item())`,
-  'aten::str': ([a], { inputs: [value] }) => (readsAlike(value) ? `String(${a})` : undefined),
+  'aten::str': ([a], { inputs: [value] }) => {
+    const spelled = spelling(a, value);
+    return spelled && `String(${spelled})`;
+  },
   'aten::size': ([a, dim]) => (dim === undefined ? `[...${a}.shape]` : `${a}.size(${dim})`),
   'aten::dim': ([a]) => `${a}.shape.length`,
   'aten::numel': ([a]) => `${a}.numel()`,
@@ -169,9 +177,10 @@ export const scalars: Readonly<Record<string, Writer>> = {
   'aten::is_grad_enabled': () => 'torch.is_grad_enabled()',
   'aten::format': ([, ...args], { inputs: [value, ...values] }) => {
     const text = value.node.constant?.value;
-    if (typeof text !== 'string' || !values.every(readsAlike)) return undefined;
+    const spelled = values.map((of, i) => spelling(args[i], of));
+    if (typeof text !== 'string' || spelled.includes(undefined)) return undefined;
     const parts = text.split('{}').map((part) => JSON.stringify(part).slice(1, -1).replace(/[`$]/g, '\\$&'));
-    return `\`${parts.map((part, i) => (i === 0 ? part : `\${${args[i - 1]}}${part}`)).join('')}\``;
+    return `\`${parts.map((part, i) => (i === 0 ? part : `\${${spelled[i - 1]}}${part}`)).join('')}\``;
   },
   'aten::warn': ([message]) => `console.warn(${message})`,
   'prim::Print': (args) => `console.log(${args.join(', ')})`,
