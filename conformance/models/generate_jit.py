@@ -65,7 +65,16 @@ def case(name, program, calls, folder, blob, layer):
     }
     state = {key: value for key, value in torch.jit.load(str(path)).state_dict().items()}
     entry["state"] = {key: [str(value.dtype).replace("torch.", ""), list(value.shape)] for key, value in state.items()}
+    if has_doubles(path):
+        # Beside the state: a tensor's scales by channel, an attribute that is no buffer.
+        entry["storages"] = ["float64"]
     return entry
+
+
+def has_doubles(path):
+    with zipfile.ZipFile(path) as archive:
+        pickles = [name for name in archive.namelist() if name.endswith(("/data.pkl", "/constants.pkl"))]
+        return any(b"DoubleStorage" in archive.read(name) for name in pickles)
 
 
 def main():

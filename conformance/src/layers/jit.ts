@@ -53,7 +53,7 @@ async function* cases({ backend, files, wantsName }: LayerContext): AsyncGenerat
 
 /** Why the backend need not pass: a dtype that it declares to lack, or values that are printed without a wait. */
 async function missingIn(program: ProgramCase, what: string, backend: Backend): Promise<string | undefined> {
-  const used: string[] = Object.values(program.state).map(([dtype]) => dtype);
+  const used = [...Object.values(program.state).map(([dtype]) => dtype), ...(program.storages ?? [])];
   if (what === 'calls') for (const { output } of await program.calls()) used.push(...dtypesIn(output));
   for (const dtype of used)
     if (!backend.capabilities.dtypes.has(dtype as DType))

@@ -46,6 +46,8 @@ export interface ProgramCase extends ArchiveCase {
   readonly graph: string;
   /** Its state_dict: dtype and shape by name, in order. */
   readonly state: Readonly<Record<string, readonly [dtype: string, shape: readonly number[]]>>;
+  /** Dtypes that loading needs beside those of the state: scales by channel, tensors in attributes. */
+  readonly storages?: readonly string[];
 }
 
 interface StoredCall {

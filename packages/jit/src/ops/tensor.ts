@@ -199,7 +199,11 @@ export const tensorOperators: readonly ScalarEntry[] = [
     'is_vulkan',
     'is_xpu',
   ].map((name): ScalarEntry => [`prim::${name}(Tensor a) -> bool`, () => false]),
-  ['prim::type(Device self) -> str', (device: Device) => device.type],
+  // The program's own device is the `cpu` of its code, whatever its name is here: it knows PyTorch's names only.
+  [
+    'prim::type(Device self) -> str',
+    (device: Device) => (device.type === ambient.device?.type ? 'cpu' : device.type),
+  ],
   ['prim::index(Device self) -> int?', (device: Device) => device.index],
   [
     'aten::device(str a) -> Device',
