@@ -6,9 +6,8 @@ import { isSubtype } from '../ir/type-relations.ts';
 import { typeName } from '../ir/type-text.ts';
 import { bindVariables, substitute } from '../ir/type-variables.ts';
 import { AnyT, IntT, type JitType, StrT } from '../ir/types.ts';
-import { absentOperators } from '../ops/absent.ts';
 import { jitSchemaOf } from '../ops/operator.ts';
-import { operatorsNamed } from '../ops/registry.ts';
+import { candidatesNamed } from '../ops/registry.ts';
 import type { Expr } from './ast.ts';
 import { CompileError, type Range } from './source.ts';
 import { Subscripts } from './subscripts.ts';
@@ -174,8 +173,7 @@ export abstract class Attributes extends Subscripts {
 
 /** Whether some operator of this name takes such a value as its `self`. */
 function takesSelf(name: string, type: JitType): boolean {
-  const known = operatorsNamed(name);
-  return (known.length > 0 ? known : absentOperators(name)).some(({ schema }) => {
+  return candidatesNamed(name).some(({ schema }) => {
     const self = jitSchemaOf(schema).args.find((arg) => arg.name === 'self');
     if (!self) return false;
     const env = new Map<string, JitType>();

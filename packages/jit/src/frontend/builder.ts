@@ -12,9 +12,8 @@ import {
   type TupleType,
   tupleOf,
 } from '../ir/types.ts';
-import { absentOperators } from '../ops/absent.ts';
 import { type JitArgument, type JitSchema, jitSchemaOf, typeOfDefault } from '../ops/operator.ts';
-import { operatorsNamed } from '../ops/registry.ts';
+import { candidatesNamed } from '../ops/registry.ts';
 import { Body, builtinFunctions } from './builtin-functions.ts';
 import { describeSchema, type NamedValue, tryMatch, variants } from './match.ts';
 import { withOutVariants } from './out-variant.ts';
@@ -151,10 +150,7 @@ export class GraphBuilder {
     range: Range,
     isStatement = false,
   ): Value {
-    const known = operatorsNamed(name);
-    const plain = (known.length > 0 ? known : absentOperators(name)).filter(
-      ({ schema }) => !blocked.has(schema.name),
-    );
+    const plain = candidatesNamed(name).filter(({ schema }) => !blocked.has(schema.name));
     const operators = kwargs.some((kwarg) => kwarg.name === 'out') ? withOutVariants(plain) : plain;
     const functions = builtinFunctions(name);
     const candidates = operators.length + functions.length;

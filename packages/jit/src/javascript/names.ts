@@ -8,8 +8,7 @@ import type { Value } from '../ir/graph.ts';
 import { dtypeCodes, memoryFormats } from '../ir/tensor-options.ts';
 import { annotation } from '../ir/type-text.ts';
 import { FloatT, IntT, StrT } from '../ir/types.ts';
-import { absentOperators } from '../ops/absent.ts';
-import { operatorsNamed } from '../ops/registry.ts';
+import { candidatesNamed, operatorsNamed } from '../ops/registry.ts';
 
 /** A function of numbers that takes so many of them. */
 const macro = (
@@ -161,7 +160,7 @@ export class KnownNames {
           })),
         );
       const operator = `aten::${name}`;
-      const isThere = operatorsNamed(operator).length > 0 || absentOperators(operator).length > 0;
+      const isThere = candidatesNamed(operator).length > 0;
       return library(name, 'torch.functional') ?? (isThere ? { kind: 'builtin', name: operator } : undefined);
     });
   }

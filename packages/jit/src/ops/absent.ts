@@ -11,8 +11,7 @@ const schemas: readonly (readonly [schema: string, what: string])[] = [
 
 let table: Map<string, readonly ScalarOperator[]> | undefined;
 
-/** The refused operator of this name, for a program that core has nothing else for. */
-export function absentOperators(name: string): readonly ScalarOperator[] {
+function refused(): ReadonlyMap<string, readonly ScalarOperator[]> {
   if (!table) {
     table = new Map();
     for (const [text, what] of schemas) {
@@ -23,8 +22,14 @@ export function absentOperators(name: string): readonly ScalarOperator[] {
       ]);
     }
   }
-  return table.get(name) ?? [];
+  return table;
 }
+
+/** The refused operator of this name, for a program that core has nothing else for. */
+export const absentOperators = (name: string): readonly ScalarOperator[] => refused().get(name) ?? [];
+
+/** The schemas of all of them. */
+export const absentSchemas = (): Schema[] => [...refused().values()].flat().map(({ schema }) => schema);
 
 function refuse(schema: Schema, what: string): never {
   throw new NotSupportedError(`${schema.namespace}::${schema.base}: Sconce does not have ${what}`);

@@ -1,6 +1,7 @@
 /** All operators that a program can name: core's for tensors, then the jit's own. */
 import { NotSupportedError } from '@sconce/core';
 import type { AnyOperator } from '../ir/graph.ts';
+import { absentOperators } from './absent.ts';
 import { findOperators } from './core.ts';
 import { scalarOperators } from './operator.ts';
 import { overloadOrder } from './order.ts';
@@ -28,6 +29,12 @@ export function operatorsNamed(name: string): readonly AnyOperator[] {
   const all = inOrder(name, found);
   cache.set(name, { count: core.length, last, all });
   return all;
+}
+
+/** The same for a compiler, which also knows some names that are refused only when they are called. */
+export function candidatesNamed(name: string): readonly AnyOperator[] {
+  const known = operatorsNamed(name);
+  return known.length > 0 ? known : inOrder(name, absentOperators(name));
 }
 
 /** What stands at each place of an operator's list: an overload of ours by name, or the schema of one that is absent. */

@@ -1,5 +1,8 @@
 """The order in which PyTorch 1.13 tries the overloads of an operator, where ours is another.
 
+A try of an overload makes constants of its defaults, which take numbers even where it fails: so the variants with `out` are
+there which have defaults and stand before an overload that begins as they do.
+
 Run: npx tsx --conditions=sconce-source packages/jit/test/generate/order.mts | /usr/bin/python3 packages/jit/test/generate/order.py
 Writes packages/jit/src/ops/order.ts.
 """
@@ -15,11 +18,19 @@ for name, have in sorted(json.load(sys.stdin).items()):
     schemas = torch._C._jit_get_schemas_for_operator(name)
     last = max((i for i, s in enumerate(schemas) if s.overload_name in have), default=-1)
     order, absent = [], []
-    for s in schemas[: last + 1]:
+
+    def takes_numbers(i):
+        arguments = schemas[i].arguments
+        later = [s.arguments for s in schemas[i + 1 : last + 1] if s.overload_name in have and s.arguments]
+        return any(a.has_default_value() for a in arguments) and any(str(s[0].type) == str(arguments[0].type) for s in later)
+
+    for i, s in enumerate(schemas[: last + 1]):
         text = str(s).replace("SymInt", "int")
         if s.overload_name in have:
             order.append(s.overload_name or "-")
-        elif "complex" not in text.split("->")[0] and not s.overload_name.endswith("out"):
+        elif "complex" in text.split("->")[0]:
+            continue
+        elif not s.overload_name.endswith("out") or takes_numbers(i):
             order.append("|")
             absent.append(text)
     known = [o for o in have if o in [s.overload_name for s in schemas]]
