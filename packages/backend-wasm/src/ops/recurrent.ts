@@ -44,19 +44,25 @@ const gruGates: Gates = ([r, z, n], last, old) => {
   return old.h().sub(fresh).mul(sigmoid(z!)).add(fresh);
 };
 
+/** In bytes but for the first four, as `steps` takes them. */
+const parameters =
+  'times panels batch units u x xTime xRow bias h hRow out outTime outRow c'.split(' '); // biome-ignore format: a list
+
 /**
- * Exports `step(panels, batch, units, u, x, x's row, bias, h, h's row, out, out's row, c)`: u is packed as [panel, unit, gate, 4], x the input's
- * share, [batch, gate, unit], c the cell's state, dense, changed in place. All in bytes but the first three.
+ * Exports `steps`: for each time the new state of all units. u is packed as [panel, unit, gate, 4]; x is the input's share, each
+ * row [gate, unit]; c the cell's state, dense, changed in place. The state goes to `out`, where the next time reads it.
  */
-function stepFunction(products: Products, count: number, gates: Gates, keepsLast: boolean): Exports[string] {
+function stepsFunction(products: Products, count: number, gates: Gates, keepsLast: boolean): Exports[string] {
   const m = new Module();
-  m.fn('step', Array(12).fill('i32'), [], (fn) => {
-    const [panels, batch, units, u, x, xRow, bias, h, hRow, out, outRow, c] = Array.from(
-      { length: 12 },
-      (_, i) => fn.param(i),
-    ) as [Val, Val, Val, Val, Val, Val, Val, Val, Val, Val, Val, Val];
+  m.fn('steps', Array(parameters.length).fill('i32'), [], (fn) => {
+    const [times, panels, batch, units, u, x, xTime, xRow, bias, h, hRow, out, outTime, outRow, c] =
+      parameters.map((_, i) => fn.param(i)) as [
+        Val, Val, Val, Val, Val, Val, Val, Val, Val, Val, Val, Val, Val, Val, Val,
+      ]; // biome-ignore format: a list
     const local = (): Val => fn.local('i32');
-    const [w, a, rows, k, at] = [local(), local(), local(), local(), local()];
+    const [w, a, rows, k, at, left, panel] = [
+      local(), local(), local(), local(), local(), local(), local(),
+    ]; // biome-ignore format: a list
     const [px, ph, po, pc] = [local(), local(), local(), local()];
     const gateBytes = units.shl(2).keep();
     const panelBytes = units.mul(16 * count).keep();
@@ -70,7 +76,7 @@ function stepFunction(products: Products, count: number, gates: Gates, keepsLast
           const given = px.add(xRow.mul(r)).add(gateBytes.mul(g));
           sums[r * count + g]!.set(isApart ? own : own.add(fn.load('f32x4', LOAD, given)));
         }
-      w.set(u);
+      w.set(panel);
       a.set(ph);
       k.set(units);
       fn.doWhile(
@@ -106,30 +112,42 @@ function stepFunction(products: Products, count: number, gates: Gates, keepsLast
         pc.inc(gateBytes);
       }
     };
-    at.set(0);
     fn.doWhile(
       () => {
-        rows.set(batch);
-        px.set(x.add(at));
-        ph.set(h);
-        po.set(out.add(at));
-        pc.set(c.add(at));
-        fn.while(
-          () => rows.geU(2),
+        panel.set(u);
+        left.set(panels);
+        at.set(0);
+        fn.doWhile(
           () => {
-            some(2);
-            rows.inc(-2);
+            px.set(x.add(at));
+            ph.set(h);
+            po.set(out.add(at));
+            pc.set(c.add(at));
+            rows.set(batch);
+            fn.while(
+              () => rows.geU(2),
+              () => {
+                some(2);
+                rows.inc(-2);
+              },
+            );
+            fn.if(rows.ne(0), () => some(1));
+            panel.inc(panelBytes);
+            at.inc(16);
+            left.inc(-1);
           },
+          () => left.ne(0),
         );
-        fn.if(rows.ne(0), () => some(1));
-        u.inc(panelBytes);
-        at.inc(16);
-        panels.inc(-1);
+        h.set(out);
+        hRow.set(outRow);
+        x.inc(xTime);
+        out.inc(outTime);
+        times.inc(-1);
       },
-      () => panels.ne(0),
+      () => times.ne(0),
     );
   });
-  return instantiate(products.heap, m).step!;
+  return instantiate(products.heap, m).steps!;
 }
 
 interface Layers {
@@ -153,7 +171,7 @@ function network(
   keepsLast: boolean,
 ): (a: Layers) => View[] | undefined {
   const { heap, scratch } = products;
-  let step: Exports[string] | undefined;
+  let walk: Exports[string] | undefined;
   const made = new Map<boolean, Executable>();
   const product = (hasBias: boolean): Executable => {
     let run = made.get(hasBias);
@@ -192,7 +210,7 @@ function network(
       return p.shape.length === want.length && p.shape.every((n, d) => n === want[d]);
     });
     if (!fits) return undefined;
-    step ??= stepFunction(products, count, gates, keepsLast);
+    walk ??= stepsFunction(products, count, gates, keepsLast);
 
     const width = directions * units;
     const ends = starts.map(() => dense(heap, 'float32', wide));
@@ -242,19 +260,17 @@ function network(
         // The cell's state is carried where it will be returned.
         for (let i = 1; i < starts.length; i++)
           copyRows(heap.f32, start[i]!, startRow[i]!, end[i]!, 4 * units, batch, units);
-        let [h, hRow] = [start[0]!, startRow[0]!];
         const bias = bhh ? pointerOf(bhh) : noBias.pointer;
         const [timeBytes, rowBytes] = isSwapped ? [4 * n, 4 * n * steps] : [4 * n * batch, 4 * n];
-        for (let k = 0; k < steps; k++) {
-          const t = d === 1 ? steps - 1 - k : k;
-          const to = pointerOf(out) + 4 * (t * batch * width + d * units);
-          step(
-            panels, batch, units, u, share.pointer + t * timeBytes, rowBytes, bias,
-            h, hRow, to, 4 * width, end[1] ?? end[0],
-          ); // biome-ignore format: as the function has them
-          [h, hRow] = [to, 4 * width];
-        }
-        copyRows(heap.f32, h, hRow, end[0]!, 4 * units, batch, units);
+        const [first, way] = d === 1 ? [steps - 1, -1] : [0, 1];
+        const outTime = 4 * batch * width;
+        const to = pointerOf(out) + 4 * d * units;
+        walk(
+          steps, panels, batch, units, u, share.pointer + first * timeBytes, way * timeBytes, rowBytes, bias,
+          start[0], startRow[0], to + first * outTime, way * outTime, 4 * width, end[1] ?? end[0],
+        ); // biome-ignore format: as the function has them
+        const last = to + (steps - 1 - first) * outTime;
+        copyRows(heap.f32, last, 4 * width, end[0]!, 4 * units, batch, units);
       }
       if (previous) heap.free(previous.memory as never);
       from = out;
