@@ -66,6 +66,7 @@ const checks = {
   'types of the packages': () => run(tool('tsc'), ['-b']),
   // No output, so no build needed: tests, scripts, examples, docs.
   'types of tests and examples': () => run(tool('tsc'), ['-p', 'tsconfig.test.json']),
+  'entries for Node': () => run(process.execPath, ['scripts/entries.mjs'], { show: 'failure' }),
   'built packages load': packagesLoad,
   'lint and format': () => run(tool('biome'), ['check', '--error-on-warnings', '.']),
   ...(existsSync(join(root, 'scripts/codegen.ts')) ? { 'generated files': generatedCurrent } : {}),

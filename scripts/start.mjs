@@ -16,6 +16,7 @@ async function digits() {
 
   // Built, as users run it: tsx's bookkeeping would slow the numbers that the job prints.
   await run(tool('tsc'), ['-b', 'examples/digits'], { show: 'none' });
+  await import('./entries.mjs').then(({ bundleAllEntries }) => bundleAllEntries());
 
   const job = ['examples/digits/dist/main.js', ...process.argv.slice(2)];
   const child = spawn(process.execPath, job, { cwd: root, stdio: 'inherit' });

@@ -176,6 +176,7 @@ if (withoutGpu) say(`setup: webgpu does not run in Node and Deno: ${withoutGpu}`
 
 // Workers and the suite run on what users install; types are `pnpm check`'s to judge, so errors do not stop here.
 await run(tool('tsc'), ['-b'], { show: 'none' });
+await import('./entries.mjs').then(({ bundleAllEntries }) => bundleAllEntries());
 
 if (!filter || filter.hasTests) await unitTests([...(filter ? ['--project', filter.name] : []), ...args]);
 

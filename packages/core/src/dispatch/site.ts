@@ -46,7 +46,7 @@ const fileOf = (place: string): string => place.replace(/:\d+:\d+$/, '');
 function isOurs(place: string, own: string): boolean {
   const file = fileOf(place);
   if (file === own || /[\\/]node_modules[\\/](@sconce[\\/]|sconce[\\/])/.test(file)) return true;
-  const home = /^(.*[\\/])[^\\/]+[\\/](?:src|dist)[\\/]dispatch[\\/]/.exec(own)?.[1];
+  const home = /^(.*[\\/])[^\\/]+[\\/](?:src[\\/]dispatch|dist[\\/](?:dispatch|node))[\\/]/.exec(own)?.[1];
   return (
     home !== undefined && file.startsWith(home) && /[\\/](?:src|dist)[\\/]/.test(file.slice(home.length))
   );
