@@ -32,8 +32,6 @@ const mixesDTypes: Refuses = (args) => {
 const rankOf = (value: unknown): number => (isView(value) ? value.shape.length : 0);
 
 const refusals: Readonly<Record<string, Refuses>> = {
-  // Scale and zero point are core's: LibTorch sees plain integers, and would only convert them.
-  dequantize: () => true,
   // Integer division of the least integer by -1 ends the process with a signal.
   div: isIntegral,
   divide: isIntegral,

@@ -112,11 +112,14 @@ export {
 } from './tensor/promotion.ts';
 export {
   isQuantized,
+  listsOf,
+  printedQuantizer,
   type QuantizedDType,
   type Quantizer,
   quantized,
   quantizedRanges,
   quantizerOf,
+  schemeOf,
 } from './tensor/quantized.ts';
 export { endTask as settlePending, findLeaks, Storage } from './tensor/storage.ts';
 export { Tensor } from './tensor/tensor.ts';

@@ -28,7 +28,15 @@ describe('a quantised tensor', () => {
     ]);
   });
 
-  it.each(['add', 'sum', 'matmul', 'exp', 'sort'])(
+  it('prints its numbers, then what makes them of integers, as PyTorch does', () => {
+    expect(String(quantised())).toBe(
+      `tensor([[ 1.5000, -0.2000],
+        [ 0.5000,  3.0000]], size=(2, 2), dtype=torch.quint8,
+       quantization_scheme=torch.per_tensor_affine, scale=0.1, zero_point=10)`,
+    );
+  });
+
+  it.each(['add', 'sum', 'matmul', 'exp', 'argmax'])(
     'is refused by %s, which has no meaning for it',
     (name) => {
       const q = quantised();

@@ -5,7 +5,11 @@ import {
   functions,
   type Generator,
   get_default_dtype,
+  isQuantized,
+  listsOf,
   type NestedArray,
+  printedQuantizer,
+  quantizerOf,
   registeredBackends,
   manual_seed as seedGenerator,
   Tensor,
@@ -27,7 +31,11 @@ export function as_tensor(data: Tensor | NestedArray, options: TensorOptions = {
 /** The text of a tensor with its values, which are read where the host cannot see them. */
 async function textOf(t: Tensor): Promise<string> {
   if (canReadNow(t)) return String(t);
-  return formatTensor(await t.detach().data(), t.shape, t.dtype, {
+  const isNumbers = !isQuantized(t.dtype);
+  const values = isNumbers ? t.detach() : (t.dequantize() as Tensor);
+  const lists = isNumbers ? [] : await Promise.all(listsOf(t).map((list) => list.data()));
+  return formatTensor(await values.data(), t.shape, t.dtype, {
+    ...(!isNumbers && { quantizer: printedQuantizer(quantizerOf(t), lists) }),
     ...(t.device.type !== 'cpu' && { device: t.device.type }),
     grad_fn: t.grad_fn?.name ?? null,
     requires_grad: t.requires_grad,

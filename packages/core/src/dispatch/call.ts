@@ -13,6 +13,7 @@ import { setOperatorInProgress } from '../kernel/progress.ts';
 import { adopt, alias } from '../tensor/create.ts';
 import { isFloat } from '../tensor/dtype.ts';
 import type { Layout } from '../tensor/layout.ts';
+import { hasQuantizer, integersOf } from '../tensor/quantized.ts';
 import { materialise, writable } from '../tensor/storage.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { type Operator, scalarsIn, tensorsIn } from './operator.ts';
@@ -45,6 +46,19 @@ export function set_overrides_enabled(value: boolean): boolean {
   return before;
 }
 
+/** What an operator does where an argument is quantised; undefined where its definition serves such tensors too. */
+export type QuantizedMeaning = (operator: Operator, args: readonly unknown[]) => unknown;
+
+let quantizedMeaning: QuantizedMeaning | null = null;
+
+/** Says what operators do with quantised tensors: once there are any, since until then no call need ask. */
+export function setQuantizedMeaning(meaning: QuantizedMeaning): void {
+  quantizedMeaning = meaning;
+}
+
+/** Whether nobody looks at calls, and backends' own operators are on. */
+export const isDirect = (): boolean => interceptors.length === 0 && useOverrides;
+
 /** Calls an operator with its arguments in schema order, all of them present. */
 export function callOperator(operator: Operator, args: readonly unknown[]): unknown {
   if (interceptors.length === 0) return run(operator, args);
@@ -66,6 +80,8 @@ function run(operator: Operator, args: readonly unknown[]): unknown {
     case 'inplace':
       return runInplace(operator, meaning.functional, args);
     case 'mutate':
+      if (quantizedMeaning !== null && tensorsIn(operator, args).some(hasQuantizer))
+        return quantizedMeaning(operator, args) ?? meaning.define(operator.named(args));
       return meaning.define(operator.named(args));
     default:
       return runDefined(operator, args);
@@ -107,15 +123,23 @@ function attach(
     );
 }
 
-/** The backend's own kernel for the call, where it has one and wants it; else the meaning. Records nothing itself. */
+/**
+ * The backend's own kernel for the call, where it has one and wants it; else the meaning. Records nothing itself. No
+ * backend is offered a quantised tensor, which it would take for plain integers; an implementation that a user gave is.
+ */
 function below(operator: Operator, args: readonly unknown[], tensors: readonly Tensor[]): unknown {
   const backend = backendOfCall(tensors);
-  const override = useOverrides && backend ? operator.overrideOn(backend) : undefined;
+  const isQuantized = quantizedMeaning !== null && tensors.some(hasQuantizer);
+  const override = useOverrides && backend && !isQuantized ? operator.overrideOn(backend) : undefined;
   const { base } = operator;
   const outer = setOperatorInProgress(base);
   try {
     if (operator.implementations !== null && backend && useOverrides) {
       const result = implementationOn(operator, backend)?.(...(args as never[]));
+      if (result !== undefined) return result;
+    }
+    if (isQuantized) {
+      const result = quantizedMeaning!(operator, args);
       if (result !== undefined) return result;
     }
     if (override) {
@@ -221,11 +245,19 @@ function unrecorded(operator: Operator, args: readonly unknown[], tensors: reado
 }
 
 function runView(operator: Operator, args: readonly unknown[]): unknown {
-  const self = args[0] as Tensor;
   const { view } = operator.meaning as {
     view: (args: Record<string, unknown>) => Layout | readonly Layout[];
   };
-  const layouts = view(operator.named(args));
+  return viewsOf(operator, args[0] as Tensor, view(operator.named(args)), args);
+}
+
+/** What a view operator gives: views of `self` of these layouts. */
+export function viewsOf(
+  operator: Operator,
+  self: Tensor,
+  layouts: Layout | readonly Layout[],
+  args: readonly unknown[],
+): unknown {
   const record = is_grad_enabled();
   const attaches = record && operator.isDifferentiable && isFloat(self.dtype) && self.requires_grad;
   if (!Array.isArray(layouts)) {
@@ -303,6 +335,11 @@ function writeResult(
   args: readonly unknown[],
   tensors: readonly Tensor[],
 ): void {
+  if (quantizedMeaning !== null && tensors.some(hasQuantizer)) {
+    const value = unrecorded(functional, args, tensors) as Tensor;
+    copyInto(integersOf(self), integersOf(value));
+    return;
+  }
   const { meaning } = functional;
   const own = useOverrides ? operator.overrideOn(self.storage.backend) : undefined;
   const write = own && ((): boolean => writesItself(own, self, args, tensors));

@@ -1,8 +1,11 @@
 /** Compiles a kernel once per backend, and makes sure that what it touches is there. */
-import type { Backend, Executable, Kernel, View } from '../backend/backend.ts';
+import type { Backend, Executable, Kernel, PointwiseKernel, ReduceKernel, View } from '../backend/backend.ts';
 import { NotSupportedError } from '../errors.ts';
 import { type Form, numberOf } from '../expr/compose.ts';
+import type { Expr } from '../expr/expr.ts';
 import { rewrite } from '../expr/rewrite.ts';
+import type { DType } from '../tensor/dtype.ts';
+import { isQuantized } from '../tensor/quantized.ts';
 import { materialise, writable } from '../tensor/storage.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { operatorInProgress } from './progress.ts';
@@ -58,11 +61,26 @@ function settled(view: View): void {
 
 /** No backend sees a quantised dtype: an operator that has no meaning of its own for such tensors ends here. */
 function refuseQuantized(kernel: Kernel): void {
-  const dtype = /"(qu?int(?:8|32))"/.exec(JSON.stringify(kernel, spell))?.[1];
-  if (dtype !== undefined)
+  const dtype = 'dtype' in kernel ? kernel.dtype : dtypesIn(kernel).find(isQuantized);
+  if (dtype !== undefined && isQuantized(dtype))
     throw new NotSupportedError(
       `${operatorInProgress()}: there is no such operator for quantized tensors (${dtype}); call dequantize() first`,
     );
+}
+
+/** The dtypes of what a kernel's expressions read; each expression is looked at once, however often it is used. */
+function dtypesIn(kernel: PointwiseKernel | ReduceKernel): DType[] {
+  const seen = new Set<Expr>();
+  const found = new Set<DType>();
+  const visit = (expr: Expr): void => {
+    if (seen.has(expr)) return;
+    seen.add(expr);
+    if ('args' in expr) expr.args.forEach(visit);
+    else if (expr.op === 'input') found.add(expr.dtype);
+  };
+  const roots = kernel.kind === 'pointwise' ? kernel.exprs : kernel.folds.map(({ map }) => map);
+  roots.forEach(visit);
+  return [...found];
 }
 
 const spell = (_: string, value: unknown): unknown =>

@@ -21,9 +21,22 @@ export function setConvolutionPrecision(backend: string, value: ConvolutionPreci
   chosen.set(backend, value);
 }
 
+let isPrecise = false;
+
+/** Runs `fn` with convolutions as accurate as the definition: for sums that are integers, which are rounded to few steps. */
+export function precisely<T>(fn: () => T): T {
+  const before = isPrecise;
+  isPrecise = true;
+  try {
+    return fn();
+  } finally {
+    isPrecise = before;
+  }
+}
+
 /** What a convolution that is called now asks for. */
 export function precisionOf(backend: Backend): ConvKernel['precision'] {
   const allowed = convolutionPrecision(backend.name);
   if (allowed === 'off') return 'exact';
-  return allowed === 'fast' && isInference() ? 'fast' : undefined;
+  return allowed === 'fast' && !isPrecise && isInference() ? 'fast' : undefined;
 }

@@ -22,8 +22,13 @@ import { products } from './matmul.ts';
 import { norms } from './norm.ts';
 import { pools } from './pool.ts';
 import { prepackeds } from './prepacked.ts';
-import { quantizeds } from './quantized.ts';
-import { quantizedRecurrent } from './quantized-rnn.ts';
+import { quantizedArithmetic } from './quantized/arithmetic.ts';
+import { quantizedEmbeddings } from './quantized/embedding.ts';
+import './quantized/meaning.ts';
+import { quantizedNorms } from './quantized/norm.ts';
+import { quantizedProducts } from './quantized/product.ts';
+import { quantizations } from './quantized/quantize.ts';
+import { quantizedRecurrent } from './quantized/recurrent.ts';
 import { queries } from './query.ts';
 import { randoms } from './random.ts';
 import { reductions } from './reduce.ts';
@@ -65,7 +70,11 @@ for (const family of [
   specials,
   vision,
   deformable,
-  quantizeds,
+  quantizations,
+  quantizedProducts,
+  quantizedArithmetic,
+  quantizedNorms,
+  quantizedEmbeddings,
   quantizedRecurrent,
   prepackeds,
   grids,

@@ -34,7 +34,7 @@ export const prepackeds = [
         new PackedParams('clampedConv2d', {
           weight: W,
           bias: B,
-          window: { stride, padding, dilation, groups },
+          window: { stride, padding, dilation, output_padding: [0, 0], groups, transposed: false },
           low: output_min,
           high: output_max,
         }),

@@ -123,7 +123,7 @@ export function tensorGlobals({
     const [scheme, scale, zero, axis] = how;
     if (scheme === 'per_tensor_affine')
       return quantized(integers, dtype, { kind: 'tensor', scale: Number(scale), zero_point: Number(zero) });
-    if (scheme === 'per_channel_affine' && scale instanceof Tensor && zero instanceof Tensor)
+    if (String(scheme).startsWith('per_channel_affine') && scale instanceof Tensor && zero instanceof Tensor)
       return quantized(integers, dtype, {
         kind: 'channel',
         scales: scale,

@@ -49,6 +49,17 @@ export interface FormatSuffixes {
   readonly requires_grad?: boolean;
   /** The dtype that needs no mention; float32 unless given. */
   readonly default_dtype?: DType;
+  /** Of a quantised tensor, whose values are the numbers that its integers stand for. */
+  readonly quantizer?: PrintedQuantizer;
+}
+
+/** A quantiser with its lists read: one scale and zero point, or one of each for each index along an axis. */
+export interface PrintedQuantizer {
+  /** `per_tensor_affine`, `per_channel_affine` or `per_channel_affine_float_qparams`. */
+  readonly scheme: string;
+  readonly scale: number | Printable;
+  readonly zero_point: number | Printable;
+  readonly axis?: number;
 }
 
 /**
@@ -67,7 +78,12 @@ export function formatTensor(
   const numel = shape.reduce((a, b) => a * b, 1);
   const tail: string[] = [];
   let text: string;
-  if (values === null && suffixes.device !== 'meta') {
+  const { quantizer } = suffixes;
+  if (quantizer && values !== null) {
+    if (suffixes.device) tail.push(`device='${suffixes.device}'`);
+    tail.push(`size=${size}`, `dtype=torch.${dtype}`, ...quantizerSuffixes(quantizer));
+    text = formatValues(values, shape, 'float32', indent);
+  } else if (values === null && suffixes.device !== 'meta') {
     // Ours, not PyTorch's: there every device but meta can be read at once.
     text = '...';
     tail.push(`size=[${shape.join(', ')}]`, `dtype=${dtype}`);
@@ -83,6 +99,35 @@ export function formatTensor(
   if (suffixes.grad_fn) tail.push(`grad_fn=<${suffixes.grad_fn}>`);
   else if (suffixes.requires_grad) tail.push('requires_grad=True');
   return addSuffixes(`tensor(${text}`, tail, indent);
+}
+
+function quantizerSuffixes({ scheme, scale, zero_point, axis }: PrintedQuantizer): string[] {
+  // PyTorch keeps the scales of channels in float64, but for zero points that are fractions.
+  const [scales, zeros]: DType[] = scheme.endsWith('float_qparams')
+    ? ['float32', 'float32']
+    : ['float64', 'int64'];
+  const list = (values: number | Printable, dtype: DType): string =>
+    typeof values === 'number'
+      ? dtype === 'int64'
+        ? String(values)
+        : pythonFloat(values)
+      : formatTensor(values, [values.length], dtype);
+  return [
+    `quantization_scheme=torch.${scheme}`,
+    `scale=${list(scale, scales)}`,
+    `zero_point=${list(zero_point, zeros)}`,
+    ...(axis === undefined ? [] : [`axis=${axis}`]),
+  ];
+}
+
+/** Python's `repr` of a float. */
+function pythonFloat(x: number): string {
+  if (!Number.isFinite(x)) return named(x);
+  const [mantissa, exponent] = x.toExponential().split('e');
+  if (Number(exponent) < -4 || Number(exponent) >= 16)
+    return `${mantissa}e${exponent[0]}${exponent.slice(1).padStart(2, '0')}`;
+  const text = Object.is(x, -0) ? '-0' : String(x);
+  return text.includes('.') ? text : `${text}.0`;
 }
 
 /** Each suffix on the last line where it fits, else on a line of its own. */

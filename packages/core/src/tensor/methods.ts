@@ -10,6 +10,7 @@ import { backendOf, Device } from './device.ts';
 import type { DType, TypedArray } from './dtype.ts';
 import { dtypes } from './dtype.ts';
 import { formatTensor } from './format.ts';
+import { hasQuantizer, listsOf, printedQuantizer, quantizerOf } from './quantized.ts';
 import {
   canReadNow,
   data,
@@ -69,7 +70,10 @@ const inspect = Symbol.for('nodejs.util.inspect.custom');
 
 function describe(t: Tensor): string {
   const readable = canReadNow(t) && t.backend.name !== 'meta' && !t.storage.isFreed;
-  return formatTensor(readable ? dataNow(t.detach()) : null, t.shape, t.dtype, {
+  const isQuantized = readable && hasQuantizer(t);
+  const values = isQuantized ? (t.dequantize() as Tensor) : t.detach();
+  return formatTensor(readable ? dataNow(values) : null, t.shape, t.dtype, {
+    ...(isQuantized && { quantizer: printedQuantizer(quantizerOf(t), listsOf(t).map(dataNow)) }),
     ...(t.backend.deviceType !== 'cpu' && { device: t.backend.deviceType }),
     grad_fn: t.grad_fn?.name ?? null,
     requires_grad: t.requires_grad,

@@ -8,7 +8,10 @@ import { Tensor } from './tensor.ts';
 /** The classes, by the names that archives and schemas give them. */
 export const packedClasses = {
   linear: '__torch__.torch.classes.quantized.LinearPackedParamsBase',
+  /** Of one dim too: as of two, the first of size 1. */
   conv2d: '__torch__.torch.classes.quantized.Conv2dPackedParamsBase',
+  conv3d: '__torch__.torch.classes.quantized.Conv3dPackedParamsBase',
+  embedding: '__torch__.torch.classes.quantized.EmbeddingPackedParamsBase',
   clampedLinear: '__torch__.torch.classes.xnnpack.LinearOpContext',
   clampedConv2d: '__torch__.torch.classes.xnnpack.Conv2dOpContext',
   cell: '__torch__.torch.classes.rnn.CellParamsBase',
@@ -20,7 +23,9 @@ export interface Window {
   readonly stride: readonly number[];
   readonly padding: readonly number[];
   readonly dilation: readonly number[];
+  readonly output_padding: readonly number[];
   readonly groups: number;
+  readonly transposed: boolean;
 }
 
 /** Of a recurrent layer in one direction: the products of the input and of the hidden state, quantised dynamically. */
@@ -58,6 +63,7 @@ export class PackedParams {
   readonly cell: Cell | undefined;
   readonly low: Scalar | null;
   readonly high: Scalar | null;
+  private computed: Tensor | undefined;
 
   constructor(
     readonly kind: PackedClass,
@@ -69,6 +75,11 @@ export class PackedParams {
     this.cell = cell;
     this.low = low;
     this.high = high;
+  }
+
+  /** What `compute` makes of the weight, once: backends keep what they prepare for a weight that they meet again. */
+  numbers(compute: (weight: Tensor) => Tensor): Tensor {
+    return (this.computed ??= kept(compute(this.weight)));
   }
 
   /** The class's qualified name. */
@@ -93,15 +104,16 @@ export function packedOf(value: unknown, kind: PackedClass): PackedParams {
 /** A recurrent layer's products. Throws a TorchError for anything else. */
 export const packedCell = (value: unknown): Cell => packedOf(value, 'cell').cell!;
 
-/** `[dims, stride…, padding…, dilation…, output padding…, groups, transposed]` of two dims. */
+/** `[dims, stride…, padding…, dilation…, output padding…, groups, transposed]` of two dims or three. */
 function windowOf(settings: ArrayLike<number | bigint>): Window {
   const [dims, ...rest] = Array.from(settings, Number);
-  if (dims !== 2 || rest.length !== 10 || rest[9] !== 0)
-    throw new NotSupportedError(
-      'the archive holds the packed parameters of a quantised convolution that is not of two dims, or is transposed',
-    );
-  const [stride, padding, dilation] = [0, 2, 4].map((at) => rest.slice(at, at + 2));
-  return { stride, padding, dilation, groups: rest[8] };
+  if ((dims !== 2 && dims !== 3) || rest.length !== 4 * dims + 2)
+    throw new TorchError('the archive is damaged: the settings of a quantised convolution are none');
+  const [stride, padding, dilation, output_padding] = [0, 1, 2, 3].map((k) =>
+    rest.slice(k * dims, (k + 1) * dims),
+  );
+  const [groups, transposed] = rest.slice(4 * dims);
+  return { stride, padding, dilation, output_padding, groups, transposed: transposed !== 0 };
 }
 
 /**
@@ -128,13 +140,21 @@ export function packedFromState(
   switch (className) {
     case packedClasses.linear:
       return new PackedParams('linear', { weight: tensor(items[0]), bias: optional(items[1]) });
-    case packedClasses.conv2d: {
+    case packedClasses.embedding: {
+      if (Number(items[0]) !== 1)
+        throw new NotSupportedError(
+          `the archive holds a quantised embedding of version ${String(items[0])}, which Sconce does not have`,
+        );
+      return new PackedParams('embedding', { weight: tensor(list(items[1])[0]), bias: null });
+    }
+    case packedClasses.conv2d:
+    case packedClasses.conv3d: {
       if (items[0] !== '2')
         throw new NotSupportedError(
           `the archive holds packed parameters of version ${String(items[0])}, which Sconce does not have`,
         );
       const [settings, weight] = list(items[1]);
-      const packed = new PackedParams('conv2d', {
+      const packed = new PackedParams(className === packedClasses.conv2d ? 'conv2d' : 'conv3d', {
         weight: tensor(weight),
         bias: optional(list(items[2])[0]),
       });
@@ -172,7 +192,9 @@ export function packedFromState(
           stride: ints(items[2]),
           padding: ints(items[3]),
           dilation: ints(items[4]),
+          output_padding: [0, 0],
           groups: Number(items[5]),
+          transposed: false,
         },
         low: bound(items[6]),
         high: bound(items[7]),

@@ -1,6 +1,7 @@
 /** Quantised tensors: integers with the scale and zero point that make them numbers. No backend sees their dtypes. */
 import { TorchError } from '../errors.ts';
 import type { DType } from './dtype.ts';
+import type { Printable, PrintedQuantizer } from './format.ts';
 import type { Layout } from './layout.ts';
 import { Tensor } from './tensor.ts';
 
@@ -31,6 +32,14 @@ export type Quantizer =
       readonly axis: number;
     };
 
+/** PyTorch's name for it: zero points may be fractions where channels have their own. */
+export const schemeOf = (quantizer: Quantizer): string =>
+  quantizer.kind === 'tensor'
+    ? 'per_tensor_affine'
+    : quantizer.zero_points.dtype.startsWith('float')
+      ? 'per_channel_affine_float_qparams'
+      : 'per_channel_affine';
+
 const quantizers = new WeakMap<Tensor, Quantizer>();
 
 let onFirst: (() => void) | undefined;
@@ -58,6 +67,21 @@ export function quantizerOf(tensor: Tensor): Quantizer {
       `expected a quantized tensor, but got one of dtype ${tensor.dtype}; see torch.quantize_per_tensor`,
     );
   return quantizer;
+}
+
+/** What must be read of a quantised tensor beside its integers, to print it: none, or its scales and its zero points. */
+export function listsOf(tensor: Tensor): readonly Tensor[] {
+  const quantizer = quantizerOf(tensor);
+  return quantizer.kind === 'tensor' ? [] : [quantizer.scales, quantizer.zero_points];
+}
+
+/** The quantiser as it is printed, given what was read. */
+export function printedQuantizer(quantizer: Quantizer, lists: readonly Printable[]): PrintedQuantizer {
+  const scheme = schemeOf(quantizer);
+  if (quantizer.kind === 'tensor')
+    return { scheme, scale: quantizer.scale, zero_point: quantizer.zero_point };
+  const [scale, zero_point] = lists;
+  return { scheme, scale, zero_point, axis: quantizer.axis };
 }
 
 /** By the one letter that only their dtypes begin with, since every view asks. */

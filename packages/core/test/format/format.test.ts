@@ -5,6 +5,7 @@ import {
   formatTensor,
   get_printoptions,
   type Printable,
+  type PrintedQuantizer,
   type PrintOptions,
   set_printoptions,
 } from '../../src/tensor/format.ts';
@@ -39,6 +40,14 @@ test(`tensors print as PyTorch prints them: ${cases.length} of many dtypes, shap
     const text = formatTensor(valuesOf(c), c.shape, c.dtype, c);
     expect(text, JSON.stringify({ ...c, text: undefined })).toBe(c.text);
   }
+});
+
+test('quantised tensors print as PyTorch prints them: numbers, then the scheme', () => {
+  const quantised: (Case & { quantizer: PrintedQuantizer })[] = JSON.parse(
+    readFileSync(new URL('quantised.json', import.meta.url), 'utf8'),
+  );
+  for (const c of quantised)
+    expect(formatTensor(valuesOf(c), c.shape, c.dtype, c), c.text).toBe(c.text);
 });
 
 test('what the host cannot read prints its size, dtype and device', () => {

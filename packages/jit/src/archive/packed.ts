@@ -13,6 +13,9 @@ import {
 } from '../ir/types.ts';
 import { makeTuple } from '../ops/value.ts';
 
+/** Of an element of a quantised table. */
+const BITS = 8;
+
 export interface State {
   readonly value: unknown;
   readonly type: JitType;
@@ -50,6 +53,8 @@ export function stateOfPacked({
   ] as const;
   if (kind === 'linear') return tuple(...tensors);
   if (kind === 'clampedLinear') return tuple(...tensors, ...bounds);
+  if (kind === 'embedding')
+    return tuple([1, IntT], [[weight], listOf(TensorT)], [[], listOf(FloatT)], [[BITS], listOf(IntT)]);
   if (cell) {
     const products = [cell.ih, cell.hh];
     return tuple(
@@ -61,13 +66,14 @@ export function stateOfPacked({
     );
   }
   if (!window) throw new TorchError(`a ${className} without its settings cannot be saved`);
-  const { stride, padding, dilation, groups } = window;
+  const { stride, padding, dilation, output_padding, groups, transposed } = window;
   if (kind === 'clampedConv2d') {
     const lists = [stride, padding, dilation].map((sizes) => [sizes, listOf(IntT)] as const);
     return tuple(...tensors, ...lists, [groups, IntT], ...bounds);
   }
-  // Version 2: dims, the settings, no output padding, groups, not transposed.
-  const numbers = Int16Array.of(2, ...stride, ...padding, ...dilation, 0, 0, groups, 0);
+  // Version 2, as `windowOf` in core reads it.
+  const sizes = [...stride, ...padding, ...dilation, ...output_padding];
+  const numbers = Int16Array.of(stride.length, ...sizes, groups, Number(transposed));
   const settings = fromTypedArray(numbers, [numbers.length], 'int16', weight.backend);
   return tuple(['2', StrT], [[settings, weight], listOf(TensorT)], [[bias], listOf(optionalOf(TensorT))]);
 }

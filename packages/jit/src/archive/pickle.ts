@@ -6,6 +6,7 @@ import {
   PickleWriter,
   quantizerOf,
   type Storage,
+  schemeOf,
   storageClasses,
   TorchError,
 } from '@sconce/core';
@@ -214,7 +215,7 @@ export class ScriptPickler {
     const { writer } = this;
     const quantizer = quantizerOf(tensor);
     writer.opcode('(');
-    writer.global('torch', quantizer.kind === 'tensor' ? 'per_tensor_affine' : 'per_channel_affine');
+    writer.global('torch', schemeOf(quantizer));
     if (quantizer.kind === 'tensor') {
       writer.float(quantizer.scale);
       writer.int(quantizer.zero_point);

@@ -1,11 +1,11 @@
 /** Recurrent layers over dynamically quantised products: `quantized_lstm` and `quantized_gru`, as `quantize_dynamic` writes them. */
-import { callOperator } from '../dispatch/call.ts';
-import { findOperator, op } from '../dispatch/operator.ts';
-import { NotSupportedError, TorchError } from '../errors.ts';
-import { type Cell, packedCell, packedClasses } from '../tensor/packed.ts';
-import type { Tensor } from '../tensor/tensor.ts';
-import { catOf } from './join.ts';
-import { dynamicLinear } from './quantized.ts';
+import { callOperator } from '../../dispatch/call.ts';
+import { findOperator, op } from '../../dispatch/operator.ts';
+import { NotSupportedError, TorchError } from '../../errors.ts';
+import { type Cell, packedCell, packedClasses } from '../../tensor/packed.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import { catOf } from '../join.ts';
+import { dynamicLinear } from './product.ts';
 
 type Waiting = Tensor | Promise<Tensor>;
 /** A computation that yields what may have to be waited for. */
