@@ -40,6 +40,8 @@ export interface Methods {
   _local_scalar_dense(): Scalar;
   _log_softmax(dim: number | bigint, half_to_float: boolean): Tensor;
   _log_softmax_backward_data(output: Tensor, dim: number | bigint, input_dtype: DType): Tensor;
+  _make_per_channel_quantized_tensor(scale: Tensor, zero_point: Tensor, axis: number | bigint): Tensor;
+  _make_per_tensor_quantized_tensor(scale: number | PyFloat, zero_point: number | bigint): Tensor;
   _pad_circular(pad: readonly (number | bigint)[]): Tensor;
   _pad_circular(...pad: number[]): Tensor;
   _pad_enum(pad: readonly (number | bigint)[], mode: number | bigint, value?: number | PyFloat | null, options?: { value?: number | PyFloat | null; out?: Tensor }): Tensor;
@@ -953,6 +955,9 @@ export interface Methods {
   put(index: Tensor, source: Tensor, options?: { accumulate?: boolean; out?: Tensor }): Tensor;
   put_(index: Tensor, source: Tensor, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor }): Tensor;
   put_(index: Tensor, source: Tensor, options?: { accumulate?: boolean; out?: Tensor }): Tensor;
+  q_per_channel_axis(): number;
+  q_per_channel_scales(): Tensor;
+  q_per_channel_zero_points(): Tensor;
   q_scale(): number;
   q_zero_point(): number;
   quantile(q: Tensor, dim?: number | bigint | null, keepdim?: boolean, options?: { dim?: number | bigint | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
