@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { gpuEnvironment, prepareChromium } from './chromium.mjs';
 import { prepareLibTorch } from './libtorch.mjs';
+import { prepareOnnxRuntime } from './onnxruntime.mjs';
 import { clearReports, printTotal, rawFile, report } from './report.mjs';
 import { install } from './setup.mjs';
 import { root, run, say, seconds, tool } from './shell.mjs';
@@ -173,6 +174,11 @@ if (wanted.includes('libtorch')) {
 const { withoutBrowser, withoutGpu } = await prepareChromium({ fetch: true });
 if (withoutBrowser) say(`setup: nothing runs in a browser: ${withoutBrowser}`);
 if (withoutGpu) say(`setup: webgpu does not run in Node and Deno: ${withoutGpu}`);
+
+if (!filter || filter.name === '@sconce/conformance') {
+  const missing = await prepareOnnxRuntime();
+  if (missing) report('test', { part: 'onnx', passed: 0, failed: 0, missing });
+}
 
 // Workers and the suite run on what users install; types are `pnpm check`'s to judge, so errors do not stop here.
 await run(tool('tsc'), ['-b'], { show: 'none' });

@@ -1,7 +1,7 @@
 /**
  * Converts the suite's models to ONNX and runs them with onnxruntime, against PyTorch's outputs:
  * `npx tsx --conditions=sconce-source conformance/bin/onnx.ts [NAME ...]`; all but the largest unless named.
- * onnxruntime-node is that of `bench/peers`.
+ * onnxruntime-web is the one that `npm test` installs (`node scripts/onnxruntime.mjs`).
  */
 import { wasm } from '@sconce/backend-wasm';
 import { setCurrentBackend } from '@sconce/core';
@@ -14,7 +14,7 @@ const [, , ...wanted] = process.argv;
 const backend = await wasm();
 setCurrentBackend(backend);
 const runtime = onnxRuntime();
-if (!runtime) throw new Error('onnxruntime-node is not installed: see bench/README.md');
+if (!runtime) throw new Error('onnxruntime-web is not installed: node scripts/onnxruntime.mjs');
 let good = 0;
 let open = 0;
 let all = 0;

@@ -25,10 +25,12 @@ export interface Runtime {
   readonly Tensor: new (type: string, data: unknown, dims: readonly number[]) => OrtTensor;
 }
 
-/** onnxruntime-node, which the benchmarks against other systems install (`bench/README.md`); undefined where it is not. */
+/** onnxruntime-web, which `npm test` installs (`scripts/onnxruntime.mjs`); undefined where it is not. */
 export function onnxRuntime(): Runtime | undefined {
   try {
-    return createRequire(new URL('../../bench/peers/package.json', import.meta.url))('onnxruntime-node');
+    return createRequire(new URL('../../.cache/onnxruntime/package.json', import.meta.url))(
+      'onnxruntime-web',
+    );
   } catch {
     return undefined;
   }
