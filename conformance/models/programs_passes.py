@@ -405,4 +405,81 @@ def f(x):
         ret = torch.rand(2)
     return ret
 """,
+    "int_sum_and_float": """
+def f(x, n: int):
+    return n + 1 + 2.0, n - 1 - 2.0, n + 1 + 2
+""",
+    "condition_among_outputs": """
+def f(x, n: int):
+    a = n > 2
+    if a:
+        b = True
+        c = 1
+    else:
+        b = False
+        c = 2
+    if c == 1:
+        d = True
+        e = x * 2
+    else:
+        d = False
+        e = x * 3
+    return b, d, e
+""",
+    "early_return": """
+def helper(x, n: int):
+    for i in range(4):
+        if i == n:
+            return x + i
+        x = x * 2
+    return x
+
+def f(x, n: int):
+    return helper(x, n), helper(x, 9)
+""",
+    "norm_that_trains_twice": """
+def f(x, m, v):
+    a = torch.batch_norm(x, None, None, m, v, True, 0.5, 1e-5, False)
+    b = torch.batch_norm(x, None, None, m, v, True, 0.5, 1e-5, False)
+    return a + b
+""",
+    "long_constant_loop": """
+def f(n: int):
+    a = 0
+    for i in range(64):
+        a += i * n
+    for j in range(63):
+        a -= j
+    return a
+""",
+    "long_constant_loop_of_much": """
+def f(a: int, n: int):
+    for i in range(70):
+        a = a * 3 - 5 + n
+        a = a * 3 - 5 + n
+        a = a * 3 - 5 + n
+        a = a * 3 - 5 + n
+        a = a * 3 - 5 + n
+        a = a * 3 - 5 + n
+        a = a * 3 - 5 + n
+        a = a * 3 - 5 + n
+        a = a * 3 - 5 + n
+        a = a * 3 - 5 + n
+        a = a * 3 - 5 + n
+        a = a * 3 - 5 + n
+    return a
+""",
+    "number_of_a_tensor": """
+def f(n: int, x):
+    return torch.add(x, int(torch.tensor(n))), float(torch.tensor(2.5))
+""",
+    "optional_float_in_list": """
+def f(x):
+    l: List[Optional[float]] = [1.0, None]
+    a = l[0]
+    r = 0.0
+    if a is not None:
+        r = a / 2
+    return r
+""",
 }

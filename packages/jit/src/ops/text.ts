@@ -80,9 +80,9 @@ export function valueText(value: unknown, isFloat = false): string {
   return String(value);
 }
 
-/** `str(1.5)`: as an IValue prints, which keeps the point of whole numbers. */
+/** `str(1.5)`: as an IValue prints, which keeps the point of whole numbers, and no sign of zero. */
 function plainFloat(value: number): string {
-  return floatText(value).replace(/\.$/, '.');
+  return Number.isInteger(value) && Math.abs(value) < 2 ** 63 ? `${BigInt(value)}.` : floatText(value);
 }
 
 /** Fills `{}` in order; literal braces are `{{` and `}}`. */

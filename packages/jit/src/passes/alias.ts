@@ -4,7 +4,7 @@ import { allNodes, type Block, type Graph, type Node, type Value } from '../ir/g
 import type { JitType } from '../ir/types.ts';
 import { Tensor } from '../ops/core.ts';
 import { ScriptObject } from '../ops/value.ts';
-import { writesArguments } from './effects.ts';
+import { writesArguments, writtenInputs } from './effects.ts';
 
 /** A piece of memory by its number: a tensor's storage, a list, an object. */
 type Location = number;
@@ -172,15 +172,14 @@ export class AliasAnalysis {
     if (isUnknownCall(node)) {
       out.add(OUTSIDE);
       for (const input of node.inputs) for (const location of this.reach(input)) out.add(location);
-    } else if (writesArguments(node)) {
-      const { args } = node.operator!.schema;
-      for (let i = 0; i < args.length; i++) {
+    } else
+      for (const i of writtenInputs(node)) {
         const input = node.inputs[i];
-        if (!args[i].alias?.write || !input) continue;
-        const touched = isListOfTensors(args[i].type) ? this.reach(input) : this.points.get(input);
-        for (const location of touched ?? []) out.add(location);
+        if (!input) continue;
+        const isListOfTensors = takesListOfTensors(node.operator!.schema.args[i].type);
+        for (const location of (isListOfTensors ? this.reach(input) : this.points.get(input)) ?? [])
+          out.add(location);
       }
-    }
     for (const block of node.blocks) for (const inner of block.nodes) this.addWritten(inner, out);
   }
 
@@ -322,6 +321,8 @@ export class AliasAnalysis {
       case 'prim::CreateObject':
         this.point(node.output, [OUTSIDE]);
         return;
+      case 'prim::Uninitialized':
+        return;
     }
     if (isUnknownCall(node)) {
       for (const inner of node.blocks) this.block(inner);
@@ -376,7 +377,8 @@ export class AliasAnalysis {
   }
 }
 
-const isListOfTensors = (type: SchemaType): boolean => type.kind === 'List' && type.element.kind === 'Tensor';
+const takesListOfTensors = (type: SchemaType): boolean =>
+  type.kind === 'List' && type.element.kind === 'Tensor';
 
 /** A call whose body is not looked into, or one that runs it at another time. */
 const isUnknownCall = (node: Node): boolean =>

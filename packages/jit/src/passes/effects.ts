@@ -33,10 +33,28 @@ export function isRandom(node: Node): boolean {
   return random.has(node.kind) || node.kind === 'aten::rrelu';
 }
 
-/** Whether the node writes in place; a dropout that does not drop only looks as if it did. */
-export const writesArguments = (node: Node): boolean =>
-  (node.operator?.schema.args.some((arg) => arg.alias?.write) ?? false) &&
-  !(node.kind.endsWith('dropout_') && !isRandom(node));
+const norms = new Set(['aten::batch_norm', 'aten::instance_norm', 'aten::native_batch_norm']);
+
+const isNone = (value: Value): boolean => value.node.constant?.value === null;
+
+/** Whether a norm that may be training keeps running statistics, which no schema says that it writes. */
+export const updatesStatistics = ({ kind, inputs }: Node): boolean =>
+  norms.has(kind) && inputs[5].node.constant?.value !== false && STATISTICS.some((i) => !isNone(inputs[i]));
+
+/** Their places among a norm's inputs: mean and variance. */
+const STATISTICS = [3, 4];
+
+/** Which of its inputs the node writes in place; a dropout that does not drop only looks as if it did. */
+export function writtenInputs(node: Node): readonly number[] {
+  if (updatesStatistics(node)) return STATISTICS;
+  const args = node.operator?.schema.args ?? [];
+  if (!args.some((arg) => arg.alias?.write)) return [];
+  if (node.kind.endsWith('dropout_') && !isRandom(node)) return [];
+  return args.flatMap((arg, i) => (arg.alias?.write ? [i] : []));
+}
+
+/** Whether the node writes in place. */
+export const writesArguments = (node: Node): boolean => writtenInputs(node).length > 0;
 
 /** Whether the node must be run even where nothing reads its outputs; what it writes aside. */
 export function hasOwnEffect(node: Node): boolean {
@@ -68,5 +86,4 @@ export const isPure = (node: Node): boolean =>
   !asking.has(node.kind) &&
   node.blocks.length === 0 &&
   node.kind !== 'prim::GetAttr' &&
-  node.kind !== 'prim::CreateObject' &&
-  node.kind !== 'prim::Uninitialized';
+  node.kind !== 'prim::CreateObject';

@@ -1,6 +1,8 @@
 /** Peephole: small patterns that say in more nodes what fewer say. */
+import { coercion } from '../interpreter/coerce.ts';
 import { insertConstant } from '../ir/copy.ts';
 import { allNodes, type Graph, type Node, type Value } from '../ir/graph.ts';
+import { isSubtype } from '../ir/type-relations.ts';
 import { BoolT, IntT, type JitType } from '../ir/types.ts';
 import { Tensor } from '../ops/core.ts';
 import { AliasAnalysis } from './alias.ts';
@@ -92,8 +94,8 @@ const withNeutral =
     return isSymmetric && constantOf(a) === neutral ? b : undefined;
   };
 
-const isSum = ({ kind, inputs: [a] }: Node): boolean =>
-  (kind === 'aten::add' || kind === 'aten::sub') && a.type.kind === 'int';
+const isSum = ({ kind, inputs: [a, b] }: Node): boolean =>
+  (kind === 'aten::add' || kind === 'aten::sub') && a.type.kind === 'int' && b.type.kind === 'int';
 
 /** `n + 1 + 1` is `n + 2`. */
 const sumOfConstants: Rule = (node) => {
@@ -118,14 +120,13 @@ const comparedWithItself =
     return a === b && a.type.kind === 'int' ? insertConstant(node, answer, BoolT) : undefined;
   };
 
-/** `True if b else False` is b. */
-const condition: Rule = (node) => {
-  const [yes, no] = node.blocks;
-  if (yes.nodes.length > 0 || no.nodes.length > 0) return undefined;
-  return constantOf(yes.outputs[0]) === true && constantOf(no.outputs[0]) === false
-    ? node.inputs[0]
-    : undefined;
-};
+/** `True if b else False` is b, whatever else the branches do. */
+function readCondition({ inputs: [test], blocks: [yes, no], outputs }: Node): void {
+  outputs.forEach((output, i) => {
+    if (constantOf(yes.outputs[i]) === true && constantOf(no.outputs[i]) === false)
+      output.replaceAllUsesWith(test);
+  });
+}
 
 /** The number that was made a tensor to be recorded: traces are full of `int(torch.tensor(n))`. */
 const untensored =
@@ -141,6 +142,13 @@ const isSelf =
   (kind: string): Rule =>
   (node) =>
     node.inputs[0].type.kind === kind ? node.inputs[0] : undefined;
+
+/** A cast to what the value is known to be anyway. */
+const needlessCast: Rule = ({ inputs: [value], output }) =>
+  isSubtype(value.type, output.type) ? value : undefined;
+
+/** What never is None needs no unwrapping. */
+const unwrapped: Rule = ({ inputs: [value] }) => (isNever(value.type) ? value : undefined);
 
 const first = (...rules: Rule[]): Rule => {
   return (node, aliases) => {
@@ -184,6 +192,8 @@ const rules: Readonly<Record<string, Rule>> = {
   'aten::__not__': negation,
   'aten::__getitem__': first(element, entry),
   'prim::TupleIndex': element,
+  'prim::unchecked_cast': needlessCast,
+  'aten::_unwrap_optional': unwrapped,
   'aten::len': length,
   'aten::add': first(concatenation, withNeutral(0, true), sumOfConstants),
   'aten::sub': first(withNeutral(0, false), sumOfConstants),
@@ -192,13 +202,12 @@ const rules: Readonly<Record<string, Rule>> = {
   'aten::slice': section,
   'aten::eq': comparedWithItself(true),
   'aten::ne': comparedWithItself(false),
-  'prim::If': condition,
   'aten::Int': first(isSelf('int'), untensored('int')),
   'aten::IntImplicit': untensored('int'),
   'aten::Float': first(isSelf('float'), untensored('float')),
   'aten::FloatImplicit': untensored('float'),
   'aten::Bool': first(isSelf('bool'), untensored('bool')),
-  'aten::ScalarImplicit': first(untensored('int'), untensored('float')),
+  'aten::ScalarImplicit': untensored('int'),
   'aten::t': twice,
   'aten::transpose': twice,
   'aten::dim': property((t) => t.shape.length),
@@ -217,11 +226,12 @@ export function peephole(graph: Graph, aliases = new AliasAnalysis(graph)): void
         });
       continue;
     }
+    if (node.kind === 'prim::If') readCondition(node);
     if (node.outputs.length !== 1) continue;
     const value = rules[node.kind]?.(node, aliases);
     if (!value || value === node.output) continue;
-    // A float where any number may stand has another representation.
-    if (value.type.kind !== node.output.type.kind && node.output.type.kind === 'number') continue;
+    // A float where another number may stand as well has another representation.
+    if (coercion(value.type, node.output.type) !== undefined) continue;
     node.output.replaceAllUsesWith(value);
   }
 }

@@ -29,14 +29,9 @@ function unrollIn(block: Block, knownOnly: boolean): boolean {
     const rounds = knownRounds(node);
     const isSmall = sizeOf(node.blocks[0]) <= LARGEST_BODY;
     if (knownOnly ? rounds === undefined : !isSmall) continue;
-    if (rounds !== undefined && rounds < MOST_ROUNDS) {
-      countInLoop(node);
-      unroll(node, rounds);
-    } else if (knownOnly) continue;
-    else {
-      countInLoop(node);
-      unrollInEights(node);
-    }
+    countInLoop(node);
+    if (rounds !== undefined && rounds < MOST_ROUNDS) unroll(node, rounds);
+    else unrollInEights(node);
     changed = true;
   }
   return changed;

@@ -4,7 +4,7 @@ import { freeze } from '../../freeze.ts';
 import { bindArguments } from '../../interpreter/boundary.ts';
 import { moduleParts, type ScriptModule } from '../../module.ts';
 import { no_grad, Tensor } from '../../ops/core.ts';
-import { isRandom, writesArguments } from '../../passes/effects.ts';
+import { isRandom, updatesStatistics, writesArguments } from '../../passes/effects.ts';
 import { collect, Divergence, placeOf, Recorder, type Runs, type Step } from '../recorder.ts';
 import { Call, Names } from './call.ts';
 import { OnnxGraph } from './model.ts';
@@ -173,6 +173,7 @@ async function convert(step: Step, names: Names): Promise<void> {
     }
   }
   const call = new Call(step, names, known);
+  if (updatesStatistics(node)) return call.refuse('it changes its running statistics');
   const converter = converterOf(node.kind);
   if (!converter) return call.refuse('there is no conversion of this operator');
   const results = converter(call);
