@@ -449,4 +449,47 @@ describe('convolution', () => {
       ).toBeLessThan(1e-6);
     }
   });
+
+  it('of 1 x 1 windows is right for every edge of its tiles, depth and way to finish', () => {
+    // biome-ignore format: a table of [batch, groups, channels, filters, height, width]
+    const layers = [
+      [1, 1, 3, 8, 1, 5], [1, 1, 16, 9, 2, 3], [2, 1, 24, 15, 7, 7], [1, 1, 129, 16, 3, 4], [1, 1, 300, 17, 4, 4],
+      [3, 2, 40, 26, 5, 5], [1, 1, 8, 8, 41, 150], [2, 1, 400, 11, 11, 17], [1, 1, 20, 7, 6, 6], [1, 1, 20, 12, 2, 2],
+    ] as const;
+    for (const layer of layers) {
+      const [n, groups, c, o, h, w] = layer;
+      const out = [n, o, h, w];
+      const kernel = conv({ groups, padding: [0, 0] });
+      const inputs = [{ shape: [n, c, h, w] }, { shape: [o, c / groups, 1, 1] }];
+      for (const times of [1, 3]) expect(run(kernel, out, inputs, times), `${layer}`).toBeLessThan(2e-6);
+      const same = { shape: out };
+      for (const broadcast of [
+        [0, 2, 3],
+        [0, 1],
+        [0, 3],
+      ])
+        expect(
+          run({ ...kernel, finish }, out, [...inputs, { shape: out, broadcast }, same]),
+          `${layer} finished by one value for ${broadcast}`,
+        ).toBeLessThan(2e-6);
+      const transposed = [{ shape: [n, c, h, w] }, { shape: [c, o / groups, 1, 1] }];
+      expect(run({ ...kernel, transposed: true }, out, transposed), `${layer} transposed`).toBeLessThan(2e-6);
+    }
+  });
+
+  it('of 1 x 1 windows sees another filter of the same memory', () => {
+    const results = [want, got].map((backend) => {
+      const out = place(backend, [1, 16, 6, 6], 1);
+      const x = place(backend, [1, 12, 6, 6], 2);
+      const both = place(backend, [32, 12, 1, 1], 3);
+      const executable = backend.compile(conv({ padding: [0, 0] }));
+      return [0, 16, 0, 16, 0].map((first) => {
+        executable([out], [x, { ...both, shape: [16, 12, 1, 1], offset: first * 12 }]);
+        return read(backend, out).slice();
+      });
+    });
+    results[0]!.forEach((a, i) => {
+      expect(difference(a, results[1]![i]!), `call ${i}`).toBeLessThan(1e-6);
+    });
+  });
 });

@@ -10,6 +10,7 @@ import { buildGather, buildTables, multiplyGathered, type Tables } from './conv_
 import { asPlanes, type Geometry, isFlat, map3, stridesOf } from './conv_geometry.ts';
 import { compilePhases, hasPhases } from './conv_phases.ts';
 import { type Plan, Plans } from './conv_plan.ts';
+import { filterBytes, Planes, packFilters } from './conv_planes.ts';
 import { Depthwise } from './depthwise.ts';
 import { type Exports, zero } from './engine.ts';
 import {
@@ -138,6 +139,10 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
       return;
     }
     if (direct && tileSizes.length > 0 && winograd(call)) return;
+    if (direct && plan.isPlanes) {
+      onPlanes(call);
+      return;
+    }
 
     const { g, positions, taps, needsCopy } = plan;
     const { groups, channels, filters, batch } = g;
@@ -273,13 +278,47 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
     return true;
   }
 
+  /** Windows of one element, over planes as they are. */
+  function onPlanes({ plan, x, w, out, others, scalars }: Call): void {
+    const { g, positions, inTiles: ending } = plan;
+    const { batch, groups, channels, filters } = g;
+    const gemm = products.gemm('float32');
+    const size = filterBytes(filters, channels);
+    const pack = (target: number): void => {
+      const rows = weights(w, g);
+      for (let group = 0; group < groups; group++)
+        packFilters(
+          gemm,
+          rows + group * filters * channels * bytes,
+          filters,
+          channels,
+          target + group * size,
+        );
+    };
+    const temporary = (): number => scratch.get('rows', groups * size);
+    let packed: number;
+    if (batch * positions < KEPT_BELOW)
+      packed = products.forms.of(w, `planes ${transposed} ${groups}`, groups * size, temporary, pack);
+    else pack((packed = temporary()));
+    const product = (plan.product ??= new Planes(gemm, scratch, filters, positions, channels, ending));
+    const [from, step] = [pointerOf(x), x.strides[1]! * bytes];
+    for (let n = 0; n < batch; n++)
+      for (let group = 0; group < groups; group++) {
+        const image = (v: View): View => (batch * groups === 1 ? v : part(v, n, 1, group * filters, filters));
+        const at = from + n * x.strides[0]! * bytes + group * channels * step;
+        product.multiply(at, step, packed + group * size, image(out), others.map(image));
+      }
+    if (!ending) epilogue?.([out], [out, ...others], scalars);
+  }
+
   /** Depthwise, a plane at a time. */
   function perPlane(depthwise: Depthwise, { plan, x, w, out, others, scalars }: Call): void {
     const { g, window, planes, inPlace, inLoops: ending } = plan;
     const { groups, batch, padded } = g;
     const rows = weights(w, g);
+    const code = (plan.slide ??= depthwise.code(window, planes, ending));
     for (let n = 0; n < batch; n++) {
-      const image = (v: View): View => asPlanes(part(v, n, 1, 0, groups));
+      const image = (v: View): View => asPlanes(batch === 1 ? v : part(v, n, 1, 0, groups));
       const source = inPlace
         ? image(x)
         : scratchView(
@@ -288,7 +327,7 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
             [1, groups, padded[1], padded[2]],
             [0, padded[1] * padded[2], padded[2], 1],
           );
-      depthwise.run(window, planes, source, rows, image(out), others.map(image), ending);
+      depthwise.run(code, window, planes, source, rows, image(out), others.map(image), ending);
     }
     if (!ending) epilogue?.([out], [out, ...others], scalars);
   }

@@ -1,9 +1,11 @@
 /** What a convolution decides from the layouts of its operands alone: kept with its weights, since a network's layers come again. */
 import type { ConvKernel, Memory, View } from '@sconce/core/backend';
-import { numel } from '../memory/layout.ts';
-import { type Geometry, geometryOf, type Three } from './conv_geometry.ts';
+import { hasLayout, numel } from '../memory/layout.ts';
+import { type Geometry, geometryOf, isFlat, stridesOf, type Three } from './conv_geometry.ts';
+import { fillsTiles, type Planes as PlanesProduct } from './conv_planes.ts';
 import { type Planes, reaches, slides, type Window } from './depthwise.ts';
 import { canEnd, type Ending, endingOf } from './ending.ts';
+import type { Exports } from './engine.ts';
 
 /** How other operands may meet the outputs of loops that do not walk them column by column. */
 const WITHOUT_COLUMNS = ['same', 'row'] as const;
@@ -26,13 +28,11 @@ export interface Plan {
   /** Whether depthwise windows slide over planes, and over those of the input as they are. */
   readonly isDepthwise: boolean;
   readonly inPlace: boolean;
-}
-
-function isLike(v: View, { shape, strides }: Plan['operands'][number]): boolean {
-  if (v.shape.length !== shape.length) return false;
-  for (let d = 0; d < shape.length; d++)
-    if (v.shape[d] !== shape[d] || v.strides[d] !== strides[d]) return false;
-  return true;
+  /** Whether each position is one of the input's, so that its planes are a product's right operand as they are. */
+  readonly isPlanes: boolean;
+  /** From the first call on: that product, and the code of depthwise windows. */
+  product: PlanesProduct | undefined;
+  slide: Exports[string] | undefined;
 }
 
 export class Plans {
@@ -49,7 +49,11 @@ export class Plans {
     const { dtype, accumulate, finish } = kernel;
     const [x, w, ...others] = inputs as [View, View, ...View[]];
     const last = plans.get(w.memory);
-    if (last && isLike(out, last.operands[0]!) && inputs.every((v, i) => isLike(v, last.operands[i + 1]!)))
+    if (
+      last &&
+      hasLayout(out, last.operands[0]!) &&
+      inputs.every((v, i) => hasLayout(v, last.operands[i + 1]!))
+    )
       return last;
     const g = geometryOf(kernel, x, w, out);
     const window: Window = {
@@ -69,26 +73,38 @@ export class Plans {
       g.holes.every((n) => n === 1) &&
       reaches(window, whole) &&
       x.strides[x.strides.length - 1] === 1;
+    const needsCopy =
+      dtype !== accumulate ||
+      g.before.some((n) => n !== 0) ||
+      g.holes.some((n) => n !== 1) ||
+      g.padded.some((n, d) => n > g.input[d]!);
+    const positions = numel(g.output);
     const plan: Plan = {
       operands: [out, ...inputs].map(({ shape, strides }) => ({ shape: [...shape], strides: [...strides] })),
       g,
-      positions: numel(g.output),
+      positions,
       taps: g.channels * numel(g.window),
       isDense: out.strides.slice(2).every((s, d) => {
         const n = out.shape[2 + d]!;
         return n === 1 || s === numel(out.shape.slice(3 + d));
       }),
-      needsCopy:
-        dtype !== accumulate ||
-        g.before.some((n) => n !== 0) ||
-        g.holes.some((n) => n !== 1) ||
-        g.padded.some((n, d) => n > g.input[d]!),
+      needsCopy,
       inTiles: this.endsInTiles ? endingOf(finish!, out, others, 1) : undefined,
       inLoops: this.endsInTiles ? endingOf(finish!, out, others, 1, WITHOUT_COLUMNS) : undefined,
       window,
       planes: inPlace ? whole : planesOf(g.padded, [0, 0, 0]),
       isDepthwise: g.channels === 1 && g.filters === 1 && slides(window, g.output[2]) && numel(g.window) > 0,
       inPlace,
+      isPlanes:
+        accumulate === 'float32' &&
+        !needsCopy &&
+        numel(g.window) === 1 &&
+        g.stride.every((n) => n === 1) &&
+        g.channels > 0 &&
+        isFlat(g, stridesOf(x)) &&
+        fillsTiles(g.filters, positions),
+      product: undefined,
+      slide: undefined,
     };
     plans.set(w.memory, plan);
     return plan;

@@ -249,6 +249,7 @@ export class Depthwise {
 
   /** One image: x and out as views [1, channel, row, column] with dense rows, out's planes dense; weights dense. */
   run(
+    code: Exports[string],
     window: Window,
     planes: Planes,
     x: View,
@@ -283,7 +284,6 @@ export class Depthwise {
       i32[(at >> 2) + i] = description[name];
     });
     i32.set(words, (at >> 2) + WORDS.length);
-    const code = this.code(window, besideOf(window, planes), ending);
     const ns = channels * output[0] * output[1] * window.size[0] * window.size[1] * 0.1;
     const pieces = heap.team.pieces(ns, channels);
     if (pieces === 1) {
@@ -298,8 +298,9 @@ export class Depthwise {
     heap.team.run(code, 3, count);
   }
 
-  /** A kernel's stride and dilation are its own, but the window's size and where it reaches beside the planes come with the call. */
-  private code(window: Window, beside: Beside, ending: Ending | undefined): Exports[string] {
+  /** What `run` calls: it knows the window, and where that reaches beside the planes. */
+  code(window: Window, planes: Planes, ending: Ending | undefined): Exports[string] {
+    const beside = besideOf(window, planes);
     let codes = this.codes.get(ending?.finish);
     if (!codes) this.codes.set(ending?.finish, (codes = new Map()));
     const key = `${window.size} ${window.stride} ${window.dilation} ${beside} ${ending?.key}`;

@@ -28,7 +28,7 @@ export const VECTORS = 2;
 let fused: boolean | undefined;
 
 /** Whether this engine has f32x4.relaxed_madd: one rounding instead of two, and no register for the product. */
-function hasFused(): boolean {
+export function hasFused(): boolean {
   // (func (param v128) (result v128) local.get 0 local.get 0 local.get 0 f32x4.relaxed_madd)
   fused ??= WebAssembly.validate(
     new Uint8Array([
@@ -264,7 +264,7 @@ export function overRowTiles(fn: Fn, form: TileForm, rows: Val, body: (height: n
  * A dense panel into the first cache, all its lines at once: the first tile would wait for one after the other where the panel
  * comes from memory. `seen` keeps V8 from leaving the loads out.
  */
-function fetch(fn: Fn, line: Val, panel: Val, bytes: Val, seen: Val): void {
+export function fetch(fn: Fn, line: Val, panel: Val, bytes: Val, seen: Val): void {
   const end = panel.add(bytes).keep();
   line.set(panel);
   fn.doWhile(

@@ -18,6 +18,19 @@ const MOST_CALLS = 2048;
 const LOAD = 0x100;
 const STORE = 0x10b;
 
+/** Four vectors of four, rows and columns exchanged, in locals. */
+export function transposed(rows: readonly Val[]): [Val, Val, Val, Val] {
+  const [a, b, c, d] = rows as [Val, Val, Val, Val];
+  const [ab, cd] = [a.shuffle32(b, [0, 4, 1, 5]).keep(), c.shuffle32(d, [0, 4, 1, 5]).keep()];
+  const [ab2, cd2] = [a.shuffle32(b, [2, 6, 3, 7]).keep(), c.shuffle32(d, [2, 6, 3, 7]).keep()];
+  return [
+    ab.shuffle32(cd, [0, 1, 4, 5]).keep(),
+    ab.shuffle32(cd, [2, 3, 6, 7]).keep(),
+    ab2.shuffle32(cd2, [0, 1, 4, 5]).keep(),
+    ab2.shuffle32(cd2, [2, 3, 6, 7]).keep(),
+  ];
+}
+
 /** Exports `transpose(rows, columns, from, from's step, to, to's step)`: to[r][c] = from[c][r], dense along r and along c. */
 function build(heap: Heap): Exports[string] {
   const m = new Module();
@@ -34,18 +47,9 @@ function build(heap: Heap): Exports[string] {
           (line) => line.snapshot(),
         );
         for (let r = 0; r < SIDE; r += 4) {
-          const [a, b, c, d] = lines.map((line) => fn.load('f32x4', LOAD, line, 4 * r).keep()) as [
-            Val,
-            Val,
-            Val,
-            Val,
-          ];
-          const [ab, cd] = [a.shuffle32(b, [0, 4, 1, 5]).keep(), c.shuffle32(d, [0, 4, 1, 5]).keep()];
-          const [ab2, cd2] = [a.shuffle32(b, [2, 6, 3, 7]).keep(), c.shuffle32(d, [2, 6, 3, 7]).keep()];
-          fn.store(STORE, p, ab.shuffle32(cd, [0, 1, 4, 5]), LINE * r);
-          fn.store(STORE, p, ab.shuffle32(cd, [2, 3, 6, 7]), LINE * (r + 1));
-          fn.store(STORE, p, ab2.shuffle32(cd2, [0, 1, 4, 5]), LINE * (r + 2));
-          fn.store(STORE, p, ab2.shuffle32(cd2, [2, 3, 6, 7]), LINE * (r + 3));
+          transposed(lines.map((line) => fn.load('f32x4', LOAD, line, 4 * r).keep())).forEach((v, i) => {
+            fn.store(STORE, p, v, LINE * (r + i));
+          });
         }
         p.inc(16);
         from.inc(fromStep.shl(2));

@@ -12,6 +12,7 @@ import { applyEnding, ENDING_WORDS, type Ending, type Meeting } from './ending.t
 import { type Exports, instantiate } from './engine.ts';
 import { stripLine } from './strip.ts';
 import { ADD, block, rowsOf, type TileForm, VECTORS } from './tile.ts';
+import { transposed } from './transpose.ts';
 import { inputTransform, outputTransform, type TileSize } from './winograd_transform.ts';
 
 const LOAD = 0x100;
@@ -49,21 +50,6 @@ export interface WinogradCode {
    * other; the first filter begins a tile of the product, as a multiple of `FILTERS` does.
    */
   readonly rows: Exports[string];
-}
-
-/** Four vectors, a tile's neighbours each, to four vectors of one neighbour of each tile. */
-function transposed(v: readonly Val[]): Val[] {
-  const [a, b, c, d] = v as [Val, Val, Val, Val];
-  const low = a.shuffle32(b, [0, 4, 1, 5]).keep();
-  const high = a.shuffle32(b, [2, 6, 3, 7]).keep();
-  const low2 = c.shuffle32(d, [0, 4, 1, 5]).keep();
-  const high2 = c.shuffle32(d, [2, 6, 3, 7]).keep();
-  return [
-    low.shuffle32(low2, [0, 1, 4, 5]).keep(),
-    low.shuffle32(low2, [2, 3, 6, 7]).keep(),
-    high.shuffle32(high2, [0, 1, 4, 5]).keep(),
-    high.shuffle32(high2, [2, 3, 6, 7]).keep(),
-  ];
 }
 
 /** (four tiles' inputs, bytes of a strip's line, target, bytes of a plane). */

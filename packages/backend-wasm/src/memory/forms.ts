@@ -5,9 +5,11 @@
  */
 import { OutOfMemoryError, type View } from '@sconce/core/backend';
 import type { Block, Heap } from './heap.ts';
+import { hasLayout } from './layout.ts';
 
-export interface Form {
-  readonly key: string;
+/** A form of what a view of this layout sees. */
+export interface Form extends Pick<View, 'offset' | 'shape' | 'strides'> {
+  readonly kind: string;
   /** What the block's generation was when the form was asked for. */
   generation: number;
   /** Undefined until it is worth keeping. */
@@ -42,13 +44,16 @@ export class Forms {
   /** The same for one who has a way without the form: undefined where it is not kept. */
   kept(view: View, kind: string, bytes: number, make: (pointer: number) => void): number | undefined {
     const owner = view.memory as Block;
-    const key = `${kind} ${view.offset} ${view.shape} ${view.strides}`;
     const forms = (owner.forms ??= []);
-    let form = forms.find((f) => f.key === key);
+    let form = forms.find((f) => f.kind === kind && f.offset === view.offset && hasLayout(view, f));
     if (form?.generation !== owner.generation) {
       // What was made from contents that are gone, this form or another.
       for (const f of forms) if (f.generation !== owner.generation) this.drop(f);
-      if (!form) forms.push((form = { key, generation: 0, kept: undefined }));
+      if (!form) {
+        const { offset, shape, strides } = view;
+        form = { kind, offset, shape: [...shape], strides: [...strides], generation: 0, kept: undefined };
+        forms.push(form);
+      }
       form.generation = owner.generation;
       return undefined;
     }

@@ -8,6 +8,14 @@ export const pointerOf = (v: View): number => (v.memory as Block).pointer + v.of
 
 export const isContiguous = ({ shape, strides }: View): boolean => isDense(shape, strides);
 
+/** Whether a view has this shape and these strides. */
+export function hasLayout(v: View, { shape, strides }: Pick<View, 'shape' | 'strides'>): boolean {
+  if (v.shape.length !== shape.length) return false;
+  for (let d = 0; d < shape.length; d++)
+    if (v.shape[d] !== shape[d] || v.strides[d] !== strides[d]) return false;
+  return true;
+}
+
 /** Sizes from the outermost dim to the innermost, and for each operand its byte strides. */
 export interface Loop {
   readonly sizes: number[];

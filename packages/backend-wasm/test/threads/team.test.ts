@@ -259,6 +259,16 @@ describe('kernels', () => {
         [view(a, [1, 96, 70], [0, 70, 1]), view(b, [1, 70, 160], [0, 1, 70])],
       );
     },
+    'a convolution with windows of one element': (backend, out, a, b) => {
+      const conv: Executable = backend.compile({
+        kind: 'conv', dims: 2, transposed: false, groups: 1, stride: [1, 1], padding: [0, 0], dilation: [1, 1],
+        dtype: 'float32', accumulate: 'float32',
+      }); // biome-ignore format: one kernel
+      conv(
+        [view(out, [1, 93, 10, 16], [14880, 160, 16, 1])],
+        [view(a, [1, 92, 10, 16], [14720, 160, 16, 1]), view(b, [93, 92, 1, 1], [92, 1, 1, 1])],
+      );
+    },
   };
   for (const [name, run] of Object.entries(kernels))
     it(`gives the same bits for ${name} on 1, 2 and 4 threads`, async () => {
