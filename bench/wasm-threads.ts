@@ -87,7 +87,10 @@ async function compare(): Promise<void> {
 
 /** Two calls of an empty loop: alone, shared with a worker that is awake, and with one that sleeps. */
 async function handOff(): Promise<void> {
-  const backend = new WasmBackend({ threads: 2, costs: { awake: 1, asleep: 1, piece: 1, alone: 0 } });
+  const backend = new WasmBackend({
+    threads: 2,
+    costs: { start: 0, awake: 1, asleep: 1, piece: 1, alone: 0 },
+  });
   const { heap } = backend;
   const m = new Module();
   m.fn('spin', ['i32'], [], (fn) =>

@@ -39,6 +39,8 @@ import { type Ending, startThread } from './spawn.ts';
 
 /** When threads pay, in nanoseconds of work. */
 export interface Costs {
+  /** What is worked alone, though it could be shared, before workers are made at all: a small model's first call is over before they are up. */
+  readonly start: number;
   /** From which threads that are awake pay. */
   readonly awake: number;
   /** From which sleeping ones are woken. */
@@ -51,7 +53,7 @@ export interface Costs {
    */
   readonly alone: number;
 }
-const COSTS: Costs = { awake: 6_000, asleep: 80_000, piece: 3_000, alone: 8 };
+const COSTS: Costs = { start: 5_000_000, awake: 6_000, asleep: 80_000, piece: 3_000, alone: 8 };
 
 /** Most calls of a job: so many that a thread that is held up leaves most of them to others. */
 const MOST_PIECES = 32;
@@ -99,6 +101,8 @@ export class Team {
   private shareBytes = 0;
   /** Work done alone because everybody slept or there is nobody, in nanoseconds. */
   private missed = 0;
+  /** The same since there was nobody to share it with yet. */
+  private alone = 0;
   /** Until when nothing is shared, after time was lost; by performance.now(). */
   private aloneUntil = 0;
   private maySleep = true;
@@ -157,7 +161,7 @@ export class Team {
       if (performance.now() < this.aloneUntil) return 1;
       this.aloneUntil = 0;
     }
-    if (this.workers.length < this.wanted - 1) this.start();
+    if (this.workers.length < this.wanted - 1 && (this.alone += ns) >= costs.start) this.start();
     const { i32 } = this.heap;
     let awake = 0;
     let asleep = 0;

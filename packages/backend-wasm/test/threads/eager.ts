@@ -8,7 +8,7 @@
  */
 import { WasmBackend, type WasmOptions } from '../../src/index.ts';
 
-export const costs = { awake: 1, asleep: 1, piece: 1, alone: 0 };
+export const costs = { start: 0, awake: 1, asleep: 1, piece: 1, alone: 0 };
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 

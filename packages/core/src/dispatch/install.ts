@@ -2,7 +2,9 @@
 import { ArgumentError, TorchError } from '../errors.ts';
 import { copyInto } from '../kernel/elementwise.ts';
 import { beginsWithSelf, takesSelf } from '../schema/schema.ts';
+import { sameShape } from '../tensor/layout.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { isWatched, look, plainShape, unwatched } from '../tensor/watch.ts';
 import { bindTo, bindWrapped, isKeywords, type Keywords } from './bind.ts';
 import { callOperator } from './call.ts';
 import { findOperators, type Operator, packetNames } from './operator.ts';
@@ -60,9 +62,15 @@ function writeOut(name: string, out: unknown, result: unknown): unknown {
       throw new TorchError(
         `${name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.`,
       );
-    if (t.shape.length !== value.shape.length || t.shape.some((n, d) => n !== value.shape[d]))
-      t.resize_(value.shape);
-    copyInto(t, value);
+    const [shape, wanted] = [plainShape(t), plainShape(value)];
+    if (isWatched() && sameShape(shape, wanted)) t.copy_(value);
+    else {
+      look('out', t, value);
+      unwatched(() => {
+        if (!sameShape(shape, wanted)) t.resize_(wanted);
+        copyInto(t, value);
+      });
+    }
     value.dispose();
   });
   return out;
@@ -101,25 +109,62 @@ export const functions: Record<string, TorchFunction> = {};
 
 /** Callable as its first fitting overload, and each overload by name: `add(a, b)`, `add.Tensor(a, b)`. */
 export type Packet = TorchFunction & Record<string, TorchFunction>;
-/** `torch.ops.aten.add.Tensor(a, b)`: any operator by its schema name; an empty overload is `default`. */
-export const ops: Record<string, Record<string, Packet>> = {};
+type Namespace = Record<string, Packet>;
+/**
+ * `torch.ops.aten.add.Tensor(a, b)`: any operator by its schema name; an empty overload is `default`. A namespace is filled
+ * when it is first asked for: few programs name an operator in this way, and there are two thousand.
+ */
+export const ops: Record<string, Namespace> = {};
+
+/** Makes `ops` have the operators of this name; later, where nobody has asked for their namespace yet. */
+function addPacket(overloads: readonly Operator[]): void {
+  const { namespace } = overloads[0].schema;
+  const found = Object.getOwnPropertyDescriptor(ops, namespace);
+  if (found?.get) return;
+  if (found) fill(found.value as Namespace, overloads);
+  else
+    Object.defineProperty(ops, namespace, {
+      configurable: true,
+      enumerable: true,
+      get() {
+        const packets: Namespace = {};
+        Object.defineProperty(ops, namespace, { value: packets, writable: true });
+        for (const name of packetNames())
+          if (name.startsWith(`${namespace}::`)) fill(packets, findOperators(name));
+        return packets;
+      },
+    });
+}
+
+function fill(packets: Namespace, overloads: readonly Operator[]): void {
+  const { base } = overloads[0].schema;
+  const packet = (packets[base] ??= functionOf(base, overloads) as Packet);
+  for (const o of overloads) packet[o.schema.overload || 'default'] ??= functionOf(base, [o]);
+}
+
+/**
+ * The operators' methods. They stand behind `Tensor.prototype`, so what the class has itself goes first. Without a prototype
+ * this begins as a dictionary: of an object with a fixed layout V8 copies the layout for each property that is added.
+ */
+const methods: object = Object.create(null);
 
 /** Makes what is registered callable. */
 export function install(): void {
   for (const name of packetNames()) installPacket(name);
+  Object.setPrototypeOf(methods, Object.getPrototypeOf(Tensor.prototype));
+  Object.setPrototypeOf(Tensor.prototype, methods);
 }
 
 /** Makes the operators of this name, `aten::add`, callable; again after more of them were registered. */
 export function installPacket(name: string): void {
   const overloads = findOperators(name);
   const { namespace, base } = overloads[0].schema;
-  const packet = ((ops[namespace] ??= {})[base] ??= functionOf(base, overloads) as Packet);
-  for (const o of overloads) packet[o.schema.overload || 'default'] ??= functionOf(base, [o]);
+  addPacket(overloads);
   if (namespace !== 'aten') return;
   functions[base] = functionOf(base, overloads);
   const withSelf = overloads.filter((o) => takesSelf(o.schema));
-  if (withSelf.length > 0 && !(base in Tensor.prototype))
-    Object.defineProperty(Tensor.prototype, base, {
+  if (withSelf.length > 0 && !Object.hasOwn(methods, base))
+    Object.defineProperty(methods, base, {
       value: methodOf(base, withSelf),
       writable: true,
       configurable: true,

@@ -125,7 +125,6 @@ export class Operator {
   readonly gradients: Record<string, GradientFormula> | null;
   readonly gradientOfAll: GradientFormula | null;
   readonly isDifferentiable: boolean;
-  readonly gradName: string;
   /** How its graph nodes work, by which arguments want a gradient; see `autograd/operator_node.ts`. */
   readonly recipes: Map<number, Recipe> = new Map();
   /** Kernels that users gave for single backends, by the backend's name or its device type; null where there are none. */
@@ -139,14 +138,18 @@ export class Operator {
     readonly schema: Schema,
     readonly meaning: Meaning,
     grad: Gradient<string> | undefined,
-    gradName: string | undefined,
+    private nodeName: string | undefined,
   ) {
     this.base = schema.base;
     this.isDifferentiable = grad !== 'none';
     this.gradientOfAll = typeof grad === 'function' ? (grad as GradientFormula) : null;
     this.gradients =
       grad !== undefined && typeof grad === 'object' ? (grad as Record<string, GradientFormula>) : null;
-    this.gradName = gradName ?? `${camelCase(schema.base)}Backward0`;
+  }
+
+  /** What its graph nodes are called: `AddBackward0`. */
+  get gradName(): string {
+    return (this.nodeName ??= `${camelCase(this.base)}Backward0`);
   }
 
   private get places(): Places {

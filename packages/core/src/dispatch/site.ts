@@ -61,14 +61,29 @@ export function userLine({ trace }: CallSite): string | undefined {
   return places.find((place) => !isOurs(place, own));
 }
 
-/** The line of the user's that is being run, where the engine gives stacks: `app.js:12:3`. */
-export function callersLine(): string | undefined {
+function stackHere(): { readonly stack?: string } {
   const traces = Error as StackTraces;
   const before = traces.stackTraceLimit;
   if (before !== undefined) traces.stackTraceLimit = FRAMES;
   const trace = new Error('here');
   if (before !== undefined) traces.stackTraceLimit = before;
-  return userLine({ operator: '', trace });
+  return trace;
+}
+
+/** The line of the user's that is being run, where the engine gives stacks: `app.js:12:3`. */
+export const callersLine = (): string | undefined => userLine({ operator: '', trace: stackHere() });
+
+/**
+ * The user's line, if one is being run: not where code of ours goes on after it awaited something, though the user's waits
+ * for it. `waiter` names the function of ours that waits in between, for engines and tools that do not mark such frames.
+ */
+export function runningLine(waiter: string): string | undefined {
+  const frames = (stackHere().stack ?? '').split('\n');
+  const end = frames.findIndex((frame) => /^\s*at async |^async\*/.test(frame) || frame.includes(waiter));
+  return userLine({
+    operator: '',
+    trace: { stack: frames.slice(0, end < 0 ? frames.length : end).join('\n') },
+  });
 }
 
 /** The error, telling where the operator was called: in its message, and by the call's stack in place of the read's. */
