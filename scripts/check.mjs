@@ -2,6 +2,7 @@
 import './node-version.mjs';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { clearReports, printTotal, report } from './report.mjs';
 import { install } from './setup.mjs';
 import { root, run, say, seconds, tool } from './shell.mjs';
@@ -56,6 +57,24 @@ async function packagesLoad() {
   return ok;
 }
 
+/** What Node is given of a package has the names of what bundlers are given. */
+async function entriesAgree() {
+  for (const folder of readdirSync(join(root, 'packages'))) {
+    const manifest = JSON.parse(readFileSync(join(root, 'packages', folder, 'package.json'), 'utf8'));
+    for (const [entry, { node, default: modules }] of Object.entries(manifest.exports)) {
+      // A worker's script cannot be imported.
+      if (!node || entry.endsWith('-script')) continue;
+      const names = async (file) =>
+        Object.keys(await import(pathToFileURL(join(root, 'packages', folder, file)).href));
+      const [bundled, listed] = [await names(node), await names(modules)];
+      const missing = listed.filter((name) => !bundled.includes(name));
+      if (missing.length > 0 || bundled.length !== listed.length)
+        return refuse(`${manifest.name}: ${node} lacks ${missing.join(', ')} of ${modules}`);
+    }
+  }
+  return ok;
+}
+
 /** The lockfile is for every machine: no registry's address may be in it. */
 const lockfile = () => {
   const hosts = readFileSync(join(root, 'pnpm-lock.yaml'), 'utf8').match(/https?:\/\/[^\s'"}]+/g);
@@ -68,6 +87,7 @@ const checks = {
   'types of tests and examples': () => run(tool('tsc'), ['-p', 'tsconfig.test.json']),
   'entries for Node': () => run(process.execPath, ['scripts/entries.mjs'], { show: 'failure' }),
   'built packages load': packagesLoad,
+  'entries agree': entriesAgree,
   'lint and format': () => run(tool('biome'), ['check', '--error-on-warnings', '.']),
   ...(existsSync(join(root, 'scripts/codegen.ts')) ? { 'generated files': generatedCurrent } : {}),
   lockfile,

@@ -32,6 +32,18 @@ function entriesOf(folder) {
   );
 }
 
+/** One entry takes another from its file: esbuild would move it into what they share, and lose its `export * from 'package'`. */
+const otherEntries = (entryPoints) => ({
+  name: 'other entries',
+  setup({ onResolve }) {
+    const names = new Map(Object.entries(entryPoints).map(([name, source]) => [source, name]));
+    onResolve({ filter: /^\./ }, ({ path, kind, resolveDir }) => {
+      const name = kind === 'entry-point' ? undefined : names.get(join(resolveDir, path));
+      return name && { path: `./${name}.js`, external: true };
+    });
+  },
+});
+
 export async function bundleEntries(folder) {
   const entryPoints = entriesOf(folder);
   if (Object.keys(entryPoints).length === 0) return;
@@ -47,7 +59,7 @@ export async function bundleEntries(folder) {
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
-    plugins: [otherPackages],
+    plugins: [otherPackages, otherEntries(entryPoints)],
     // Less to read; the names and the lines of a stack trace stay.
     minifyWhitespace: true,
     lineLimit: 120,
