@@ -16,6 +16,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 import programs_trace
+import programs_trace_corners
 
 warnings.filterwarnings('ignore')
 
@@ -68,13 +69,13 @@ def canonical_graph(text):
     """Without comments and mangled names, values numbered in the order in which they appear."""
     text = re.sub(r' # [^\n]*', '', text)
     text = re.sub(r'\.___torch_mangle_\d+', '', text)
-    text = text.replace('__torch__.programs_trace.', '__torch__.')
+    text = re.sub(r'__torch__\.programs_trace\w*\.', '__torch__.', text)
     seen = {}
     return re.sub(r'%([A-Za-z0-9_.]+)', lambda m: '%' + str(seen.setdefault(m.group(1), len(seen))), text)
 
 
 def canonical_code(text):
-    return re.sub(r'\.___torch_mangle_\d+', '', text).replace('__torch__.programs_trace.', '__torch__.')
+    return re.sub(r'__torch__\.programs_trace\w*\.', '__torch__.', re.sub(r'\.___torch_mangle_\d+', '', text))
 
 
 def nameless(graph, keeps):
@@ -107,11 +108,18 @@ def module_record(module, inputs, traced_methods=('forward',)):
         traced = torch.jit.trace(module, inputs, check_trace=False)
     else:
         traced = torch.jit.trace_module(module, {m: inputs for m in traced_methods}, check_trace=False)
+    return record_module(traced, traced_methods)
+
+
+def record_module(traced, traced_methods):
     return {path: record(f, path.split('.')[-1], path in traced_methods) for path, f in methods(traced)}
 
 
 def function_record(function, inputs, **options):
-    traced = torch.jit.trace(function, inputs, check_trace=False, **options)
+    return record_function(torch.jit.trace(function, inputs, check_trace=False, **options))
+
+
+def record_function(traced):
     graph = nameless(traced.graph.copy(), True)
     return [canonical_graph(str(graph)), canonical_code(torch._C._create_function_from_graph('f', graph).code)]
 
@@ -151,6 +159,38 @@ def canonical_report(text):
     return '\n'.join(lines).strip()
 
 
+def flat(result):
+    """Every tensor of a result, in order: its shape, dtype and numbers."""
+    if isinstance(result, torch.Tensor):
+        numbers = [float(f'{x:.6g}') for x in result.detach().double().reshape(-1).tolist()]
+        return [[list(result.shape), str(result.dtype).removeprefix('torch.'), numbers]]
+    if isinstance(result, (tuple, list, dict)):
+        return [one for item in (result.values() if isinstance(result, dict) else result) for one in flat(item)]
+    return [[[], type(result).__name__, [result]]]
+
+
+def corner(traced, second):
+    """What a trace gives on inputs of other shapes."""
+    torch.manual_seed(1)
+    return flat(traced(*programs_trace.inputs(second)))
+
+
+def corners():
+    functions, models = {}, {}
+    for name, (function, shapes, second, options) in programs_trace_corners.FUNCTIONS.items():
+        torch.manual_seed(0)
+        traced = torch.jit.trace(function, programs_trace.inputs(shapes), check_trace=False, **options)
+        functions[name] = {'shapes': shapes, 'second': second, 'record': record_function(traced), 'outputs': corner(traced, second)}
+    for name, (make, shapes, second) in programs_trace_corners.MODELS.items():
+        torch.manual_seed(0)
+        module = make()
+        torch.manual_seed(0)
+        traced = torch.jit.trace(module, programs_trace.inputs(shapes), check_trace=False)
+        methods = record_module(traced, ('forward',))
+        models[name] = {'shapes': shapes, 'second': second, 'methods': methods, 'outputs': corner(traced, second)}
+    return {'functions': functions, 'models': models}
+
+
 def rand(shapes):
     return tuple(torch.rand(shape) for shape in shapes)
 
@@ -172,6 +212,7 @@ def main():
     out['reports'] = {
         name: {'shapes': shapes, 'report': report(function, shapes)}
         for name, (function, shapes, _) in programs_trace.REPORTS.items()}
+    out['corners'] = corners()
     path = os.path.join(os.path.dirname(__file__), 'trace.json.gz')
     with open(path, 'wb') as file:
         file.write(gzip.compress(json.dumps(out).encode(), 9, mtime=0))

@@ -32,7 +32,7 @@ export {
   view,
 } from './dispatch/operator.ts';
 export { keep, type Scope, scope } from './dispatch/scope.ts';
-export { type CallSite, calledAt, callersLine, callSite } from './dispatch/site.ts';
+export { type CallSite, calledAt, callersLine, callSite, runningLine } from './dispatch/site.ts';
 export * from './errors.ts';
 export { X } from './expr/build.ts';
 export { differentiate } from './expr/differentiate.ts';

@@ -1,5 +1,5 @@
 /** `torch.nn.functional`: what modules do, as functions. */
-import { ArgumentError, NotSupportedError, py_float, type Tensor } from '@sconce/core';
+import { ArgumentError, NotSupportedError, py_float, type Scalar, type Tensor } from '@sconce/core';
 import { pairOf, type ReductionName, reductionNumber } from './modules/loss.ts';
 import { torch } from './torch.ts';
 
@@ -10,9 +10,7 @@ export const {
   relu,
   relu_,
   leaky_relu,
-  elu,
   selu,
-  celu,
   gelu,
   silu,
   mish,
@@ -37,6 +35,10 @@ export const {
 export { log_sigmoid as logsigmoid };
 
 const { log_sigmoid } = torch;
+
+/** An `alpha` that is left out is Python's `1.0`, as a trace shows. */
+export const elu = (input: Tensor, alpha: Scalar = py_float(1)): Tensor => torch.elu(input, alpha);
+export const celu = (input: Tensor, alpha: Scalar = py_float(1)): Tensor => torch.celu(input, alpha);
 
 export const hardtanh = (
   input: Tensor,

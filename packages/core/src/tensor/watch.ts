@@ -3,10 +3,11 @@ import { TorchError } from '../errors.ts';
 import type { Shape } from './layout.ts';
 import type { Tensor } from './tensor.ts';
 
-/** How a program looked into a tensor: what it called, or what JavaScript made it do. */
-export type Look = 'item' | 'number' | 'data' | 'tolist' | 'len' | 'iterate' | 'constant';
+/** How a program looked into a tensor, what it called, or what JavaScript made it do; or that it made a constant, or filled an `out`. */
+export type Look = 'item' | 'number' | 'data' | 'tolist' | 'len' | 'iterate' | 'constant' | 'out';
 
-export type Watcher = (look: Look, tensor: Tensor) => void;
+/** `source` is what an `out` argument took the value of. */
+export type Watcher = (look: Look, tensor: Tensor, source?: Tensor) => void;
 
 let watcher: Watcher | undefined;
 let pauses = 0;
@@ -21,8 +22,8 @@ export function watch(next: Watcher | undefined): Watcher | undefined {
 /** Whether a tracer is there, and this is the program's own code, not ours. */
 export const isWatched = (): boolean => watcher !== undefined && pauses === 0;
 
-export function look(how: Look, tensor: Tensor): void {
-  if (watcher !== undefined && pauses === 0) watcher(how, tensor);
+export function look(how: Look, tensor: Tensor, source?: Tensor): void {
+  if (watcher !== undefined && pauses === 0) watcher(how, tensor, source);
 }
 
 /** Runs code of ours of which a tracer shall see nothing. */
@@ -45,6 +46,10 @@ export abstract class TracedNumber {
   abstract argument(): TracedNumber | number;
   /** As the zero-dim tensor that it is in the trace. */
   abstract tensor(): Tensor;
+  /** The product, which the trace follows too. */
+  abstract mul(other: TracedNumber | number): TracedNumber;
+  /** The quotient rounded towards zero. */
+  abstract truncdiv(other: TracedNumber | number): TracedNumber;
 }
 
 /** Shapes that are read through a tracer. */

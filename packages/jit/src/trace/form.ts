@@ -1,5 +1,5 @@
 /** How PyTorch 1.13 records a call where that is not the operator and the arguments of the call itself. */
-import { TracedNumber, unwatched } from '@sconce/core';
+import { plainShape, TracedNumber, unwatched } from '@sconce/core';
 import { findOperator, type Operator, Tensor, tensor } from '../ops/core.ts';
 
 export interface RecordedCall {
@@ -36,7 +36,9 @@ export function numberTensor(value: unknown, beside: unknown): Tensor {
 
 const withTensor: Form = (operator, args) => {
   const { base, namespace } = operator.schema;
-  const tensorForm = findOperator(`${namespace}::${base}.Tensor`) ?? findOperator(`${namespace}::${base}`);
+  const overload = operator.schema.overload.replace('Scalar', 'Tensor');
+  const tensorForm =
+    findOperator(`${namespace}::${base}.${overload}`) ?? findOperator(`${namespace}::${base}`);
   const other = args[1];
   if (!tensorForm || other instanceof Tensor) return { operator, args };
   const value = other instanceof TracedNumber ? other : numberTensor(other, args[0]);
@@ -96,7 +98,19 @@ const forms: Readonly<Record<string, Form>> = {
       : { operator, args },
   'aten::split.sizes': (_, args) => ({ operator: operatorNamed('aten::split_with_sizes'), args }),
   'aten::std.correction': unbiased,
+  'aten::std_mean.correction': unbiased,
   'aten::var.correction': unbiased,
+  'aten::var_mean.correction': unbiased,
+  // Python takes another tensor for its device and dtype.
+  'aten::to.other': (_, [self, other, ...rest]) => ({
+    operator: operatorNamed('aten::to.device'),
+    args: [self, 'cpu', (other as Tensor).dtype, ...rest],
+  }),
+  // Python's norm names every dim.
+  'aten::norm.Scalar': (_, [self, p]) => ({
+    operator: operatorNamed('aten::norm.ScalarOpt_dim'),
+    args: [self, p, plainShape(self as Tensor).map((__, d) => d), false],
+  }),
 };
 
 /** Switches that Python sets from `torch.backends.cudnn`. */
@@ -109,7 +123,7 @@ export function recordedForm(operator: Operator, args: readonly unknown[]): Reco
   const { schema } = operator;
   const form = forms[schema.name];
   if (form) return form(operator, args);
-  if (takesNumberAsTensor.test(schema.base) && schema.overload === 'Scalar')
+  if (takesNumberAsTensor.test(schema.base) && /^Scalar(_mode)?$/.test(schema.overload))
     return withTensor(operator, args);
   let out: unknown[] | undefined;
   schema.args.forEach((arg, i) => {
@@ -121,7 +135,7 @@ export function recordedForm(operator: Operator, args: readonly unknown[]): Reco
     // A factory's device is the program's, never left open.
     if (arg.name === 'device' && arg.kwargOnly && args[i] === null) (out ??= [...args])[i] = 'cpu';
     if (arg.name === 'pin_memory' && args[i] === null) (out ??= [...args])[i] = false;
-    if (schema.base.startsWith('randint') && arg.name === 'dtype' && args[i] === null)
+    if (schema.base === 'randint' && arg.name === 'dtype' && args[i] === null)
       (out ??= [...args])[i] = 'int64';
   });
   return { operator, args: out ?? args };

@@ -1,5 +1,5 @@
 /** Sizes while a trace is recorded: numbers whose arithmetic the trace repeats. */
-import { TorchError, TracedNumber } from '@sconce/core';
+import { TracedNumber } from '@sconce/core';
 import type { Value } from '../ir/graph.ts';
 import type { Tensor } from '../ops/core.ts';
 
@@ -7,7 +7,12 @@ import type { Tensor } from '../ops/core.ts';
 export interface NumberRecording {
   readonly isActive: boolean;
   /** Records an operator on zero-dim tensors: `aten::mul(%n, %m)`. */
-  arithmetic(operator: string, operands: readonly (Size | number)[], result: number, isInt: boolean): Size;
+  arithmetic(
+    operator: string,
+    operands: readonly (Size | number | string)[],
+    result: number,
+    isInt: boolean,
+  ): Size;
   /** A zero-dim tensor of the program's that stands for the number. */
   tensorFor(size: Size): Tensor;
   /** Says that a size became a plain number, and so a constant. */
@@ -49,6 +54,12 @@ export class Size extends TracedNumber {
   floordiv(other: Size | number): Size {
     return this.floor_divide(other);
   }
+  /** The quotient rounded towards zero. */
+  truncdiv(other: Size | number): Size {
+    const isInt = this.isInt && integral(other);
+    const result = Math.trunc(this.value / plain(other));
+    return this.recording.arithmetic('aten::div.Tensor_mode', [this, other, 'trunc'], result, isInt);
+  }
   remainder(other: Size | number): Size {
     return this.with(
       other instanceof Size ? 'aten::remainder.Tensor' : 'aten::remainder.Scalar',
@@ -67,8 +78,30 @@ export class Size extends TracedNumber {
     return this.recording.arithmetic('aten::neg', [this], -this.value, this.isInt);
   }
 
+  // A plain number on the left.
+
+  rsub(other: number): Size {
+    return this.with('aten::rsub.Scalar', other, (a, b) => b - a);
+  }
+  rdiv(other: number): Size {
+    return this.recording.arithmetic('aten::reciprocal', [this], 1 / this.value, false).mul(other);
+  }
+  rfloordiv(other: number): Size {
+    return this.after('aten::floor_divide', other, Math.floor(other / this.value));
+  }
+  rremainder(other: number): Size {
+    const result = other - this.value * Math.floor(other / this.value);
+    return this.after('aten::remainder.Scalar_Tensor', other, result);
+  }
+  rpow(other: number): Size {
+    return this.after('aten::pow.Scalar', other, other ** this.value);
+  }
+  private after(operator: string, other: number, result: number): Size {
+    return this.recording.arithmetic(operator, [other, this], result, this.isInt && integral(other));
+  }
+
   private with(operator: string, other: Size | number, compute: (a: number, b: number) => number): Size {
-    const isInt = this.isInt && (other instanceof Size ? other.isInt : Number.isInteger(other));
+    const isInt = this.isInt && integral(other);
     return this.recording.arithmetic(operator, [this, other], compute(this.value, plain(other)), isInt);
   }
 
@@ -100,6 +133,7 @@ export class Size extends TracedNumber {
 }
 
 const plain = (n: Size | number): number => (n instanceof Size ? n.value : n);
+const integral = (n: Size | number): boolean => (n instanceof Size ? n.isInt : Number.isInteger(n));
 
 /** A number, or a size that is being traced. */
 export type SizeLike = number | TracedNumber;
@@ -120,10 +154,6 @@ function either(
   return compute(Number(a), Number(b));
 }
 
-const refused = (): never => {
-  throw new TorchError('a plain number divided by a traced size cannot be recorded; divide the size instead');
-};
-
 /**
  * Arithmetic of sizes that a trace repeats: `sizes.mul(x.size(0), 2)`. On plain numbers it gives plain numbers, so that the
  * same code runs traced and untraced.
@@ -142,7 +172,7 @@ export const sizes = {
       a,
       b,
       (x, y) => x.sub(y),
-      (y, x) => y.neg().add(x),
+      (y, x) => y.rsub(x),
       (x, y) => x - y,
     ),
   mul: (a: SizeLike, b: SizeLike): number =>
@@ -158,7 +188,7 @@ export const sizes = {
       a,
       b,
       (x, y) => x.div(y),
-      refused,
+      (y, x) => y.rdiv(x),
       (x, y) => x / y,
     ),
   /** Python's `//`. */
@@ -167,7 +197,7 @@ export const sizes = {
       a,
       b,
       (x, y) => x.floordiv(y),
-      refused,
+      (y, x) => y.rfloordiv(x),
       (x, y) => Math.floor(x / y),
     ),
   /** Python's `%`. */
@@ -176,7 +206,15 @@ export const sizes = {
       a,
       b,
       (x, y) => x.remainder(y),
-      refused,
+      (y, x) => y.rremainder(x),
       (x, y) => x - y * Math.floor(x / y),
+    ),
+  pow: (a: SizeLike, b: SizeLike): number =>
+    either(
+      a,
+      b,
+      (x, y) => x.pow(y),
+      (y, x) => y.rpow(x),
+      (x, y) => x ** y,
     ),
 } as const;

@@ -4,6 +4,7 @@ import {
   isWatched,
   type Look,
   plainShape,
+  runningLine,
   type Shape,
   TorchError,
   unwatched,
@@ -63,7 +64,8 @@ const NumberTensorT: JitType = { kind: 'Tensor', detail: { dtype: 'int64', sizes
 export class Recorder extends Recording implements NumberRecording, ActiveTrace {
   private readonly numberTensors = new WeakMap<Size, Tensor>();
   private stop: (() => void) | undefined;
-  private pending = 0;
+  /** What was called and waits for values: while it does, operators are its own, and unrecorded. */
+  private readonly pending = new Set<Node>();
   isActive = false;
 
   constructor(
@@ -74,9 +76,12 @@ export class Recorder extends Recording implements NumberRecording, ActiveTrace 
   }
 
   start(): void {
-    const removeInterceptor = intercept((operator, args, proceed) =>
-      isWatched() && this.pending === 0 ? this.record(operator, args, proceed) : proceed(),
-    );
+    const removeInterceptor = intercept((operator, args, proceed) => {
+      if (!isWatched()) return proceed();
+      if (this.pending.size === 0) return this.record(operator, args, proceed);
+      this.refuseUnheard(`${operator.schema.namespace}::${operator.schema.base}`);
+      return proceed();
+    });
     const watcher = watch((look, tensor) => this.looked(look, tensor));
     const outer = setActiveTrace(this);
     this.isActive = true;
@@ -116,28 +121,45 @@ export class Recorder extends Recording implements NumberRecording, ActiveTrace 
     node.operator = call.operator.base.startsWith('unsafe_')
       ? operatorOf(call.operator.schema.name)
       : call.operator;
-    call.operator.schema.args.forEach((arg, i) => {
-      node.addInput(this.input(call.args[i], arg.type));
+    const types = call.operator.schema.args.map((arg) => arg.type);
+    this.castSizes(call.args, types).forEach((arg, i) => {
+      node.addInput(this.input(arg, types[i]));
     });
     this.append(node);
     node.range = this.range;
     const result = unwatched(() => proceed(plain));
     if (!(result instanceof Promise)) {
-      this.output(node, call.operator, result);
+      this.output(node, call.operator, args, result);
       return result;
     }
     // Its definition waits for values, and goes on calling operators of its own.
-    this.pending++;
-    return result.then(
-      (value) => {
-        this.pending--;
-        this.output(node, call.operator, value);
-        return value;
-      },
-      (error) => {
-        this.pending--;
-        throw error;
-      },
+    return this.whilePending(node, result, (value) => this.output(node, call.operator, args, value));
+  }
+
+  private async whilePending(
+    node: Node,
+    promise: Promise<unknown>,
+    done: (value: unknown) => void,
+  ): Promise<unknown> {
+    this.pending.add(node);
+    let value: unknown;
+    try {
+      value = await promise;
+    } finally {
+      this.pending.delete(node);
+    }
+    done(value);
+    return value;
+  }
+
+  /** The program's own call while another one waits would be taken for a part of that. */
+  private refuseUnheard(what: string): void {
+    const line = runningLine(this.whilePending.name);
+    if (line === undefined) return;
+    const [first] = this.pending;
+    const waiting = first.name ? `${first.kind} of ${first.name}` : first.kind;
+    throw new TorchError(
+      `Tracing: ${what} was called at ${line} while ${waiting} was still waiting for values, so it would not be recorded. Await a call that gives a promise before the next operator is called, and one promise after the other in place of Promise.all.`,
     );
   }
 
@@ -149,7 +171,7 @@ export class Recorder extends Recording implements NumberRecording, ActiveTrace 
     return copy;
   }
 
-  private output(node: Node, operator: Operator, result: unknown): void {
+  private output(node: Node, operator: Operator, args: readonly unknown[], result: unknown): void {
     const { returns } = operator.schema;
     if (returns.length === 1 && returns[0].type.kind === 'List') {
       const list = node.addOutput(fromSchemaType(returns[0].type));
@@ -161,6 +183,7 @@ export class Recorder extends Recording implements NumberRecording, ActiveTrace 
       items.forEach((item, i) => {
         this.setResult(item, unpack.outputs[i]);
       });
+      if (operator.base === 'broadcast_tensors') this.noteUnbroadcast(args[0] as Tensor[], items);
       return;
     }
     const results = returns.length === 1 ? [result] : (result as readonly unknown[]);
@@ -171,6 +194,14 @@ export class Recorder extends Recording implements NumberRecording, ActiveTrace 
     }
   }
 
+  /** PyTorch gives back the very tensors that have the common shape already, which are known by their last value. */
+  private noteUnbroadcast(given: readonly Tensor[], results: readonly Tensor[]): void {
+    given.forEach((tensor, i) => {
+      if (plainShape(tensor).join() === plainShape(results[i]).join())
+        this.setValue(tensor, this.valueOf(results[i]));
+    });
+  }
+
   // Sizes
 
   protected override watchSizes(tensor: Tensor): void {
@@ -178,7 +209,11 @@ export class Recorder extends Recording implements NumberRecording, ActiveTrace 
   }
 
   private shape(tensor: Tensor): Shape {
-    if (!this.isActive || this.pending > 0) return plainShape(tensor);
+    if (!this.isActive) return plainShape(tensor);
+    if (this.pending.size > 0) {
+      this.refuseUnheard('shape');
+      return plainShape(tensor);
+    }
     this.locate();
     return tensor.strides.map((_, d) => this.size(tensor, d)) as unknown as Shape;
   }
@@ -212,7 +247,12 @@ export class Recorder extends Recording implements NumberRecording, ActiveTrace 
     return new Size(this, node.output, value);
   }
 
-  arithmetic(name: string, operands: readonly (Size | number)[], result: number, isInt: boolean): Size {
+  arithmetic(
+    name: string,
+    operands: readonly (Size | number | string)[],
+    result: number,
+    isInt: boolean,
+  ): Size {
     this.locate();
     const operator = operatorOf(name) as Operator;
     const node = this.graph.create(name.replace(/\.\w+$/, ''));
@@ -246,8 +286,12 @@ export class Recorder extends Recording implements NumberRecording, ActiveTrace 
     if (isWatched()) this.warnings.warn(converting(size.isInt ? 'Python integer' : 'Python float'));
   }
 
-  private looked(look: Look, tensor: Tensor): void {
-    if (this.pending > 0) return;
+  private looked(look: Look, tensor: Tensor, source?: Tensor): void {
+    if (this.pending.size > 0) return;
+    if (look === 'out') {
+      this.setValue(tensor, this.valueOf(source!));
+      return;
+    }
     const sentence = {
       len: sentences.len,
       iterate: sentences.iterate,
@@ -317,18 +361,7 @@ export class Recorder extends Recording implements NumberRecording, ActiveTrace 
       return result;
     }
     // While it runs, nothing is recorded.
-    this.pending++;
-    return result.then(
-      (value) => {
-        this.pending--;
-        this.setResult(value, node.output);
-        return value;
-      },
-      (error) => {
-        this.pending--;
-        throw error;
-      },
-    );
+    return this.whilePending(node, result, (value) => this.setResult(value, node.output));
   }
 }
 

@@ -1,7 +1,7 @@
 /** The graph of a trace as it grows: its nodes, and which of its values each tensor, number and list of the program is. */
 import { callersLine, plainShape, TorchError, type Type, unwatched } from '@sconce/core';
 import { Source } from '../frontend/source.ts';
-import { type Block, Graph, type Node, type Value } from '../ir/graph.ts';
+import { type Block, Graph, type Node, Value } from '../ir/graph.ts';
 import { memoryFormats } from '../ir/tensor-options.ts';
 import {
   BoolT,
@@ -184,8 +184,27 @@ export abstract class Recording {
     }
   }
 
+  /** Arguments with the sizes among them made numbers; Python's binding reads the last one first. */
+  protected castSizes(args: readonly unknown[], types: readonly Type[]): readonly unknown[] {
+    const one = (value: unknown, type: Type): unknown => {
+      if (type.kind === 'Optional') return one(value, type.element);
+      if (type.kind === 'List' && Array.isArray(value)) return value.map((item) => one(item, type.element));
+      return value instanceof Size && type.kind !== 'Tensor' ? this.numberOf(value, type) : value;
+    };
+    const out = [...args];
+    for (let i = args.length - 1; i >= 0; i--) out[i] = one(args[i], types[i]);
+    return out;
+  }
+
+  private numberOf(size: Size, type: Type): Value {
+    if (type.kind === 'Scalar') return this.cast(size, 'aten::ScalarImplicit', NumberT);
+    if (type.kind === 'float') return this.cast(size, 'aten::FloatImplicit', FloatT);
+    return this.cast(size, 'aten::Int.Tensor', IntT);
+  }
+
   /** An argument as an input of its node: each number, None or list is a node of its own, as in PyTorch. */
   protected input(value: unknown, type: Type): Value {
+    if (value instanceof Value) return value;
     switch (type.kind) {
       case 'Optional':
         return value === null || value === undefined ? this.none() : this.input(value, type.element);
@@ -208,17 +227,13 @@ export abstract class Recording {
         return list.output;
       }
       case 'Scalar':
-        if (value instanceof Size) return this.cast(value, 'aten::ScalarImplicit', NumberT);
         if (value instanceof PyFloat) return this.constant(value.value, FloatT);
         if (typeof value === 'boolean') return this.constant(value, BoolT);
         if (typeof value === 'bigint') return this.constant(value, IntT);
         return this.constant(value, Number.isInteger(value) ? IntT : FloatT);
       case 'int':
-        return value instanceof Size
-          ? this.cast(value, 'aten::Int.Tensor', IntT)
-          : this.constant(value, IntT);
+        return this.constant(value, IntT);
       case 'float':
-        if (value instanceof Size) return this.cast(value, 'aten::FloatImplicit', FloatT);
         return this.constant(value instanceof PyFloat ? value.value : value, FloatT);
       case 'bool':
         return this.constant(value, BoolT);

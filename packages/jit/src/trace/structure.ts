@@ -6,6 +6,7 @@ import { dictOf, type JitType, listOf, StrT, TensorT, tupleOf } from '../ir/type
 import { alias, Tensor } from '../ops/core.ts';
 import { operatorsNamed } from '../ops/registry.ts';
 import { typeTagOf } from '../ops/value.ts';
+import { unshaped } from './fixup.ts';
 import { Size } from './number.ts';
 import type { Recorder } from './recorder.ts';
 import { tracedType } from './recording.ts';
@@ -59,7 +60,7 @@ export function inputType(value: unknown): JitType {
   const entries = entriesOf(value);
   if (entries && entries.length > 0) {
     const types = entries.map(([, item]) => inputType(item));
-    return dictOf(StrT, types.every((type) => type.kind === 'Tensor') ? TensorT : types[0]);
+    return dictOf(StrT, unshaped(types[0]));
   }
   throw new TorchError(`Got ${pythonType(value)}, which is no tensor`);
 }
@@ -144,6 +145,6 @@ export function outputValue(recorder: Recorder, result: unknown, nr = 1): Value 
     return node('prim::DictConstruct', inputs, dictOf(StrT, valueType ?? TensorT));
   }
   throw new TorchError(
-    'Only tensors, lists, tuples of tensors, or dictionary of tensors can be output from traced functions',
+    `Only tensors, lists, tuples of tensors, or dictionary of tensors can be output from traced functions${result instanceof Promise ? ': a promise must be awaited first' : ''}`,
   );
 }

@@ -1,10 +1,19 @@
 /** Attention, and the transformer's encoder. */
-import { ArgumentError, callable, isWatched, Module, Parameter, type Tensor } from '@sconce/core';
+import {
+  ArgumentError,
+  callable,
+  is_grad_enabled,
+  isWatched,
+  Module,
+  Parameter,
+  type Tensor,
+} from '@sconce/core';
 import * as init from '../init.ts';
 import { keywords } from '../keywords.ts';
 import { torch } from '../torch.ts';
 import { ModuleList } from './container.ts';
 import { Linear, NonDynamicallyQuantizableLinear } from './linear.ts';
+import { multi_head_attention_forward } from './multi-head.ts';
 import { LayerNorm } from './norm.ts';
 import { Dropout } from './simple.ts';
 
@@ -64,6 +73,7 @@ class MultiheadAttentionClass extends Module {
     value: Tensor,
     o: AttentionCall = {},
   ): [Tensor, Tensor | null] {
+    if (isWatched()) return this.recorded(query, key, value, o);
     const isBatched = query.ndim === 3;
     const first = (t: Tensor): Tensor =>
       !isBatched ? t.unsqueeze(0) : this.batch_first ? t : t.transpose(0, 1);
@@ -90,20 +100,89 @@ class MultiheadAttentionClass extends Module {
     const needWeights = o.need_weights ?? true;
     let context: Tensor;
     let weights: Tensor | null = null;
-    // Traces are for PyTorch 1.13 too, which has no scaled_dot_product_attention.
     const isCausal = mask === null && (o.is_causal ?? false);
-    if (needWeights || (isWatched() && !isCausal)) {
+    if (needWeights) {
       let scores = q.div(Math.sqrt(size)).matmul(k.transpose(-2, -1));
       if (mask) scores = scores.add(mask);
       weights = torch.dropout(scores.softmax(-1), this.dropout, this.training);
       context = weights.matmul(v);
-      if (!needWeights) weights = null;
-      else if (o.average_attn_weights ?? true) weights = weights.mean([1]);
+      if (o.average_attn_weights ?? true) weights = weights.mean([1]);
     } else
       context = torch.scaled_dot_product_attention(q, k, v, mask, this.training ? this.dropout : 0, isCausal);
     const joined = this.out_proj(context.transpose(1, 2).reshape([n, length, width])) as Tensor;
     const out = !isBatched ? joined.squeeze(0) : this.batch_first ? joined : joined.transpose(0, 1);
     return [out, weights && !isBatched ? weights.squeeze(0) : weights];
+  }
+
+  /** While a trace is recorded: PyTorch 1.13's way, the fused operator where that takes it. */
+  private recorded(query: Tensor, key: Tensor, value: Tensor, o: AttentionCall): [Tensor, Tensor | null] {
+    const { need_weights = true, average_attn_weights = true, key_padding_mask = null } = o;
+    let { attn_mask = null } = o;
+    if (attn_mask === null && o.is_causal) {
+      const dims = [query, key].map((t) => t.size(t.ndim === 3 && this.batch_first ? 1 : 0));
+      attn_mask = torch.ones(dims as unknown as number[], { dtype: 'bool' }).triu(1);
+    }
+    const isBatched = query.ndim === 3;
+    if (
+      isBatched &&
+      query === key &&
+      key === value &&
+      attn_mask === null &&
+      this.dropout === 0 &&
+      this.isFused([query])
+    )
+      return torch._native_multi_head_attention(
+        query,
+        key,
+        value,
+        this.embed_dim,
+        this.num_heads,
+        this.in_proj_weight,
+        this.in_proj_bias!,
+        this.out_proj.weight,
+        this.out_proj.bias!,
+        key_padding_mask,
+        need_weights,
+        average_attn_weights,
+        key_padding_mask === null ? null : 1,
+      ) as [Tensor, Tensor];
+    const seen = new Map<Tensor, Tensor>();
+    const second = (t: Tensor): Tensor => {
+      if (!isBatched || !this.batch_first) return t;
+      if (!seen.has(t)) seen.set(t, t.transpose(1, 0));
+      return seen.get(t)!;
+    };
+    const [out, weights] = multi_head_attention_forward({
+      query: second(query),
+      key: second(key),
+      value: second(value),
+      embed_dim: this.embed_dim,
+      num_heads: this.num_heads,
+      in_proj_weight: this.in_proj_weight,
+      in_proj_bias: this.in_proj_bias,
+      dropout_p: this.dropout,
+      out_proj_weight: this.out_proj.weight,
+      out_proj_bias: this.out_proj.bias,
+      training: this.training,
+      key_padding_mask,
+      need_weights,
+      attn_mask,
+      average_attn_weights,
+    });
+    return [isBatched && this.batch_first ? out.transpose(1, 0) : out, weights];
+  }
+
+  /** Whether PyTorch 1.13 would run a fused operator over these weights and those given: in evaluation, without gradients. */
+  isFused(others: readonly (Tensor | null)[]): boolean {
+    const { in_proj_weight, in_proj_bias, out_proj } = this;
+    const tensors = [...others, in_proj_weight, in_proj_bias, out_proj.weight, out_proj.bias];
+    return (
+      !this.training &&
+      this.batch_first &&
+      this.num_heads % 2 === 0 &&
+      tensors.every((t) => t !== null && t.dtype === in_proj_weight.dtype) &&
+      !(is_grad_enabled() && tensors.some((t) => t!.requires_grad))
+    );
   }
 }
 export const MultiheadAttention = /* @__PURE__ */ callable(MultiheadAttentionClass, 'MultiheadAttention');
@@ -186,12 +265,51 @@ class TransformerEncoderLayerClass extends Module {
       src_key_padding_mask = null,
     }: { src_mask?: Tensor | null; src_key_padding_mask?: Tensor | null } = {},
   ): Tensor {
+    if (isWatched() && src_mask === null && this.isFused(src)) return this.fused(src, src_key_padding_mask);
     if (this.norm_first) {
       const x = src.add(this.attend(this.norm1(src), src_mask, src_key_padding_mask));
       return x.add(this.feed(this.norm2(x)));
     }
     const x = this.norm1(src.add(this.attend(src, src_mask, src_key_padding_mask))) as Tensor;
     return this.norm2(x.add(this.feed(x)));
+  }
+
+  private isFused(src: Tensor): boolean {
+    const { norm1, norm2, linear1, linear2, self_attn } = this;
+    return (
+      src.ndim === 3 &&
+      !this.training &&
+      this.activation_relu_or_gelu > 0 &&
+      norm1.eps === norm2.eps &&
+      self_attn.isFused([src, ...[norm1, norm2, linear1, linear2].flatMap((m) => [m.weight, m.bias])])
+    );
+  }
+
+  /** As PyTorch 1.13 runs it where `isFused`. */
+  private fused(src: Tensor, src_key_padding_mask: Tensor | null): Tensor {
+    const { self_attn, norm1, norm2, linear1, linear2 } = this;
+    return torch._transformer_encoder_layer_fwd(
+      src,
+      self_attn.embed_dim,
+      self_attn.num_heads,
+      self_attn.in_proj_weight,
+      self_attn.in_proj_bias!,
+      self_attn.out_proj.weight,
+      self_attn.out_proj.bias!,
+      this.activation_relu_or_gelu === 2,
+      this.norm_first,
+      norm1.eps,
+      norm1.weight!,
+      norm1.bias!,
+      norm2.weight!,
+      norm2.bias!,
+      linear1.weight,
+      linear1.bias!,
+      linear2.weight,
+      linear2.bias!,
+      src_key_padding_mask,
+      src_key_padding_mask === null ? null : 1,
+    );
   }
 }
 export const TransformerEncoderLayer = /* @__PURE__ */ callable(

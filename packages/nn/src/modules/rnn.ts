@@ -57,13 +57,17 @@ abstract class RecurrentBase extends Module {
     for (const p of this.parameters()) init.uniform_(p, -bound, bound);
   }
 
-  /** Zeros where no state is given: [layers * directions, batch, hidden]. */
-  protected states(input: Tensor, given: readonly (Tensor | undefined | null)[]): Tensor[] {
+  /** For a batch: what is given, or zeros where no state is: [layers * directions, batch, hidden]. */
+  protected states(
+    input: Tensor,
+    given: readonly (Tensor | undefined | null)[],
+    isBatched: boolean,
+  ): Tensor[] {
+    if (given.every((state) => state != null))
+      return given.map((state) => (isBatched ? state! : state!.unsqueeze(1)));
     const directions = this.bidirectional ? 2 : 1;
-    const batch = input.ndim === 3 ? [input.size(this.batch_first ? 0 : 1)] : [];
-    return given.map(
-      (state) => state ?? zerosLike(input, [this.num_layers * directions, ...batch, this.hidden_size]),
-    );
+    const batch = input.size(this.batch_first ? 0 : 1) as unknown as number;
+    return given.map(() => zerosLike(input, [this.num_layers * directions, batch, this.hidden_size]));
   }
 
   /** An unbatched sequence is a batch of one. */
@@ -95,8 +99,7 @@ class LSTMClass extends RecurrentBase {
   }
   override forward(input: Tensor, hx?: readonly [Tensor, Tensor] | null): [Tensor, [Tensor, Tensor]] {
     return this.batched(input, (x, isBatched) => {
-      const wide = (t: Tensor): Tensor => (isBatched ? t : t.unsqueeze(1));
-      const [h0, c0] = this.states(input, [hx?.[0], hx?.[1]]).map(wide);
+      const [h0, c0] = this.states(x, [hx?.[0], hx?.[1]], isBatched);
       const [out, h, c] = torch.lstm(
         x,
         [h0, c0],
@@ -130,10 +133,10 @@ type SingleState = (
 abstract class SingleStateBase extends RecurrentBase {
   protected run(operator: SingleState, input: Tensor, hx?: Tensor | null): [Tensor, Tensor] {
     return this.batched(input, (x, isBatched) => {
-      const [h0] = this.states(input, [hx]);
+      const [h0] = this.states(x, [hx], isBatched);
       const [out, h] = operator(
         x,
-        isBatched ? h0 : h0.unsqueeze(1),
+        h0,
         [...this.parameters()],
         this.bias,
         this.num_layers,
