@@ -53,6 +53,16 @@ export function emptyStrided(shape: Shape, strides: Shape, dtype: DType, backend
   return new Tensor(makeStorage(backend, dtype, lengthOf(shape, strides)), dtype, shape, strides, 0);
 }
 
+/** The same over `length` elements, for a dtype and a layout that are known to be right. */
+export const allocated = (
+  backend: Backend,
+  dtype: DType,
+  length: number,
+  shape: Shape,
+  strides: Shape,
+): Tensor =>
+  new Tensor(new Storage(backend, dtype, length, backend.allocate(dtype, length)), dtype, shape, strides, 0);
+
 /** The same, but no memory before somebody asks for it. */
 export function emptyDeferred(shape: Shape, strides: Shape, dtype: DType, backend: Backend): Tensor {
   checkDType(backend, dtype);

@@ -1,7 +1,7 @@
 /** Instructions: what a plan is made of. */
 import type { Func } from '../ir/function.ts';
 import type { Node } from '../ir/graph.ts';
-import type { Operator } from '../ops/core.ts';
+import type { Operator, Repeated } from '../ops/core.ts';
 import type { Coercion } from './coerce.ts';
 
 /** Where an operand is: a slot, or below zero `~i` of the plan's constants. */
@@ -96,6 +96,7 @@ export type Coercions = readonly (Coercion | undefined)[];
 /** An operator and what is known of its arguments: the slots' values go into a copy of these. Nodes that are alike share one. */
 export interface Call {
   readonly operator: Operator;
+  readonly run: Repeated;
   readonly known: readonly unknown[];
   readonly positions: readonly number[];
   /** Null where nothing is converted. */

@@ -3,7 +3,7 @@ import type { Func } from '../ir/function.ts';
 import type { Block, Graph, Node, Value } from '../ir/graph.ts';
 import { bindVariables, substitute } from '../ir/type-variables.ts';
 import type { JitType, TupleType } from '../ir/types.ts';
-import type { Operator } from '../ops/core.ts';
+import { type Operator, repeated } from '../ops/core.ts';
 import { jitSchemaOf } from '../ops/operator.ts';
 import { output, toList } from '../ops/tensor.ts';
 import { valueText } from '../ops/text.ts';
@@ -383,6 +383,7 @@ class Planner {
       kind: 'op',
       call: this.shared({
         operator,
+        run: repeated(operator, positions),
         known,
         positions,
         convert: positions.some((i) => convert[i]) ? positions.map((i) => convert[i]) : null,

@@ -3,7 +3,7 @@ import { TorchError } from '@sconce/core';
 import { JitError } from '../errors.ts';
 import { location } from '../frontend/source.ts';
 import type { Func } from '../ir/function.ts';
-import { callOperator, type Device, is_grad_enabled, set_grad_enabled, type Tensor } from '../ops/core.ts';
+import { type Device, is_grad_enabled, set_grad_enabled, type Tensor } from '../ops/core.ts';
 import type { ScriptObject } from '../ops/value.ts';
 import type { Coercion } from './coerce.ts';
 import {
@@ -51,6 +51,23 @@ const read = (slots: readonly unknown[], constants: readonly unknown[], operand:
 
 const converted = (value: unknown, convert: Coercion | undefined): unknown =>
   convert === undefined ? value : convert(value);
+
+/** The operands in their places among what is known of the call's arguments. */
+function argumentsOf({ slots, plan }: Frame, { call, from }: Of<'op'>): unknown[] {
+  const { known, positions, convert } = call;
+  const { constants } = plan;
+  const n = positions.length;
+  if (convert === null && n === known.length) {
+    if (n === 1) return [read(slots, constants, from[0])];
+    if (n === 2) return [read(slots, constants, from[0]), read(slots, constants, from[1])];
+  }
+  const args = known.slice();
+  for (let i = 0; i < n; i++) {
+    const value = read(slots, constants, from[i]);
+    args[positions[i]] = convert === null ? value : converted(value, convert[i]);
+  }
+  return args;
+}
 
 class Run {
   private readonly frames: Frame[] = [];
@@ -108,8 +125,9 @@ class Run {
     try {
       return this.steps();
     } catch (error) {
+      const explained = this.explainAt(error);
       this.abandon();
-      throw error;
+      throw explained;
     } finally {
       this.gradMode = is_grad_enabled();
       set_grad_enabled(outerGrad);
@@ -151,12 +169,7 @@ class Run {
           const instruction = code[at] as Of<'run'>;
           const args = new Array<unknown>(instruction.args.length);
           for (let i = 0; i < args.length; i++) args[i] = read(slots, constants, instruction.args[i]);
-          let result: unknown;
-          try {
-            result = instruction.run(args);
-          } catch (error) {
-            throw this.explain(error, instruction);
-          }
+          const result = instruction.run(args);
           if (result instanceof Promise) return this.wait(result, frame, instruction, args);
           this.finish(frame, instruction, args, result);
           continue;
@@ -207,21 +220,9 @@ class Run {
 
   /** Calls an operator of core; gives a promise where its answer must be waited for. */
   private operator(frame: Frame, instruction: Of<'op'>): Promise<unknown> | undefined {
-    const { slots, plan } = frame;
-    const { call, from } = instruction;
-    const { positions, convert } = call;
-    const args = call.known.slice();
-    for (let i = 0; i < positions.length; i++) {
-      const operand = from[i];
-      const value = operand >= 0 ? slots[operand] : plan.constants[~operand];
-      args[positions[i]] = convert === null ? value : converted(value, convert[i]);
-    }
-    let result: unknown;
-    try {
-      result = callOperator(call.operator, args);
-    } catch (error) {
-      throw this.explain(error, instruction);
-    }
+    const { call } = instruction;
+    const args = argumentsOf(frame, instruction);
+    const result = call.run(args);
     if (call.mayWait && result instanceof Promise) return this.wait(result, frame, instruction, args);
     if (instruction.sole) this.own(frame, instruction, result);
     else this.finish(frame, instruction, args, result);
@@ -366,6 +367,15 @@ class Run {
       for (const arg of args) owned.escape(arg);
       owned.escape(result);
     }
+  }
+
+  /** An error that came while the innermost frame ran its last instruction; of an operator, or the interpreter's own. */
+  private explainAt(error: unknown): unknown {
+    const frame = this.frames.at(-1);
+    const instruction = frame?.plan.code[frame.at - 1];
+    return instruction?.kind === 'op' || instruction?.kind === 'run'
+      ? this.explain(error, instruction)
+      : error;
   }
 
   /** An error of an operator as one of the program, with the line of the program that called it. */

@@ -21,6 +21,8 @@ export {
   PackedParams,
   PyFloat,
   py_float,
+  type Repeated,
+  repeated,
   type Step,
   scope,
   set_grad_enabled,

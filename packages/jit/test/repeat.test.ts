@@ -1,0 +1,208 @@
+/** A call that is repeated gives what the call itself gives, whatever changed since: layouts, dtypes, modes, who looks on. */
+import { reference } from '@sconce/backend-reference';
+import {
+  callOperator,
+  currentBackend,
+  type DType,
+  findOperator,
+  fromTypedArray,
+  intercept,
+  memoryUsage,
+  no_grad,
+  type Operator,
+  repeated,
+  set_default_dtype,
+  set_fusion_enabled,
+  setCurrentBackend,
+  type Tensor,
+  tolistNow,
+} from '@sconce/core';
+import { beforeAll, describe, expect, it } from 'vitest';
+
+beforeAll(() => setCurrentBackend(reference()));
+
+function numbers(shape: readonly number[], seed = 0, dtype: DType = 'float32'): Tensor {
+  const count = shape.reduce((n, d) => n * d, 1);
+  const data = Float32Array.from({ length: count }, (_, i) => (((i * 7 + seed * 5) % 17) - 8) / 4);
+  return fromTypedArray(data, shape, 'float32').to(dtype) as Tensor;
+}
+
+const operator = (name: string): Operator => findOperator(`aten::${name}`)!;
+
+const looks = (t: Tensor): unknown => ({
+  dtype: t.dtype,
+  shape: [...t.shape],
+  strides: [...t.strides],
+  offset: t.offset,
+  grad: t.requires_grad,
+  values: tolistNow(t),
+});
+
+/** What can be seen of a result, or the error. */
+function outcome(fn: () => unknown): unknown {
+  try {
+    const result = fn();
+    return Array.isArray(result) ? result.map(looks) : looks(result as Tensor);
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Operands that come to one place in turn, each layout twice: shapes, orders of dims, windows, dtypes, what does not fit. */
+const pairs: readonly (() => readonly [Tensor, Tensor])[] = [
+  () => [numbers([3, 4]), numbers([3, 4], 1)],
+  () => [numbers([3, 4], 2), numbers([4], 3)],
+  () => [numbers([4, 3]).t(), numbers([3, 1], 1)],
+  () => [numbers([4, 3]).t(), numbers([4, 3], 1).t()],
+  () => [numbers([3, 8]).slice(1, 1, 5), numbers([], 2)],
+  () => [numbers([3, 4], 0, 'int64'), numbers([3, 4], 1)],
+  () => [numbers([3, 4], 0, 'float64'), numbers([3, 4], 1, 'int32')],
+  () => [numbers([3, 4]), numbers([5], 1)],
+  () => [numbers([0, 4]), numbers([4], 1)],
+  () => [numbers([1]).expand([3, 4]), numbers([3, 4], 2)],
+  () => {
+    const x = numbers([3, 4]);
+    return [x, x];
+  },
+  () => {
+    const x = numbers([12]);
+    return [x.slice(0, 0, 8), x.slice(0, 4, 12)];
+  },
+  () => [numbers([3, 4]).requires_grad_(true), numbers([3, 4], 4)],
+] as never;
+
+function check(name: string, rest: readonly unknown[], varying: readonly number[], each = pairs): void {
+  const op = operator(name);
+  const call = repeated(op, varying);
+  for (let round = 0; round < 3; round++)
+    for (const make of each)
+      for (let i = 0; i < 2; i++) {
+        const got = outcome(() => call([...make(), ...rest]));
+        expect(got).toEqual(outcome(() => callOperator(op, [...make(), ...rest])));
+      }
+}
+
+describe('a call that is repeated', () => {
+  const recordings: readonly [string, (fn: () => void) => void][] = [
+    ['with gradients', (fn) => fn()],
+    ['without gradients', (fn) => no_grad(fn)],
+  ];
+  for (const [mode, within] of recordings) {
+    it(`gives what formulas give, ${mode}`, () => {
+      within(() => check('add.Tensor', [2], [0, 1]));
+      within(() => check('div.Tensor', [], [0, 1]));
+      within(() => check('lt.Tensor', [], [0, 1]));
+    });
+
+    it(`writes in place what the call writes, ${mode}`, () => {
+      within(() => check('add_.Tensor', [2], [0, 1]));
+      within(() => check('mul_.Tensor', [], [0, 1]));
+    });
+
+    it(`gives what definitions give, ${mode}`, () => {
+      const matrices = [
+        () => [numbers([3, 4]), numbers([4, 2], 1)],
+        () => [numbers([4, 3]).t(), numbers([2, 4], 1).t()],
+        () => [numbers([3, 4], 0, 'float64'), numbers([4, 2], 1, 'float64')],
+        () => [numbers([3, 4]), numbers([3, 2], 1)],
+        () => [numbers([3, 4]), numbers([4, 2], 1, 'float64')],
+      ] as unknown as typeof pairs;
+      within(() => check('mm', [], [0, 1], matrices));
+      within(() => check('matmul', [], [0, 1], matrices));
+    });
+  }
+
+  it('views as the operator views, for each layout and each number', () => {
+    const transpose = repeated(operator('transpose.int'), [0, 1, 2]);
+    const split = repeated(operator('split.Tensor'), [0, 1]);
+    const view = repeated(operator('view'), [0, 1]);
+    const tensors = [
+      numbers([4, 6]),
+      numbers([6, 4]).t(),
+      numbers([9, 6]).slice(0, 2, 6),
+      numbers([4, 6], 0, 'int64'),
+    ];
+    for (let round = 0; round < 3; round++)
+      for (const x of tensors) {
+        for (const dims of [
+          [0, 1],
+          [1, 0],
+          [1, 1],
+          [0, 5],
+        ])
+          expect(outcome(() => transpose([x, ...dims]))).toEqual(
+            outcome(() => callOperator(operator('transpose.int'), [x, ...dims])),
+          );
+        for (const size of [1, 2, 3])
+          expect(outcome(() => split([x, size, 1]))).toEqual(
+            outcome(() => callOperator(operator('split.Tensor'), [x, size, 1])),
+          );
+        for (const size of [[2, 2, 6], [4, 6], [2, 2, 3, 2], [5]])
+          expect(outcome(() => view([x, size]))).toEqual(
+            outcome(() => callOperator(operator('view'), [x, size])),
+          );
+      }
+  });
+
+  it('has the gradients of what it computed', () => {
+    const call = repeated(operator('mul.Tensor'), [0, 1]);
+    const [x, y] = [numbers([3]), numbers([3], 1)];
+    for (let i = 0; i < 2; i++) no_grad(() => call([x, y]));
+    x.requires_grad_(true);
+    (call([x, y]) as Tensor).sum().backward();
+    expect(tolistNow(x.grad!)).toEqual(tolistNow(y));
+  });
+
+  it('counts what it wrote as a version of the memory', () => {
+    const call = repeated(operator('relu_'), [0]);
+    const x = numbers([3]);
+    for (let i = 1; i <= 3; i++) {
+      expect(call([x])).toBe(x);
+      expect(x._version).toBe(i);
+    }
+  });
+
+  it('is seen by whoever looks at calls, and when it may wait', () => {
+    const call = repeated(operator('add.Tensor'), [0, 1]);
+    const [x, y] = [numbers([3]), numbers([3], 1)];
+    for (let i = 0; i < 2; i++) call([x, y, 1]);
+    const names: string[] = [];
+    const stop = intercept((op, _, proceed) => {
+      names.push(op.base);
+      return proceed();
+    });
+    call([x, y, 1]);
+    stop();
+    expect(names).toEqual(['add']);
+    const before = set_fusion_enabled(true);
+    const waiting = call([x, y, 1]) as Tensor;
+    expect(waiting.storage.pending).not.toBeNull();
+    expect(tolistNow(call([waiting, y, 1]) as Tensor)).toEqual(tolistNow(x.add(y).add(y)));
+    set_fusion_enabled(before);
+  });
+
+  it('follows the default dtype, and what a user gives for a backend', () => {
+    const call = repeated(operator('div.Tensor'), [0, 1]);
+    const [x, y] = [numbers([3], 0, 'int64'), numbers([3], 1, 'int64').add(9)];
+    for (let i = 0; i < 2; i++) expect((call([x, y]) as Tensor).dtype).toBe('float32');
+    set_default_dtype('float64');
+    expect((call([x, y]) as Tensor).dtype).toBe('float64');
+    set_default_dtype('float32');
+    const op = operator('div.Tensor');
+    op.implementations = new Map([[currentBackend().name, () => x]]);
+    expect(call([x, y])).toBe(x);
+    op.implementations = null;
+  });
+
+  it('keeps no memory of what it saw', () => {
+    const calls = ['neg', 't'].map((name) => repeated(operator(name), [0]));
+    const before = memoryUsage(currentBackend()).count;
+    for (let i = 1; i < 20; i++)
+      for (const call of calls) {
+        const x = numbers([i, 2]);
+        (call([x]) as Tensor).dispose();
+        x.dispose();
+      }
+    expect(memoryUsage(currentBackend()).count).toBe(before);
+  });
+});
