@@ -58,12 +58,7 @@ export async function checkValue(
     }
     case 'tensor':
       return got instanceof Tensor
-        ? checkTensor(
-            got,
-            want,
-            absolute === undefined ? toleranceOf(id, want.dtype) : { rtol: 0, atol: boundOf(absolute, want) },
-            name,
-          )
+        ? checkTensor(got, want, toleranceFor(want, id, absolute), name)
         : differs(`a tensor of shape [${want.shape}]`);
     case 'tuple':
     case 'list': {
@@ -88,6 +83,12 @@ export async function checkValue(
       return undefined;
     }
   }
+}
+
+/** A quantised number may be its neighbour, where both were about as near to what was rounded. */
+function toleranceFor(want: Value & { kind: 'tensor' }, id: CaseId, absolute: Bound | undefined): Tolerance {
+  if (want.quantum !== undefined) return { rtol: 1e-6, atol: want.quantum };
+  return absolute === undefined ? toleranceOf(id, want.dtype) : { rtol: 0, atol: boundOf(absolute, want) };
 }
 
 function boundOf(bound: Bound, { data }: Value & { kind: 'tensor' }): number {

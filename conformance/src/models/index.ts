@@ -103,9 +103,9 @@ async function modelsIn(files: CaseFiles, name: string): Promise<ModelCase[]> {
   }));
 }
 
-/** The seeds' programs and TorchScript's language; from 1.13 also programs as people deploy them. */
+/** The seeds' programs and TorchScript's language; from 1.13 also programs as people deploy them, and quantised layers. */
 export async function programs(files: CaseFiles, writer: Writer = '1.13'): Promise<ProgramCase[]> {
-  const manifests = writer === '1.13' ? ['jit', 'real'] : [`jit${suffix(writer)}`];
+  const manifests = writer === '1.13' ? ['jit', 'real', 'quantised'] : [`jit${suffix(writer)}`];
   return (await Promise.all(manifests.map((name) => programsIn(files, name)))).flat();
 }
 

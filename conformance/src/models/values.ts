@@ -14,6 +14,8 @@ export type Value =
       readonly dtype: keyof typeof arrays;
       readonly shape: readonly number[];
       readonly data: TensorData;
+      /** Of numbers that were quantised: how far apart neighbours are. */
+      readonly quantum?: number;
     }
   | { readonly kind: 'tuple' | 'list'; readonly items: readonly Value[] }
   | { readonly kind: 'dict'; readonly entries: readonly (readonly [Value, Value])[] };
@@ -30,6 +32,7 @@ export type Stored =
         readonly dtype: keyof typeof arrays;
         readonly shape: readonly number[];
         readonly offset: number;
+        readonly quantum?: number;
       };
     }
   | { readonly uniform: { readonly name: string; readonly shape: readonly number[]; readonly bound: number } }
@@ -58,10 +61,10 @@ export function readValue(stored: Stored, blob: Uint8Array): Value {
     return { kind: 'tensor', dtype: 'float32', shape, data: uniform(name, shape, bound) };
   }
   if ('tensor' in stored) {
-    const { dtype, shape, offset } = stored.tensor;
+    const { dtype, shape, offset, quantum } = stored.tensor;
     const count = shape.reduce((product, size) => product * size, 1);
     const bytes = blob.slice(offset, offset + count * arrays[dtype].BYTES_PER_ELEMENT);
-    return { kind: 'tensor', dtype, shape, data: new arrays[dtype](bytes.buffer) };
+    return { kind: 'tensor', dtype, shape, data: new arrays[dtype](bytes.buffer), quantum };
   }
   if ('tuple' in stored) return { kind: 'tuple', items: stored.tuple.map((item) => readValue(item, blob)) };
   if ('list' in stored) return { kind: 'list', items: stored.list.map((item) => readValue(item, blob)) };

@@ -1,7 +1,9 @@
 /** The Python names that checkpoints use for tensors, storages and dtypes, each with what it means here. */
 import { NotSupportedError, TorchError } from '../errors.ts';
+import { unpackHalves } from '../ops/quantized/halves.ts';
 import { Device } from '../tensor/device.ts';
 import { type DType, dtypes } from '../tensor/dtype.ts';
+import { contiguousStrides, numelOf } from '../tensor/layout.ts';
 import { isQuantized, type QuantizedDType, quantized, quantizedRanges } from '../tensor/quantized.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { PickleGlobal, PickleTuple } from './pickle-values.ts';
@@ -40,7 +42,6 @@ const strangers: Readonly<Record<string, string>> = {
   ComplexFloatStorage: 'complex64',
   ComplexDoubleStorage: 'complex128',
   ComplexHalfStorage: 'complex32',
-  QUInt4x2Storage: 'quint4x2',
   QUInt2x4Storage: 'quint2x4',
 };
 
@@ -49,6 +50,7 @@ const quantizedStorages: Readonly<Record<string, QuantizedDType>> = {
   QInt8Storage: 'qint8',
   QUInt8Storage: 'quint8',
   QInt32Storage: 'qint32',
+  QUInt4x2Storage: 'quint4x2',
 };
 
 /** What a storage class stands for while unpickling. */
@@ -109,6 +111,13 @@ export function tensorGlobals({
     if (storage.start > 0) checkLayout({ offset, shape, strides }, storage.length, what);
     return makeTensor(storage, layout, requires_grad === true);
   };
+  const halves = (bytes: StoredStorage, shape: unknown, offset: unknown, strides: unknown): Tensor => {
+    if (!isSizes(shape) || offset !== 0 || String(strides) !== String(contiguousStrides(shape)))
+      throw new NotSupportedError('the checkpoint holds a view of integers of four bits');
+    const length = Math.ceil(numelOf(shape) / 2);
+    const whole = rebuild(PickleTuple.from([bytes, 0, [length], [1]]), '_rebuild_qtensor');
+    return unpackHalves(whole, shape);
+  };
   /** `(storage, offset, size, stride, (scheme, scale, zero point) or (scheme, scales, zero points, axis), …)` */
   const rebuildQuantized = (args: unknown): Tensor => {
     const what = '_rebuild_qtensor';
@@ -119,7 +128,10 @@ export function tensorGlobals({
     if (!isQuantized(dtype) || !(how instanceof PickleTuple))
       throw bad(`${what} was given no quantised storage`);
     const plain = { ...(storage as StoredStorage), dtype: quantizedRanges[dtype].stored };
-    const integers = rebuild(PickleTuple.from([plain, offset, shape, strides]), what);
+    const integers =
+      dtype === 'quint4x2'
+        ? halves(plain, shape, offset, strides)
+        : rebuild(PickleTuple.from([plain, offset, shape, strides]), what);
     const [scheme, scale, zero, axis] = how;
     if (scheme === 'per_tensor_affine')
       return quantized(integers, dtype, { kind: 'tensor', scale: Number(scale), zero_point: Number(zero) });

@@ -76,6 +76,7 @@ for (const [name, code, array] of [
   ['qint8', 12, Int8Array],
   ['quint8', 13, Uint8Array],
   ['qint32', 14, Int32Array],
+  ['quint4x2', 16, Uint8Array],
 ] as const)
   Object.defineProperty(dtypes, name, { value: info(name as string as DType, code, 'bool', array) });
 

@@ -10,7 +10,6 @@ import { backendOf, Device } from './device.ts';
 import type { DType, TypedArray } from './dtype.ts';
 import { dtypes } from './dtype.ts';
 import { formatTensor } from './format.ts';
-import { hasQuantizer, listsOf, printedQuantizer, quantizerOf } from './quantized.ts';
 import {
   canReadNow,
   data,
@@ -25,6 +24,7 @@ import {
 import { at, type Index, setAt } from './indexing.ts';
 import { sameShape } from './layout.ts';
 import { get_default_dtype, type Scalar } from './promotion.ts';
+import { hasQuantizer, listsOf, printedQuantizer, quantizerOf } from './quantized.ts';
 import { Tensor } from './tensor.ts';
 import { asNumber, look, plainShape, unwatched } from './watch.ts';
 

@@ -5,7 +5,7 @@ import type { Printable, PrintedQuantizer } from './format.ts';
 import type { Layout } from './layout.ts';
 import { Tensor } from './tensor.ts';
 
-export type QuantizedDType = 'qint8' | 'quint8' | 'qint32';
+export type QuantizedDType = 'qint8' | 'quint8' | 'qint32' | 'quint4x2';
 
 /** What its integers are stored as, and which of them there are. */
 interface Range {
@@ -18,6 +18,8 @@ export const quantizedRanges: Readonly<Record<QuantizedDType, Range>> = {
   qint8: { stored: 'int8', low: -128, high: 127 },
   quint8: { stored: 'uint8', low: 0, high: 255 },
   qint32: { stored: 'int32', low: -2147483648, high: 2147483647 },
+  // A byte each in memory; archives have two in one.
+  quint4x2: { stored: 'uint8', low: 0, high: 15 },
 };
 
 export const isQuantized = (dtype: string): dtype is QuantizedDType => Object.hasOwn(quantizedRanges, dtype);

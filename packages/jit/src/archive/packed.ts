@@ -13,9 +13,6 @@ import {
 } from '../ir/types.ts';
 import { makeTuple } from '../ops/value.ts';
 
-/** Of an element of a quantised table. */
-const BITS = 8;
-
 export interface State {
   readonly value: unknown;
   readonly type: JitType;
@@ -54,7 +51,12 @@ export function stateOfPacked({
   if (kind === 'linear') return tuple(...tensors);
   if (kind === 'clampedLinear') return tuple(...tensors, ...bounds);
   if (kind === 'embedding')
-    return tuple([1, IntT], [[weight], listOf(TensorT)], [[], listOf(FloatT)], [[BITS], listOf(IntT)]);
+    return tuple(
+      [1, IntT],
+      [[weight], listOf(TensorT)],
+      [[], listOf(FloatT)],
+      [[(weight.dtype as string) === 'quint4x2' ? 4 : 8], listOf(IntT)],
+    );
   if (cell) {
     const products = [cell.ih, cell.hh];
     return tuple(

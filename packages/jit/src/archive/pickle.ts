@@ -1,6 +1,8 @@
 /** TorchScript's dialect of pickle, written: each value as its static type says, tensors by their storages. */
 import {
+  contiguousStrides,
   type DType,
+  functions,
   isQuantized,
   PackedParams,
   PickleWriter,
@@ -32,6 +34,7 @@ const quantizedStorages: Readonly<Record<string, string>> = {
   qint8: 'QInt8Storage',
   quint8: 'QUInt8Storage',
   qint32: 'QInt32Storage',
+  quint4x2: 'QUInt4x2Storage',
 };
 
 export interface PicklerOptions {
@@ -47,6 +50,8 @@ export class ScriptPickler {
   readonly classes: Set<ClassType> = new Set();
   private readonly writer = new PickleWriter({ dialect: 'torchscript' });
   private depth = 0;
+  /** Tensors that live until they are written. */
+  private readonly made: Tensor[] = [];
 
   constructor(private readonly options: PicklerOptions) {}
 
@@ -194,9 +199,12 @@ export class ScriptPickler {
     const hasQuantizer = isQuantized(tensor.dtype);
     writer.global('torch._utils', hasQuantizer ? '_rebuild_qtensor' : '_rebuild_tensor_v2');
     writer.opcode('(');
-    this.storage(tensor);
-    writer.int(tensor.offset);
-    for (const sizes of [tensor.shape, tensor.strides]) {
+    // Of integers of four bits archives have two in a byte.
+    const { dtype, shape } = tensor;
+    const isHalves = (dtype as string) === 'quint4x2';
+    this.storage(isHalves ? this.packed4(tensor) : tensor, dtype);
+    writer.int(isHalves ? 0 : tensor.offset);
+    for (const sizes of [shape, isHalves ? contiguousStrides(shape) : tensor.strides]) {
       writer.opcode('(');
       for (const size of sizes) writer.int(size);
       writer.opcode('t');
@@ -227,8 +235,14 @@ export class ScriptPickler {
     writer.opcode('t');
   }
 
+  private packed4(tensor: Tensor): Tensor {
+    const bytes = functions.int_repr(tensor) as Tensor;
+    this.made.push(bytes);
+    return bytes;
+  }
+
   /** Whole, however little of it the tensor views, so that those that share one still do. */
-  private storage({ storage, dtype, device }: Tensor): void {
+  private storage({ storage, device }: Tensor, dtype: DType): void {
     const { writer, storages } = this;
     if (writer.recall(storage)) {
       if (storages.get(storage)!.dtype !== dtype)

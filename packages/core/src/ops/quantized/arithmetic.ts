@@ -3,7 +3,7 @@ import { op } from '../../dispatch/operator.ts';
 import { NotSupportedError, TorchError } from '../../errors.ts';
 import { itemNow } from '../../tensor/host.ts';
 import { integersOf, type QuantizedDType, quantized, quantizedRanges } from '../../tensor/quantized.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
+import { Tensor } from '../../tensor/tensor.ts';
 import { catOf } from '../join.ts';
 import {
   call,
@@ -74,7 +74,7 @@ function multiplyByNumber(q: Tensor, value: number, isRelu: boolean): Tensor {
 
 /** A number that an argument holds; from a tensor, where the host can read it. */
 function numberIn(value: unknown): number {
-  return Number(typeof value === 'object' ? itemNow(value as Tensor) : value);
+  return Number(value instanceof Tensor ? itemNow(value) : value);
 }
 
 const sums = (['', '_relu'] as const).flatMap((suffix) => {

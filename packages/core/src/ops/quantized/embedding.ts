@@ -18,7 +18,12 @@ function rowsOf(packed: PackedParams, positions: Tensor): Tensor {
   const of = (list: Tensor): Tensor =>
     (list.index_select(0, positions) as Tensor).to('float32').unsqueeze(1) as Tensor;
   const integers = (integersOf(packed.weight).index_select(0, positions) as Tensor).to('float32');
-  return integers.sub(of(quantizer.zero_points)).mul(of(quantizer.scales)) as Tensor;
+  const scales = of(quantizer.scales);
+  const zeros = of(quantizer.zero_points);
+  if ((packed.weight.dtype as string) !== 'quint4x2') return integers.sub(zeros).mul(scales) as Tensor;
+  // Beside integers of four bits PyTorch has scale and offset as half floats.
+  const half = (x: Tensor): Tensor => (x.to('float16') as Tensor).to('float32') as Tensor;
+  return integers.mul(half(scales)).add(half(zeros.mul(scales).neg() as Tensor)) as Tensor;
 }
 
 function refusePruned(name: string, isPruned: boolean): void {

@@ -13,6 +13,7 @@ import {
   quantizerOf,
 } from '../../tensor/quantized.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import { packHalves } from './halves.ts';
 
 /** Calls an operator by its full name, with all its arguments. */
 export const call = (name: string, ...args: unknown[]): Tensor =>
@@ -148,15 +149,17 @@ export function roundHalfToEven(x: number): number {
   return down % 2 === 0 ? down : down + 1;
 }
 
+/** Calls `then` with a tensor's values: at once where the host can read them, else later. */
+function withValues<T>(x: Tensor, then: (values: number[]) => T): T | Promise<T> {
+  if (canReadNow(x)) return then(Array.from(readRawNow(x), Number));
+  return readRaw(x).then((values) => then(Array.from(values, Number)));
+}
+
 /** Calls `then` with the least and the greatest element: at once where the host can read them, else later. */
 function withRange<T>(x: Tensor, then: (least: number, greatest: number) => T): T | Promise<T> {
   if (x.elements === 0) return then(0, 0);
   const both = call('aten::stack', [x.amin(), x.amax()], 0);
-  if (canReadNow(both)) {
-    const [least, greatest] = readRawNow(both);
-    return then(Number(least), Number(greatest));
-  }
-  return readRaw(both).then(([least, greatest]) => then(Number(least), Number(greatest)));
+  return withValues(both, ([least, greatest]) => then(least, greatest));
 }
 
 /** Calls `then` with the numbers quantised to bytes by what is in them; a promise where that must be read. */
@@ -188,6 +191,19 @@ export const quantizations = [
       return quantize(self, scale, zero_point, quantizedDType(dtype));
     },
   }),
+  op(
+    'quantize_per_tensor.tensor_qparams(Tensor self, Tensor scale, Tensor zero_point, ScalarType dtype) -> Tensor',
+    {
+      grad: 'none',
+      define: ({ self, scale, zero_point, dtype }) => {
+        checkFloat(self, 'Quantize');
+        const both = call('aten::stack', [scale.to('float32'), zero_point.to('float32')], 0);
+        return withValues(both.view([-1]) as Tensor, ([s, zero]) =>
+          quantize(self, s, zero, quantizedDType(dtype)),
+        );
+      },
+    },
+  ),
   op('quantize_per_tensor_dynamic(Tensor self, ScalarType dtype, bool reduce_range) -> Tensor', {
     grad: 'none',
     define: ({ self, dtype, reduce_range }) => {
@@ -230,7 +246,8 @@ export const quantizations = [
   }),
   op('int_repr(Tensor self) -> Tensor', {
     grad: 'none',
-    define: ({ self }) => integersOf(self).clone(),
+    define: ({ self }) =>
+      (self.dtype as string) === 'quint4x2' ? packHalves(integersOf(self)) : integersOf(self).clone(),
   }),
   op('_make_per_tensor_quantized_tensor(Tensor self, float scale, int zero_point) -> Tensor', {
     grad: 'none',
