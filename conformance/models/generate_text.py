@@ -1,8 +1,8 @@
 """What PyTorch makes of the programs in programs_text.py, compiled as Python source: graphs, code, answers, and of
-refused_text.py the errors.
+refused_text.py the errors; of the modules in modules_text.py what they are made of, too.
 
 Run: /usr/bin/python3 conformance/models/generate_text.py [name ...]   (Debian's PyTorch 1.13)
-Writes text.json. A program's names are as in a script run by itself: `__torch__.f`.
+Writes text.json, text-refused.json and text-modules.json. A program's names are as in a script run by itself: `__torch__.f`.
 """
 import json
 import os
@@ -109,19 +109,66 @@ def compile_file(path, head, name, calls, body):
     return result
 
 
+def unmangled(text):
+    # Of an nn module's overloads of forward there is one here, by forward's own name.
+    return re.sub(r"forward__0", "forward", re.sub(r"___torch_mangle_\d+\.", "", strip(text)))
+
+
+def module_blocks(path):
+    """As `blocks`, with the arguments that make the module."""
+    text = open(path).read()
+    head, *parts = re.split(r"^## (\w+)\((.*)\): ?(.*)\n", text, flags=re.M)
+    for name, given, calls, body in zip(parts[::4], parts[1::4], parts[2::4], parts[3::4]):
+        yield head, name, (given, calls), body.strip("\n") + "\n"
+
+
+def compile_module(head, name, given_calls, body):
+    given, calls = given_calls
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "text.py")
+        with open(path, "w") as f:
+            f.write(body)
+        module = types.ModuleType("__main__")
+        module.__file__ = path
+        sys.modules["__main__"] = module
+        exec(head, module.__dict__)
+        exec(compile(body, path, "exec"), module.__dict__)
+        torch.manual_seed(0)
+        made = eval(f"{name}({given})", module.__dict__)
+        names = {"t": t, "ti": ti, "m": m, "torch": torch}
+        args, kwargs = eval(f"(lambda *a, **k: (a, k))({given})", names)
+        scripted = torch.jit.script(made)
+        result = {"name": name, "text": body, "given": [encode(a) for a in args], "named": {k: encode(v) for k, v in kwargs.items()}}
+        result["printed"] = str(scripted)
+        result["state"] = {k: encode(v) for k, v in scripted.state_dict().items()}
+        result["methods"] = [
+            [path, method, unmangled(str(getattr(sub, method).graph)), unmangled(getattr(sub, method).code)]
+            for path, sub in scripted.named_modules()
+            if type(made.get_submodule(path)).__module__ == "__main__"
+            for method in sub._c._method_names()
+            if not method.startswith("__")
+        ]
+        result["calls"] = []
+        for call in eval(f"[{calls}]", names):
+            case = {"args": [encode(a) for a in call]}
+            case["result"] = encode(plain(scripted(*call)))
+            result["calls"].append(case)
+        return result
+
+
 def plain(value):
     if isinstance(value, tuple):
         return tuple(plain(v) for v in value)
     return value
 
 
-def isolated(*args):
+def isolated(compile_one, *args):
     """In a process of its own, so that mangled names begin at none."""
     read, write = os.pipe()
     if os.fork() == 0:
         os.close(read)
         with os.fdopen(write, "w") as f:
-            json.dump(compile_program(*args), f)
+            json.dump(compile_one(*args), f)
         os._exit(0)
     os.close(write)
     with os.fdopen(read) as f:
@@ -139,7 +186,7 @@ def main():
             continue
         cases = []
         for block in blocks(path):
-            case = isolated(*block)
+            case = isolated(compile_program, *block)
             if ("error" in case) != source.startswith("refused"):
                 print(case["name"], case.get("error", "is not refused"), file=sys.stderr)
             else:
@@ -148,6 +195,11 @@ def main():
             json.dump({"torch": torch.__version__, "cases": cases}, f, indent=0)
             f.write("\n")
         print(target, len(cases))
+    cases = [isolated(compile_module, *block) for block in module_blocks(os.path.join(here, "modules_text.py"))]
+    with open(os.path.join(here, "text-modules.json"), "w") as f:
+        json.dump({"torch": torch.__version__, "cases": cases}, f, indent=0)
+        f.write("\n")
+    print("text-modules.json", len(cases))
 
 
 main()

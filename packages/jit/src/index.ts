@@ -14,6 +14,7 @@ export { ScriptModule } from './module.ts';
 export { output } from './ops/tensor.ts';
 export * as passes from './passes/index.ts';
 export { type Printed, program_text } from './print/program.ts';
+export { set_nn } from './python/namespaces.ts';
 export { type FileWriter, set_file_writer } from './save.ts';
 export { script } from './script.ts';
 export { ScriptFunction } from './script-function.ts';

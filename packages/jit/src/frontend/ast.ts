@@ -25,13 +25,21 @@ export type Expr = { readonly range: Range } & (
   | { readonly kind: 'binary'; readonly op: string; readonly left: Expr; readonly right: Expr }
   | { readonly kind: 'conditional'; readonly test: Expr; readonly body: Expr; readonly orElse: Expr }
   | { readonly kind: 'starred'; readonly value: Expr }
-  | { readonly kind: 'comprehension'; readonly element: Expr; readonly target: Expr; readonly iterable: Expr }
+  | {
+      readonly kind: 'comprehension';
+      readonly element: Expr;
+      readonly target: Expr;
+      readonly iterable: Expr;
+      /** Its `if`s, which only code that Python runs may have. */
+      readonly tests?: readonly Expr[];
+    }
   | {
       readonly kind: 'dictComprehension';
       readonly key: Expr;
       readonly value: Expr;
       readonly target: Expr;
       readonly iterable: Expr;
+      readonly tests?: readonly Expr[];
     }
 );
 
@@ -79,6 +87,8 @@ export interface Def {
   readonly body: Block;
   readonly range: Range;
   readonly decorators?: readonly Expr[];
+  /** Reads it again as TorchScript, where it was read as what Python may run. */
+  readonly asTorchScript?: () => Def;
 }
 
 export interface ClassDef {

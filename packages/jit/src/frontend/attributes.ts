@@ -112,6 +112,8 @@ export abstract class Attributes extends Subscripts {
       case 'Class': {
         const own = this.memberOf(value, name, range);
         if (own) return own;
+        const members = this.dictMembers(value, name);
+        if (members) return members;
         break;
       }
       case 'Interface':
@@ -163,6 +165,8 @@ export abstract class Attributes extends Subscripts {
     if (known) return { kind: 'function', func: known };
     const operator = type.operators.get(name);
     if (operator) return { kind: 'builtin', name: operator };
+    const unused = type.unused.get(name);
+    if (unused) return { kind: 'unused', func: unused };
     const refused = type.refused.get(name);
     if (refused) return { kind: 'refused', message: refused };
     const getter = type.getters.get(name) ?? `__${name}_getter`;

@@ -91,7 +91,7 @@ export class GraphBuilder {
   }
 
   defaultValue(arg: JitArgument): Value {
-    return this.constant(arg.default, typeOfDefault(arg.default, arg.type));
+    return this.constant(arg.default, typeOfDefault(arg));
   }
 
   list(element: JitType, items: readonly Value[], range?: Range): Value {

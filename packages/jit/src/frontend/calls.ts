@@ -106,6 +106,13 @@ export abstract class Calls extends SpecialForms {
         node.func = func;
         return asValue(node.output);
       }
+      case 'unused': {
+        matchOnly(builder, range, callable(target.func.signature, 0), values, kwargs);
+        const message = 'This Python function is annotated to be ignored and cannot be run';
+        builder.builtin('prim::RaiseException', [builder.string(message, range)], range);
+        const { returns } = target.func.signature;
+        return asValue(builder.node('prim::Uninitialized', [], [returns], range).output);
+      }
       case 'method':
         return asValue(this.invoke(target.self, target.name, values, kwargs, range));
       case 'type':

@@ -24,7 +24,11 @@ export class Environment {
   /** Why a variable that one branch sets cannot be used after it. */
   private readonly problems = new Map<string, () => CompileError>();
 
-  constructor(private readonly builder: GraphBuilder) {}
+  constructor(
+    private readonly builder: GraphBuilder,
+    /** Whether a module that gets a name is no value of a variable, as in Python, where another may never take its place. */
+    private readonly namesModules: boolean,
+  ) {}
 
   get block(): Block {
     return this.frame!.block;
@@ -116,7 +120,7 @@ export class Environment {
       value = convertTo(this.builder, range, outer.value.type, value, true);
       this.check(name, outer.value.type, value.type, range);
     }
-    if (!value) {
+    if (!value || (!outer && this.namesModules && value.type.kind === 'Class' && value.type.isModule)) {
       this.frame!.values.set(name, sugared);
       return;
     }

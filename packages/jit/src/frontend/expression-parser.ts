@@ -330,20 +330,22 @@ export class ExpressionParser extends TokenReader {
     return { kind: 'list', items, range: this.bracketed(start, items) };
   }
 
-  /** What follows `[element` up to the bracket: one `for`, no `if`. */
+  /** What follows `[element` up to the bracket: one `for`. */
   comprehension(element: Expr, start: number): Expr {
-    const { target, iterable } = this.generator();
-    return { kind: 'comprehension', element, target, iterable, range: this.from(start) };
+    return { kind: 'comprehension', element, ...this.generator(), range: this.from(start) };
   }
 
-  generator(): { target: Expr; iterable: Expr } {
+  generator(): { target: Expr; iterable: Expr; tests?: readonly Expr[] } {
     this.expect('for');
     const target = this.targets();
     this.expect('in');
     const iterable = this.infix(1);
     if (this.is('for')) this.refuse('Only a single generator is currently supported', this.peek().start, 0);
-    if (this.is('if')) this.refuse('Comprehension ifs are not supported yet', this.peek().start, 0);
-    return { target, iterable };
+    if (!this.is('if')) return { target, iterable };
+    if (!this.isRun) this.refuse('Comprehension ifs are not supported yet', this.peek().start, 0);
+    const tests: Expr[] = [];
+    while (this.accept('if')) tests.push(this.infix(1));
+    return { target, iterable, tests };
   }
 
   dict(): Expr {
@@ -357,11 +359,11 @@ export class ExpressionParser extends TokenReader {
       this.expect(':');
       values.push(this.expression());
       if (keys.length === 1 && this.is('for')) {
-        const { target, iterable } = this.generator();
+        const generator = this.generator();
         this.expect('}');
         const [key] = keys;
         const [value] = values;
-        return { kind: 'dictComprehension', key, value, target, iterable, range: this.from(start) };
+        return { kind: 'dictComprehension', key, value, ...generator, range: this.from(start) };
       }
       if (!this.accept(',')) break;
     }

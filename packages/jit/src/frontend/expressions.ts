@@ -39,12 +39,17 @@ const infix: Readonly<Record<string, readonly [operator: string, magic?: string]
 
 export abstract class Expressions {
   protected readonly builder = new GraphBuilder();
-  protected readonly variables = new Environment(this.builder);
+  protected readonly variables: Environment;
 
   /** The function that is compiled, as messages name it. */
   protected compiling = '';
 
-  constructor(protected readonly resolver: Resolver) {}
+  constructor(
+    protected readonly resolver: Resolver,
+    namesModules: boolean = resolver.dialect === 'python',
+  ) {
+    this.variables = new Environment(this.builder, namesModules);
+  }
 
   protected abstract attribute(object: Sugared, name: string, range: Range): Sugared;
   protected abstract call(

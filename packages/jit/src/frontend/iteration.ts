@@ -4,6 +4,7 @@ import { typeName } from '../ir/type-text.ts';
 import { AnyT, type ClassType, IntT, type JitType } from '../ir/types.ts';
 import { Conditions } from './conditions.ts';
 import { CompileError, type Range } from './source.ts';
+import { asValue } from './sugar.ts';
 import type { Sugared } from './sugared.ts';
 
 const container =
@@ -13,15 +14,50 @@ const container =
 export const containerKind = (type: ClassType): string | undefined => container.exec(type.name)?.[1];
 
 export abstract class Iteration extends Conditions {
-  /** The attributes of a container of modules, in order. */
-  protected members(value: Value): readonly Sugared[] {
+  /** The modules of a container with their names, in order. */
+  private entries(value: Value, range?: Range): { keys: Sugared[]; modules: Sugared[] } {
     const type = value.type as ClassType;
-    return type.attributes
+    const names = type.attributes
       .filter(
         ({ name, role }) =>
           /^\d+$/.test(name) || (role === 'attribute' && name !== 'training' && !name.startsWith('_')),
       )
-      .map(({ name }) => ({ kind: 'value', value: this.getAttribute(value, name) }));
+      .map(({ name }) => name);
+    const keys: Sugared[] = [];
+    const modules: Sugared[] = [];
+    for (const name of names) {
+      keys.push(asValue(this.builder.string(name, range ?? value.node.range!)));
+      modules.push(asValue(this.getAttribute(value, name)));
+    }
+    return { keys, modules };
+  }
+
+  /** The modules of a container, in order. */
+  protected members(value: Value, range?: Range): readonly Sugared[] {
+    return this.entries(value, range).modules;
+  }
+
+  /** The module of this name in a container; undefined where there is none. */
+  protected member(value: Value, name: string, range: Range): Sugared | undefined {
+    const { keys, modules } = this.entries(value, range);
+    return modules[keys.findIndex((key) => key.kind === 'value' && key.value.node.constant?.value === name)];
+  }
+
+  /** `keys()`, `values()` and `items()` of a ModuleDict. */
+  protected dictMembers(value: Value, name: string): Sugared | undefined {
+    const { type } = value;
+    if (type.kind !== 'Class' || containerKind(type) !== 'ModuleDict') return undefined;
+    if (name !== 'keys' && name !== 'values' && name !== 'items') return undefined;
+    return {
+      kind: 'macro',
+      name,
+      expand: ({ range }) => {
+        const { keys, modules } = this.entries(value, range);
+        const [names, items] = [keys, modules].map((parts): Sugared => ({ kind: 'tuple', items: parts }));
+        if (name === 'items') return this.zip([names, items], range);
+        return name === 'keys' ? names : items;
+      },
+    };
   }
 
   /** Reads a slot of an object. */
@@ -52,14 +88,10 @@ export abstract class Iteration extends Conditions {
         };
       case 'Class': {
         const kind = containerKind(value.type);
-        if (kind === 'ModuleDict')
-          return {
-            kind: 'tuple',
-            items: value.type.attributes
-              .filter(({ type }) => type.kind === 'Class')
-              .map(({ name }) => ({ kind: 'value', value: this.builder.string(name, range) })),
-          };
-        if (kind) return { kind: 'tuple', items: this.members(value) };
+        if (kind) {
+          const { keys, modules } = this.entries(value, range);
+          return { kind: 'tuple', items: kind === 'ModuleDict' ? keys : modules };
+        }
         if (value.type.isModule)
           throw new CompileError(
             'Only constant Sequential, ModuleList, ModuleDict, or ParameterList can be used as an iterable',
@@ -198,7 +230,7 @@ export abstract class Iteration extends Conditions {
         break;
       }
       case 'Class':
-        if (containerKind(value.type)) return this.members(value);
+        if (containerKind(value.type)) return this.members(value, range);
     }
     throw new CompileError(`${typeName(value.type)} cannot be used as a tuple`, range);
   }

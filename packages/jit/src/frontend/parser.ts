@@ -4,6 +4,7 @@ import { ExpressionParser, unsupported } from './expression-parser.ts';
 import type { TypeComment } from './lexer.ts';
 import { CompileError, type Source } from './source.ts';
 import type { ParseOptions } from './token-reader.ts';
+import { dottedName } from './type-expression.ts';
 
 const augmented = new Set(['+=', '-=', '*=', '/=', '%=', '|=', '&=', '^=', '<<=', '>>=', '**=']);
 
@@ -102,6 +103,7 @@ class Parser extends ExpressionParser {
   }
 
   def(decorators: readonly Expr[] = []): Def {
+    const { position, depth } = this;
     const start = this.expect('def').start;
     const name = this.expectKind('name').text;
     this.expect('(');
@@ -137,7 +139,8 @@ class Parser extends ExpressionParser {
     const after = this.tokens.slice(this.position).find((t) => t.kind !== 'newline' && t.kind !== 'indent');
     const signature = this.typeComments.find((c) => c.start >= end && c.start < (after?.start ?? end));
     if (signature?.text.includes('->')) returns = this.typeLine(signature, params, start);
-    const body = this.block();
+    const isUnread = decorators.some((d) => /(^|\.)(unused|ignore)$/.test(decoratorName(d)));
+    const body = isUnread ? this.unreadBlock() : this.block();
     if (this.isPython) this.source.sections.push([start, this.tokens[this.position - 1].end]);
     return {
       name,
@@ -146,7 +149,20 @@ class Parser extends ExpressionParser {
       body,
       range: this.with({ source: this.source, start, end }, body),
       ...(decorators.length > 0 && { decorators }),
+      ...(this.isRun && { asTorchScript: () => this.again(position, depth, decorators) }),
     };
+  }
+
+  /** A definition that was read as what Python may run, as what is compiled. */
+  private again(position: number, depth: number, decorators: readonly Expr[]): Def {
+    this.position = position;
+    this.depth = depth;
+    this.isRun = false;
+    try {
+      return this.def(decorators);
+    } finally {
+      this.isRun = true;
+    }
   }
 
   /** `*args` and `**kwargs`, whose star was just read. */
@@ -201,6 +217,28 @@ class Parser extends ExpressionParser {
     });
   }
 
+  /** The block of a function that is not compiled: PyTorch does not look at it. */
+  private unreadBlock(): Block {
+    const { position, depth } = this;
+    try {
+      return this.block();
+    } catch (error) {
+      if (!(error instanceof CompileError)) throw error;
+      this.position = position;
+      this.depth = depth;
+    }
+    while (this.peek().kind !== 'newline') this.next();
+    this.next();
+    for (let open = this.peek().kind === 'indent' ? 1 : 0; open > 0; ) {
+      this.next();
+      const { kind } = this.peek();
+      if (kind === 'indent') open++;
+      else if (kind === 'end') break;
+      else if (kind === 'dedent' && --open === 0) this.next();
+    }
+    return [];
+  }
+
   /** Whether the statement just read ended at a `;` with another one behind it. */
   private continuesLine(): boolean {
     return this.tokens[this.position - 1].text === ';' && this.peek().kind !== 'newline';
@@ -219,7 +257,7 @@ class Parser extends ExpressionParser {
     const { text, kind, start } = this.peek();
     if (this.isPython && (text === '@' || text === 'def') && kind !== 'string') {
       const decorators = this.decorators();
-      if (!isClass && this.is('def')) this.refuse("function definitions aren't supported");
+      if (!isClass && this.is('def') && !this.isRun) this.refuse("function definitions aren't supported");
       if (!this.is('def')) this.refuse("class definitions aren't supported");
       return { kind: 'def', def: this.def(decorators), range: this.from(start) };
     }
@@ -297,7 +335,7 @@ class Parser extends ExpressionParser {
       }
     }
     const first = this.expressionList();
-    if (this.isPython && (this.is('//=') || this.is('@=')))
+    if (this.isPython && !(this.isRun && this.is('//=')) && (this.is('//=') || this.is('@=')))
       this.refuse(
         `unsupported kind of augumented assignment: ${this.is('@=') ? 'MatMult' : 'FloorDiv'}`,
         this.peek().start + 1,
@@ -316,7 +354,7 @@ class Parser extends ExpressionParser {
       this.endOfStatement();
       return { kind: 'assign', targets: [first], value, type, range };
     }
-    if (this.peek().kind === 'symbol' && augmented.has(this.peek().text)) {
+    if (this.peek().kind === 'symbol' && (augmented.has(this.peek().text) || this.is('//='))) {
       const op = this.next().text.slice(0, -1);
       const value = this.expressionList();
       const range = this.from(start);
@@ -352,6 +390,10 @@ class Parser extends ExpressionParser {
     return { kind: 'if', test, body, orElse, range: this.with(range, body, orElse) };
   }
 }
+
+/** The name of a decorator, called or not. */
+export const decoratorName = (expr: Expr): string =>
+  dottedName(expr.kind === 'call' ? expr.callee : expr) ?? '';
 
 /** Reads a `code/*.py` file, or a compilation unit's text. */
 export const parseFile = (source: Source, options?: ParseOptions): File => new Parser(source, options).file();

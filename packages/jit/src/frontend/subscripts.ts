@@ -50,7 +50,8 @@ export abstract class Subscripts extends Iteration {
                 at,
                 range,
               );
-        if (type.slotOf(member) !== undefined) return value(this.getAttribute(sliced, member));
+        const found = this.member(sliced, member, range);
+        if (found) return found;
         throw new CompileError(`Key Error, ${member}`, range);
       }
     }

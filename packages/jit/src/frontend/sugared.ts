@@ -47,6 +47,8 @@ export type Sugared =
   | { readonly kind: 'raised'; readonly message: Value; readonly cls?: Value }
   /** A function of the language around that becomes nodes where it is called. */
   | { readonly kind: 'macro'; readonly name: string; readonly expand: Macro }
+  /** A function that Python alone runs, of this signature: a call raises an error. */
+  | { readonly kind: 'unused'; readonly func: Func }
   /** A function that Python runs, or that must not be reached. */
   | { readonly kind: 'refused'; readonly message: string }
   /** A `def` inside a function, which only `fork` may run. */

@@ -7,6 +7,8 @@ import { CompileError, type Range, type Source } from './source.ts';
 export interface ParseOptions {
   readonly dialect?: Dialect;
   readonly limits?: Limits;
+  /** Whether the text may be run as Python as well: it may hold what only Python takes. */
+  readonly isRun?: boolean;
 }
 
 /** Reads tokens one after another; all parsing is built on it. */
@@ -14,6 +16,7 @@ export class TokenReader {
   protected readonly tokens: readonly Token[];
   protected readonly typeComments: readonly TypeComment[];
   protected readonly isPython: boolean;
+  protected isRun: boolean;
   protected readonly limits: Limits;
   protected position = 0;
 
@@ -29,6 +32,7 @@ export class TokenReader {
         `the text has ${source.text.length} characters; the limit \`source\` is ${this.limits.source}`,
       );
     this.isPython = options.dialect === 'python';
+    this.isRun = options.isRun ?? false;
     const { tokens, typeComments } = tokenize(source, options.dialect, window);
     this.tokens = tokens;
     this.typeComments = typeComments;

@@ -79,6 +79,8 @@ export class ClassType {
   readonly operators = new Map<string, string>();
   /** What may not be used in TorchScript, each with the reason. */
   readonly refused = new Map<string, string>();
+  /** Methods that Python alone runs, by their signatures: a call raises an error. */
+  readonly unused = new Map<string, Func>();
   private readonly slots = new Map<string, number>();
 
   constructor(

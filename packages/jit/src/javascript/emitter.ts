@@ -11,7 +11,14 @@ import { maxTripCount, type Value } from '../ir/graph.ts';
 import { annotation } from '../ir/type-text.ts';
 import { type ClassType, FloatT, IntT, type JitType } from '../ir/types.ts';
 import { readLiteral } from './literals.ts';
-import { arrayMethods, type Method, type MethodContext, mapMethods, stringMethods } from './methods.ts';
+import {
+  arrayMethods,
+  type Method,
+  type MethodContext,
+  mapMethods,
+  moduleDictMethods,
+  stringMethods,
+} from './methods.ts';
 
 const isNumber = (type: JitType): boolean =>
   type.kind === 'int' || type.kind === 'float' || type.kind === 'number';
@@ -28,7 +35,7 @@ export class JavaScriptEmitter extends Emitter {
   private readonly held = new Map<string, Sugared>();
 
   constructor(resolver: Resolver) {
-    super(resolver);
+    super(resolver, false);
     this.builder.readLiteral = readLiteral;
   }
 
@@ -313,7 +320,10 @@ export class JavaScriptEmitter extends Emitter {
             ? stringMethods
             : undefined;
     if (type.kind === 'Tensor' && name === 'at') return tensorAt;
-    if (type.kind === 'Class' && name === 'entries' && containerKind(type)) return arrayMethods.entries;
+    const container = type.kind === 'Class' ? containerKind(type) : undefined;
+    if (container === 'ModuleDict')
+      return Object.hasOwn(moduleDictMethods, name) ? moduleDictMethods[name] : undefined;
+    if (container && name === 'entries') return arrayMethods.entries;
     if (!table) return undefined;
     if (Object.hasOwn(table, name)) return table[name];
     return (context) =>
@@ -337,6 +347,10 @@ export class JavaScriptEmitter extends Emitter {
         return this.zip([this.range([trips], range, this.staticLength(iterable)), iterable], range);
       },
       iterable: (value) => this.iterable(asValue(value), range),
+      modules: (value) =>
+        (value.type as ClassType).attributes
+          .filter(({ type }) => type.kind === 'Class')
+          .map(({ name }) => [name, asValue(this.getAttribute(value, name))]),
       hold: (value) => this.hold(asValue(value), range),
       refuse: (why) => this.refuse(why, range),
     };

@@ -6,6 +6,7 @@ import type { ClassType } from '../ir/types.ts';
 import { addLibraryMethods, libraryFunction } from '../library/index.ts';
 import { type ScriptModule, wrapModule } from '../module.ts';
 import { newProgram } from '../program.ts';
+import { methodSource } from '../recursive/methods.ts';
 import { type ConvertedModule, convertModule, failedAttribute } from '../recursive/module.ts';
 import { libraryClass } from '../recursive/names.ts';
 import { functionParts, ScriptFunction } from '../script-function.ts';
@@ -49,7 +50,9 @@ export function scriptModule(module: Module, schema: string | undefined, given: 
       const { type } = converted.object;
       if (type.methods.size > 0 || added.includes(type)) continue;
       added.push(type);
+      const source = methodSource(converted.module);
       if (libraryClass(converted.module)) addLibraryMethods(unit, converted.module, type);
+      else if (source) source(converted);
       else {
         compiledWith.set(type, { names, ...(schema !== undefined && { schema }) });
         addMethods(converted, compiler, converted.module === module ? schema : undefined);

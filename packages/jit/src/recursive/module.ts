@@ -48,7 +48,7 @@ interface Parts {
 /** Statics that a user's class may have, as in Python: `static __constants__ = ['k']`, `static __annotations__ = { x: 'Optional[Tensor]' }`. */
 interface Annotated {
   readonly __constants__?: readonly string[];
-  readonly __annotations__?: Readonly<Record<string, string>>;
+  readonly __annotations__?: Readonly<Record<string, string | JitType>>;
 }
 
 /** Every type made for a class while scripting, by the class itself. */
@@ -98,12 +98,12 @@ function partsOf(
   };
   const library = libraryClass(module);
   const annotated = module.constructor as Annotated;
-  const annotation = (name: string): string | undefined =>
+  const annotation = (name: string): string | JitType | undefined =>
     library ? (library[1][name] ?? library[2][name]) : annotated.__annotations__?.[name];
   const isConstant = (name: string): boolean =>
     library
       ? name in library[1]
-      : annotated.__constants__?.includes(name) === true || /^Final\[/.test(annotation(name) ?? '');
+      : annotated.__constants__?.includes(name) === true || isFinal(annotation(name));
   const { buffers, absent } = registered(module);
 
   const hook = library?.[2]._is_full_backward_hook ?? 'Optional[bool]';
@@ -137,18 +137,19 @@ function partsOf(
       parts.functions.push([name, value]);
       continue;
     }
-    const text = annotation(name)?.replace(/^Final\[(.*)\]$/, '$1');
-    const typed = typedValue(
-      value,
-      text === undefined ? undefined : program.unit.type(text),
-      library !== undefined,
-    );
+    const wanted = annotation(name);
+    const declared =
+      typeof wanted === 'string' ? program.unit.type(wanted.replace(/^Final\[(.*)\]$/, '$1')) : wanted;
+    const typed = typedValue(value, declared, library !== undefined);
     if (typeof typed === 'string') parts.failed.set(name, typed);
     else if (isConstant(name)) parts.constants.push([name, typed]);
     else parts.attributes.push([name, typed]);
   }
   return parts;
 }
+
+const isFinal = (type: string | JitType | undefined): boolean =>
+  typeof type === 'string' && /^Final\[/.test(type);
 
 /** A bias that a layer of nn was made without is a parameter that is not there, not an attribute that happens to be None. */
 const isAbsentParameter = (module: Module, name: string): boolean =>

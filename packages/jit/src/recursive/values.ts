@@ -5,6 +5,7 @@ import {
   BoolT,
   DeviceT,
   dictOf,
+  EnumValue,
   FloatT,
   IntT,
   type JitType,
@@ -15,7 +16,7 @@ import {
   tupleOf,
 } from '../ir/types.ts';
 import { Device, PyFloat, Tensor } from '../ops/core.ts';
-import { isTuple, makeTuple, tagType } from '../ops/value.ts';
+import { isTuple, makeTuple, tagType, typeTagOf } from '../ops/value.ts';
 
 export interface Typed {
   readonly type: JitType;
@@ -81,6 +82,7 @@ export function inferScalar(value: unknown): Typed | undefined {
   if (typeof value === 'string') return { type: StrT, value };
   if (value instanceof PyFloat) return { type: FloatT, value: value.value };
   if (value instanceof Device) return { type: DeviceT, value };
+  if (value instanceof EnumValue) return { type: value.type, value };
   return undefined;
 }
 
@@ -89,7 +91,11 @@ export function inferValue(value: unknown): Typed | Untyped {
   const scalar = inferScalar(value);
   if (scalar) return scalar;
   if (value instanceof Tensor) return { type: TensorT, value };
-  if (Array.isArray(value)) return inferSequence(value, isTuple(value));
+  if (Array.isArray(value)) {
+    const tag = typeTagOf(value);
+    // A NamedTuple knows its class.
+    return tag?.kind === 'Tuple' && tag.fields ? { type: tag, value } : inferSequence(value, isTuple(value));
+  }
   if (ArrayBuffer.isView(value) && !(value instanceof DataView))
     return inferSequence(Array.from(value as unknown as ArrayLike<unknown>), false);
   if (value instanceof Map) return inferDict([...value]);

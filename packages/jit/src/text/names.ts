@@ -52,7 +52,7 @@ export class PythonNames {
 
   constructor(
     private readonly unit: CompilationUnit,
-    private readonly given: TextGiven,
+    readonly given: TextGiven,
   ) {
     this.known = new KnownNames(libraryFunction(unit));
     this.modules = {

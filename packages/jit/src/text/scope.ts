@@ -2,36 +2,44 @@
 import type { ClassDef, Def, Expr, File, Statement } from '../frontend/ast.ts';
 import { declareMethods, enumOf, namedTupleOf, typeOfLiteral } from '../frontend/declarations.ts';
 import { literalValue } from '../frontend/literal.ts';
+import { decoratorName } from '../frontend/parser.ts';
 import { CompileError } from '../frontend/source.ts';
+import { refused } from '../frontend/sugar.ts';
 import type { Resolver, Sugared } from '../frontend/sugared.ts';
-import { dottedName, typeOfExpression } from '../frontend/type-expression.ts';
+import { typeOfExpression } from '../frontend/type-expression.ts';
 import type { CompilationUnit } from '../frontend/unit.ts';
 import type { Func } from '../ir/function.ts';
 import { ClassType, InterfaceType } from '../ir/types.ts';
+import { attribute } from '../python/attributes.ts';
+import type { PythonFunction } from '../python/namespaces.ts';
+import { PythonRunner } from '../python/statements.ts';
+import { has, ignored, unusedBody } from './decorators.ts';
+import { type Defined, TextEagerNames, tupleMaker } from './eager-names.ts';
+import { ModuleClass } from './module-class.ts';
 import type { PythonNames } from './names.ts';
 
-type Base = 'class' | 'NamedTuple' | 'Enum' | 'interface';
+type Base = 'class' | 'NamedTuple' | 'Enum' | 'interface' | 'module';
 
-/** What stands for a decorated function that Python alone may run. */
-const ignored = (name: string): Sugared => ({
-  kind: 'refused',
-  message: `'${name}' is marked with @torch.jit.ignore: only Python can call it, and there is none here`,
-});
-
-export class TextScope implements Resolver {
+export class TextScope implements Resolver, Defined {
   readonly dialect = 'python';
   readonly version = 10;
   private readonly nodes = new Map<string, ClassDef | Def | Expr>();
   private readonly resolved = new Map<string, Sugared>();
   private readonly imports = new Map<string, string>();
   private readonly inProgress = new Set<string>();
+  private readonly moduleClasses = new Map<string, ModuleClass>();
+  private readonly run = new Map<string, PythonFunction>();
+  private readonly runner: PythonRunner;
 
   constructor(
     private readonly unit: CompilationUnit,
     private readonly names: PythonNames,
     /** What stands before the names of functions and classes: `__torch__.`, or nothing. */
     private readonly prefix: string,
-  ) {}
+    instructions: number = Number.POSITIVE_INFINITY,
+  ) {
+    this.runner = new PythonRunner(new TextEagerNames(this, names.given, attribute), instructions);
+  }
 
   /** Takes the definitions of a file; none is compiled yet. */
   add(file: File): void {
@@ -76,13 +84,16 @@ export class TextScope implements Resolver {
       const value = literalValue(node, this);
       return this.keep(name, { kind: 'constant', value, type: typeOfLiteral(value, node) });
     }
-    const isIgnored = node.decorators?.some((d) => /(^|\.)ignore$/.test(decoratorName(d)));
     if ('params' in node) {
-      if (isIgnored) return this.keep(name, ignored(name));
-      const def = isUnused(node) ? unusedBody(node) : node;
-      return this.keep(name, { kind: 'function', func: this.func(name, def) });
+      if (has(node, 'ignore')) return this.keep(name, ignored(name));
+      if (has(node, 'unused')) return this.keep(name, { kind: 'unused', func: this.unused(node, 0) });
+      return this.keep(name, { kind: 'function', func: this.function(name, this.compiled(node)) });
     }
-    switch (baseOf(node)) {
+    switch (this.baseOf(node)) {
+      case 'module': {
+        this.moduleClass(name);
+        return this.keep(name, refused(`'${name}' is a class of modules: only __init__ can make one`));
+      }
       case 'NamedTuple':
         return this.keep(name, { kind: 'type', type: namedTupleOf(this.qualified(name), node, this) });
       case 'Enum':
@@ -103,7 +114,25 @@ export class TextScope implements Resolver {
     return this.unit.uniqueName(`${this.prefix}${name}`);
   }
 
-  private func(name: string, def: Def): Func {
+  /** What is compiled of a definition. */
+  private compiled(def: Def): Def {
+    if (has(def, 'unused')) return unusedBody(def);
+    return def.asTorchScript?.() ?? def;
+  }
+
+  /** A function that is not compiled: its signature, without the first parameters, in which what has no type is a Tensor. */
+  unused(def: Def, skip: number): Func {
+    const { range } = def;
+    const returns = def.returns ?? { kind: 'name', name: 'Tensor', range };
+    return this.unit.func(
+      def.name,
+      { ...def, params: def.params.slice(skip), returns, body: [] },
+      { resolver: this },
+    );
+  }
+
+  /** A function of this text, under a name of its own. */
+  function(name: string, def: Def): Func {
     refuseMutableDefaults(def);
     return this.unit.func(this.qualified(name), def, { resolver: this });
   }
@@ -140,29 +169,24 @@ export class TextScope implements Resolver {
   }
 
   private method(type: ClassType, className: string, def: Def): void {
-    const decorators = (def.decorators ?? []).map(decoratorName);
-    const has = (name: string) => decorators.some((d) => d === name || d.endsWith(`.${name}`));
-    if (has('ignore')) {
-      type.refused.set(
-        def.name,
-        `'${def.name}' is marked with @torch.jit.ignore: only Python can call it, and there is none here`,
-      );
+    if (has(def, 'ignore')) {
+      type.refused.set(def.name, ignored(def.name).message);
       return;
     }
     refuseMutableDefaults(def);
-    const body = has('unused') ? unusedBody(def) : def;
-    if (has('staticmethod')) {
+    const body = this.compiled(def);
+    if (has(def, 'staticmethod')) {
       type.statics.set(def.name, this.unit.func(this.qualified(def.name), body, { resolver: this }));
       return;
     }
     let { name } = def;
-    if (has('property')) {
+    if (has(def, 'property')) {
       name = `__${def.name}_getter`;
       type.getters.set(def.name, name);
-    } else if (decorators.includes(`${def.name}.setter`)) {
+    } else if (def.decorators?.map(decoratorName).includes(`${def.name}.setter`)) {
       name = `__${def.name}_setter`;
       type.setters.set(def.name, name);
-    } else if (has('classmethod')) throw new CompileError("classmethods aren't supported", def.range);
+    } else if (has(def, 'classmethod')) throw new CompileError("classmethods aren't supported", def.range);
     if (type.methods.has(name))
       throw new CompileError(`method '${className}.${name}' already defined.`, def.range);
     type.methods.set(
@@ -177,6 +201,63 @@ export class TextScope implements Resolver {
     declareMethods(type, node, this);
     return sugared;
   }
+
+  private baseOf(node: ClassDef): Base {
+    const name = node.base?.split('.').at(-1);
+    if (node.decorators?.some((d) => /(^|\.)interface$/.test(decoratorName(d)))) return 'interface';
+    if (name === undefined || name === 'object') return 'class';
+    if (name === 'NamedTuple') return 'NamedTuple';
+    if (/^(Int|Str)?Enum$/.test(name)) return 'Enum';
+    const base = this.nodes.get(name);
+    if (
+      name === 'Module' ||
+      (base && !('kind' in base) && !('params' in base) && this.baseOf(base) === 'module')
+    )
+      return 'module';
+    throw new CompileError(
+      `TorchScript does not support class inheritance: class '${node.name}' has the base '${node.base}'`,
+      node.range,
+    );
+  }
+
+  /** The class of modules of this name; undefined where the text has none. */
+  moduleClass(name: string): ModuleClass | undefined {
+    const known = this.moduleClasses.get(name);
+    if (known) return known;
+    const node = this.nodes.get(name);
+    if (!node || 'kind' in node || 'params' in node || this.baseOf(node) !== 'module') return undefined;
+    const base = node.base && this.nodes.has(node.base) ? this.moduleClass(node.base) : undefined;
+    const made = new ModuleClass(node, base, {
+      unit: this.unit,
+      scope: this,
+      runner: this.runner,
+      imported: (path) => this.names.imported(path),
+    });
+    this.moduleClasses.set(name, made);
+    return made;
+  }
+
+  /** What a name of the text is where Python runs it. */
+  own(name: string): unknown {
+    const node = this.nodes.get(name);
+    if (!node) return undefined;
+    if ('params' in node) {
+      let run = this.run.get(name);
+      if (!run) this.run.set(name, (run = this.runner.function(node)));
+      return run;
+    }
+    if ('kind' in node) return this.runner.evaluate(node, { locals: new Map() });
+    const module = this.moduleClass(name);
+    if (module) return module;
+    const found = this.resolve(name);
+    if (found?.kind !== 'type') return undefined;
+    if (found.type.kind === 'Tuple') return tupleMaker(found.type);
+    return found.type.kind === 'Enum' ? found.type : undefined;
+  }
+
+  importPath(name: string): string | undefined {
+    return this.imports.get(name);
+  }
 }
 
 function refuseMutableDefaults({ params, range }: Def): void {
@@ -186,39 +267,4 @@ function refuseMutableDefaults({ params, range }: Def): void {
         `Mutable default parameters are not supported because Python binds them to the function and they persist across function calls.\n As a workaround, make the default None and instantiate the default parameter within the body of the function. Found <class '${value.kind}'> on parameter ${name}`,
         range,
       );
-}
-
-const decoratorName = (expr: Expr): string => dottedName(expr.kind === 'call' ? expr.callee : expr) ?? '';
-
-const isUnused = (def: Def): boolean =>
-  def.decorators?.some((d) => /(^|\.)unused$/.test(decoratorName(d))) ?? false;
-
-/** Compiles, and raises when it is called. */
-function unusedBody(def: Def): Def {
-  const { range } = def;
-  const error: Expr = {
-    kind: 'call',
-    callee: { kind: 'name', name: 'RuntimeError', range },
-    args: [{ kind: 'string', value: 'Cannot call @unused methods', range }],
-    kwargs: [],
-    range,
-  };
-  return { ...def, body: [{ kind: 'raise', value: error, range }] };
-}
-
-function baseOf(node: ClassDef): Base {
-  const name = node.base?.split('.').at(-1);
-  if (node.decorators?.some((d) => /(^|\.)interface$/.test(decoratorName(d)))) return 'interface';
-  if (name === undefined || name === 'object') return 'class';
-  if (name === 'NamedTuple') return 'NamedTuple';
-  if (/^(Int|Str)?Enum$/.test(name)) return 'Enum';
-  if (name === 'Module')
-    throw new CompileError(
-      `class '${node.name}': a module from text would need Python to run its __init__. Make the module in JavaScript and give it methods: module.define(text), or jit.script(module)`,
-      node.range,
-    );
-  throw new CompileError(
-    `TorchScript does not support class inheritance: class '${node.name}' has the base '${node.base}'`,
-    node.range,
-  );
 }
