@@ -1,11 +1,13 @@
-"""Compares archives that Sconce saved with the ones that it read: the other half of conformance/bin/round-trip.ts, which starts it.
+"""Loads and runs archives that Sconce saved: the other half of conformance/bin/round-trip.ts, which starts it.
 
-Each line of the input names two archives and a case; the answer is a line, `ok` or what differs. Runs under PyTorch 1.13 and 2.x.
+Each line of the input is a job: two archives and the case by which the first of them is known, or one archive with calls and what
+Sconce made of them. The answer is a line, `ok` or what differs. Runs under PyTorch 1.13 and 2.x.
 """
 
 import gzip
 import io
 import json
+import os
 import pathlib
 import re
 import sys
@@ -36,10 +38,12 @@ def case_named(name):
         for case in manifest(file)["cases"]:
             if case["name"] == name:
                 return manifest(file), case
-    raise KeyError(name)
+    return {}, {"calls": [], "data": None}   # its outputs are not known: code, graphs and state are compared
 
 
 def blob(path):
+    if path is None:
+        return b""
     if path not in blobs:
         blobs.clear()
         blobs[path] = gzip.decompress((HERE / path).read_bytes())
@@ -127,17 +131,107 @@ def compare(original, saved, calls, data):
     return "ok"
 
 
+def decoded(stored):
+    """A value as packages/jit/test/values.ts spells it."""
+    if not isinstance(stored, dict):
+        return stored
+    if "tensor" in stored:
+        data = [float(x) if isinstance(x, str) else x for x in stored["tensor"]]
+        return torch.tensor(data, dtype=getattr(torch, stored["dtype"])).reshape(stored["shape"])
+    [(kind, held)] = stored.items()
+    if kind == "dict":
+        return {decoded(k): decoded(v) for k, v in held}
+    if kind in ("tuple", "list"):
+        return (tuple if kind == "tuple" else list)(map(decoded, held))
+    return {"int": int, "float": float, "device": torch.device}[kind](held)
+
+
+def shaped(value, type):
+    """Arrays and whole numbers of JavaScript, as what a program takes them for."""
+    kind = type.kind()
+    if value is None:
+        return None
+    if kind == "OptionalType":
+        return shaped(value, type.getElementType())
+    if kind == "FloatType":
+        return float(value)
+    if kind == "ListType":
+        return [shaped(v, type.getElementType()) for v in value]
+    if kind == "TupleType":
+        return tuple(shaped(v, t) for v, t in zip(value, type.elements()))
+    return value
+
+
+def near(a, b):
+    """Whether PyTorch's result is what Sconce has; arrays are tuples and lists alike, whole numbers ints and floats."""
+    if isinstance(b, torch.Tensor):
+        if not isinstance(a, torch.Tensor) or a.dtype != b.dtype or a.shape != b.shape:
+            return False
+        largest = b.abs().max().item() if b.is_floating_point() and b.numel() else 0
+        return torch.allclose(a, b, 1e-4, max(1e-5, 1e-4 * largest if largest < float("inf") else 0), True)
+    if isinstance(b, dict):
+        return isinstance(a, dict) and a.keys() == b.keys() and all(near(a[k], b[k]) for k in a)
+    if isinstance(b, (list, tuple)):
+        return isinstance(a, (list, tuple)) and len(a) == len(b) and all(map(near, a, b))
+    if isinstance(b, float):
+        return isinstance(a, (int, float)) and (abs(a - b) <= 1e-6 * max(1, abs(b)) or a == b or a != a and b != b)
+    return a == b or str(a) == str(b)
+
+
+def plain(graph):
+    """A graph without places, which name the author's file, and without what is numbered through the process."""
+    return re.sub(r" +# .*:\d+:\d+$|___torch_mangle_\d+[./]|warn_id=\d+", "", graph, flags=re.M)
+
+
+def run(job):
+    try:
+        module = torch.jit.load(job["saved"])
+    except RuntimeError as error:
+        lacks = re.search(r"Unknown builtin op: (\S+?)\.", str(error))
+        if lacks and not torch._C._jit_get_schemas_for_operator(lacks[1]):
+            return f"not in this PyTorch: {lacks[1]}"
+        raise
+    if torch.__version__.startswith("1.13"):
+        for kind, here in ("code", module.code), ("graph", str(module.graph)):
+            if plain(here) != plain(job[kind]):
+                return f"{kind}\n--- PyTorch\n{plain(here)}\n--- Sconce\n{plain(job[kind])}"
+    types = [argument.type for argument in module._c._get_method("forward").schema.arguments[1:]]
+    for i, call in enumerate(job["calls"]):
+        torch.manual_seed(job["seed"])
+        try:
+            with torch.set_grad_enabled(job["grad"]):
+                result = module(*[shaped(decoded(a), t) for a, t in zip(call["args"], types)])
+        except Exception as error:
+            if "error" in call and str(error).strip().splitlines()[-1].split(": ", 1)[-1] in call["error"]:
+                continue
+            return f"call {i} raises {error}"
+        if "error" in call:
+            return f"call {i} gives {result}, not {call['error']}"
+        if not near(result, decoded(call["result"])):
+            return f"call {i}: {result} and {decoded(call['result'])}"
+    state = dict(module.named_buffers())
+    for name, want in job.get("buffers", {}).items():
+        if not near(state[name], decoded(want)):
+            return f"{name}: {state[name]} and {decoded(want)}"
+    return "ok"
+
+
 def main():
     torch.set_num_threads(1)
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)   # what programs print
     for line in sys.stdin:
         job = json.loads(line)
-        whole, case = case_named(job["name"])
-        data = blob(case.get("data", whole.get("data")))
         try:
-            answer = compare(job["original"], job["saved"], case["calls"], data)
+            if "original" in job:
+                whole, case = case_named(job["name"])
+                data = blob(case.get("data", whole.get("data")))
+                answer = compare(job["original"], job["saved"], case["calls"], data)
+            else:
+                answer = run(job)
         except Exception as error:
             answer = f"PyTorch: {error}"
-        print(answer.replace("\n", "\\n"), flush=True)
+        print(answer.replace("\n", "\\n"), file=answers, flush=True)
 
 
 if __name__ == "__main__":

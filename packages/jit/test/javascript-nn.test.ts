@@ -1,7 +1,8 @@
 /** Every module of nn that scripts: its result beside its own eager one, and its code beside PyTorch's (see generate/nn_code.py). */
 import { readFileSync } from 'node:fs';
 import { wasm } from '@sconce/backend-wasm';
-import { manual_seed, setCurrentBackend, Tensor } from '@sconce/core';
+import { Module, manual_seed, setCurrentBackend, Tensor } from '@sconce/core';
+import * as nn from '@sconce/nn';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { script } from '../src/index.ts';
 import { cases } from './javascript/nn.ts';
@@ -16,6 +17,16 @@ const values = async (value: unknown): Promise<unknown> =>
   value instanceof Tensor
     ? [value.shape, await value.tolist()]
     : Promise.all((value as unknown[]).map(values));
+
+describe('the list of modules', () => {
+  it('has a case for every one of nn, but for the class of all', () => {
+    const isModule = (value: unknown) => typeof value === 'function' && value.prototype instanceof Module;
+    const named = new Set(Object.keys(cases).map((name) => name.split(/\W/)[0]));
+    const all = Object.entries(nn).flatMap(([name, value]) => (isModule(value) ? [name] : []));
+    expect(all.length).toBeGreaterThan(100);
+    expect(all.filter((name) => !named.has(name))).toEqual([]);
+  });
+});
 
 /** Where the eager module may take a fused operator, which adds in another order. */
 const nearly = /^(MultiheadAttention|Transformer)/;

@@ -25,6 +25,30 @@ export function decode(json: Json): unknown {
   throw new Error(`unknown value ${JSON.stringify(json)}`);
 }
 
+/** A value as the generators' `encode` would write it; an array is a list, whatever it stands for. */
+export async function encode(value: unknown): Promise<Json> {
+  if (value === undefined || value === null) return null;
+  if (typeof value === 'boolean' || typeof value === 'string') return value;
+  if (typeof value === 'bigint') return { int: String(value) };
+  if (value instanceof PyFloat) return { float: spelled(value.value) };
+  if (typeof value === 'number') return Number.isInteger(value) ? { int: value } : { float: spelled(value) };
+  if (value instanceof Tensor) {
+    const { dtype, shape } = value;
+    const data: Json[] = Array.from((await value.data()) as ArrayLike<number | bigint>);
+    return { tensor: data.map((x) => (dtype === 'bool' ? Boolean(x) : spelled(Number(x)))), dtype, shape };
+  }
+  if (Array.isArray(value)) return { list: await Promise.all(value.map(encode)) };
+  if (value instanceof Device) return { device: String(value) };
+  if (value instanceof Map || Object.getPrototypeOf(value) === Object.prototype) {
+    const entries = value instanceof Map ? [...value] : Object.entries(value);
+    return { dict: await Promise.all(entries.map((entry) => Promise.all(entry.map(encode)))) };
+  }
+  throw new Error(`cannot spell ${String(value)}`);
+}
+
+const spelled = (value: number): number | string =>
+  Number.isFinite(value) ? value : String(value).replace('Infinity', 'inf').toLowerCase();
+
 const plain = (value: unknown): unknown => (value instanceof PyFloat ? value.value : value);
 
 /** Where the value differs from what PyTorch gave: a path and both values. Empty when they agree. */

@@ -18,6 +18,8 @@ export interface MethodContext {
   /** The items with their numbers before them. */
   enumerate(iterable: Sugared): Sugared;
   iterable(value: Value): Sugared;
+  /** What a container of modules holds. */
+  modules(value: Value): readonly (readonly [name: string, module: Sugared])[];
   hold(value: Value): Expr;
   refuse(why: string): never;
 }
@@ -104,6 +106,16 @@ export const arrayMethods: Readonly<Record<string, Method>> = {
   entries: ({ enumerate, iterable }, self) => enumerate(iterable(self)),
   values: ({ iterable }, self) => iterable(self),
   keys: ({ refuse }) => refuse('write for (let i = 0; i < xs.length; i++)'),
+};
+
+const tuple = (items: readonly Sugared[]): Sugared => ({ kind: 'tuple', items });
+
+/** Of an `nn.ModuleDict`, under PyTorch's names; a loop over any of them is unrolled. */
+export const moduleDictMethods: Readonly<Record<string, Method>> = {
+  keys: ({ iterable }, self) => iterable(self),
+  values: ({ modules }, self) => tuple(modules(self).map(([, module]) => module)),
+  items: ({ builder, range, modules }, self) =>
+    tuple(modules(self).map(([name, module]) => tuple([asValue(builder.string(name, range)), module]))),
 };
 
 export const mapMethods: Readonly<Record<string, Method>> = {

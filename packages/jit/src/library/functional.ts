@@ -201,6 +201,9 @@ def instance_norm(input: Tensor, running_mean: Optional[Tensor]=None, running_va
 def layer_norm(input: Tensor, normalized_shape: List[int], weight: Optional[Tensor]=None, bias: Optional[Tensor]=None, eps: float=1e-05) -> Tensor:
     return torch.layer_norm(input, normalized_shape, weight, bias, eps)
 
+def rms_norm(input: Tensor, normalized_shape: List[int], weight: Optional[Tensor]=None, eps: Optional[float]=None) -> Tensor:
+    return torch.rms_norm(input, normalized_shape, weight, eps)
+
 def group_norm(input: Tensor, num_groups: int, weight: Optional[Tensor]=None, bias: Optional[Tensor]=None, eps: float=1e-05) -> Tensor:
     _verify_batch_size([input.size(0) * input.size(1) // num_groups, num_groups] + list(input.size()[2:]))
     return torch.group_norm(input, num_groups, weight, bias, eps)

@@ -374,6 +374,7 @@ export const moduleMethods: Readonly<Record<string, Methods>> = {
   InstanceNorm1d: instanceNorm(1),
   InstanceNorm2d: instanceNorm(2),
   InstanceNorm3d: instanceNorm(3),
+  RMSNorm: one('F.rms_norm(input, self.normalized_shape, self.weight, self.eps)'),
   LayerNorm: one('F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)'),
   GroupNorm: one('F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)'),
   ReLU: one('F.relu(input, inplace=self.inplace)'),

@@ -94,10 +94,11 @@ export type ScalarEntry = readonly [schema: string, run: (...args: never[]) => u
 export const scalarOperators = (entries: readonly ScalarEntry[]): ScalarOperator[] =>
   entries.map(([text, run]) => ({ schema: lazySchema(text), run }));
 
-/** The type of a default value that stands in for an argument of this type. */
-export function typeOfDefault(value: unknown, type: JitType): JitType {
+/** The type of the default value that stands in for an argument. */
+export function typeOfDefault({ default: value, type, isFloatDefault = false }: JitArgument): JitType {
   if (value === null) return NoneT;
   const inner = type.kind === 'Optional' ? type.element : type;
   if (inner.kind !== 'number') return inner;
-  return typeof value === 'boolean' ? BoolT : Number.isInteger(value) ? IntT : FloatT;
+  if (typeof value === 'boolean') return BoolT;
+  return isFloatDefault || !Number.isInteger(value) ? FloatT : IntT;
 }

@@ -557,6 +557,11 @@ export const nnClasses: Readonly<
     { downscale_factor: 'int' },
     { training: 'bool', _is_full_backward_hook: 'NoneType' },
   ],
+  RMSNorm: [
+    'torch.nn.modules.normalization',
+    { elementwise_affine: 'bool', eps: 'NoneType', normalized_shape: 'Tuple[int]' },
+    { training: 'bool', _is_full_backward_hook: 'NoneType' },
+  ],
   RNN: [
     'torch.nn.modules.rnn',
     {
@@ -719,9 +724,19 @@ export const nnClasses: Readonly<
     },
     { training: 'bool', _is_full_backward_hook: 'NoneType' },
   ],
+  ZeroPad1d: [
+    'torch.nn.modules.padding',
+    { padding: 'Tuple[int, int]', value: 'float' },
+    { training: 'bool', _is_full_backward_hook: 'NoneType' },
+  ],
   ZeroPad2d: [
     'torch.nn.modules.padding',
     { padding: 'Tuple[int, int, int, int]', value: 'float' },
+    { training: 'bool', _is_full_backward_hook: 'NoneType' },
+  ],
+  ZeroPad3d: [
+    'torch.nn.modules.padding',
+    { padding: 'Tuple[int, int, int, int, int, int]', value: 'float' },
     { training: 'bool', _is_full_backward_hook: 'NoneType' },
   ],
 };

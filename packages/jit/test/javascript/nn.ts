@@ -1,19 +1,46 @@
 /** Modules of nn to script: how each is made, and what it is called with. */
-import { fromTypedArray, functions, type Module, type Tensor } from '@sconce/core';
+import { fromTypedArray, functions, Module, type Tensor } from '@sconce/core';
 import * as nn from '@sconce/nn';
 
 // biome-ignore lint/suspicious/noExplicitAny: modules of many kinds
 type Any = any;
+const torch: Any = functions;
 
 const random = (...shape: number[]): Tensor => functions.randn(shape) as Tensor;
 const indices = (shape: number[], ...values: number[]): Tensor =>
   fromTypedArray(BigInt64Array.from(values.map(BigInt)), shape, 'int64');
 const unit = (...shape: number[]): Tensor => functions.rand(shape) as Tensor;
 
-/** How each is made, and what it is called with. */
+/** Adds what each module of a list gives for the same input. */
+class Sum extends Module {
+  constructor(readonly parts: Any) {
+    super();
+  }
+  override forward(x: Any): Any {
+    let y = x;
+    for (const part of this.parts) y = torch.add(y, part(x));
+    return y;
+  }
+}
+
+/** The same from a dict of modules. */
+class SumOfNamed extends Module {
+  constructor(readonly parts: Any) {
+    super();
+  }
+  override forward(x: Any): Any {
+    let y = x;
+    for (const part of this.parts.values()) y = torch.add(y, part(x));
+    for (const [name, part] of this.parts.items()) if (name !== 'act') y = torch.mul(y, part(x));
+    return y;
+  }
+}
+
+/** How each is made, and what it is called with. A case's name begins with its module's. */
 export const cases: Readonly<Record<string, readonly [make: () => Module, inputs: () => unknown[]]>> = {
   Linear: [() => nn.Linear(4, 3), () => [random(2, 4)]],
   'Linear without bias': [() => nn.Linear(4, 3, { bias: false }), () => [random(2, 4)]],
+  NonDynamicallyQuantizableLinear: [() => nn.NonDynamicallyQuantizableLinear(4, 3), () => [random(2, 4)]],
   Bilinear: [() => nn.Bilinear(2, 3, 4), () => [random(5, 2), random(5, 3)]],
   Identity: [() => nn.Identity(), () => [random(2)]],
   Conv1d: [() => nn.Conv1d(2, 3, 3), () => [random(1, 2, 8)]],
@@ -38,6 +65,7 @@ export const cases: Readonly<Record<string, readonly [make: () => Module, inputs
   InstanceNorm3d: [() => nn.InstanceNorm3d(3), () => [random(2, 3, 2, 2, 2)]],
   LayerNorm: [() => nn.LayerNorm([4]), () => [random(2, 4)]],
   GroupNorm: [() => nn.GroupNorm(2, 4), () => [random(2, 4, 3)]],
+  RMSNorm: [() => nn.RMSNorm([4]), () => [random(2, 4)]],
   ReLU: [() => nn.ReLU(), () => [random(3)]],
   ReLU6: [() => nn.ReLU6(), () => [random(3)]],
   SELU: [() => nn.SELU(), () => [random(3)]],
@@ -83,7 +111,9 @@ export const cases: Readonly<Record<string, readonly [make: () => Module, inputs
   AdaptiveMaxPool3d: [() => nn.AdaptiveMaxPool3d(2), () => [random(1, 2, 4, 4, 4)]],
   Flatten: [() => nn.Flatten(), () => [random(2, 3, 4)]],
   Unflatten: [() => nn.Unflatten(1, [2, 2]), () => [random(3, 4)]],
+  ZeroPad1d: [() => nn.ZeroPad1d(1), () => [random(1, 2, 3)]],
   ZeroPad2d: [() => nn.ZeroPad2d(1), () => [random(1, 2, 3, 3)]],
+  ZeroPad3d: [() => nn.ZeroPad3d(1), () => [random(1, 2, 3, 3, 3)]],
   ReflectionPad1d: [() => nn.ReflectionPad1d(1), () => [random(1, 2, 3)]],
   ReflectionPad2d: [() => nn.ReflectionPad2d(1), () => [random(1, 2, 3, 3)]],
   ReflectionPad3d: [() => nn.ReflectionPad3d(1), () => [random(1, 2, 3, 3, 3)]],
@@ -153,6 +183,14 @@ export const cases: Readonly<Record<string, readonly [make: () => Module, inputs
   ],
   Sequential: [
     () => nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Sequential(nn.Linear(3, 2))),
+    () => [random(2, 4)],
+  ],
+  'ModuleList in a module': [
+    () => new Sum(nn.ModuleList([nn.Linear(4, 4), nn.ReLU()])),
+    () => [random(2, 4)],
+  ],
+  'ModuleDict in a module': [
+    () => new SumOfNamed(nn.ModuleDict({ line: nn.Linear(4, 4), act: nn.ReLU() })),
     () => [random(2, 4)],
   ],
 };

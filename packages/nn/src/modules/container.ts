@@ -58,6 +58,7 @@ class ModuleListClass extends Module {
 export const ModuleList = /* @__PURE__ */ callable(ModuleListClass, 'ModuleList');
 export type ModuleList = ModuleListClass;
 
+/** `nn.ModuleDict({ name: module })`; it iterates over its names, as in PyTorch. */
 class ModuleDictClass extends Module {
   constructor(modules: Record<string, Module> | Map<string, Module> = {}) {
     super();
@@ -67,6 +68,22 @@ class ModuleDictClass extends Module {
 
   get(name: string): Module {
     return this.get_submodule(name);
+  }
+
+  *keys(): IterableIterator<string> {
+    for (const [name] of this.named_children()) yield name;
+  }
+
+  *values(): IterableIterator<Module> {
+    yield* this.children();
+  }
+
+  *items(): IterableIterator<[string, Module]> {
+    yield* this.named_children();
+  }
+
+  [Symbol.iterator](): IterableIterator<string> {
+    return this.keys();
   }
 }
 export const ModuleDict = /* @__PURE__ */ callable(ModuleDictClass, 'ModuleDict');
