@@ -25,8 +25,11 @@ export interface JitLoadOptions {
   readonly map_location?: Device | string | Backend | null;
   /** How much the archive, its source and a call of it may ask for; each has a default. */
   readonly limits?: Partial<Limits>;
-  /** Names of extra files (`{'labels.txt': ''}`); each value is replaced by that file's text, as in PyTorch. */
-  readonly _extra_files?: Record<string, string>;
+  /**
+   * Names of extra files (`{'labels.txt': ''}`); each value is replaced by that file's text, as in PyTorch, or by its bytes
+   * where bytes stand (`{'table.bin': new Uint8Array()}`).
+   */
+  readonly _extra_files?: Record<string, string | Uint8Array>;
 }
 
 /** Whatever hands out bytes: a Blob or a File, a Response. */
@@ -99,9 +102,11 @@ export async function load(source: ArchiveSource, options: JitLoadOptions = {}):
   await Promise.all(pending);
   loader.finish();
   adoptParameters(root);
-  for (const name of Object.keys(options._extra_files ?? {})) {
-    if (!archive.has(`extra/${name}`)) continue;
-    options._extra_files![name] = archive.text(`extra/${name}`);
+  const extra = options._extra_files ?? {};
+  for (const [name, wanted] of Object.entries(extra)) {
+    const record = `extra/${name}`;
+    if (!archive.has(record)) continue;
+    extra[name] = typeof wanted === 'string' ? archive.text(record) : archive.read(record).slice();
   }
   archive.keepCode();
   return wrapModule(root, { device, unit, constants: tensorsIn(constants), limits: archive.limits });

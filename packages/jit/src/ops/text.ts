@@ -1,4 +1,5 @@
 /** Operators on strings, and how values become text: `str`, `format`, `%`, `print`. */
+import { encodeUtf8 } from '@sconce/core';
 import { JitError } from '../errors.ts';
 import { leafOf } from '../ir/names.ts';
 import { EnumValue } from '../ir/types.ts';
@@ -33,22 +34,34 @@ export function significant(value: number, digits: number): string {
   return trim(value.toFixed(Math.max(0, digits - 1 - exponent)));
 }
 
+const escapes: Readonly<Record<string, string>> = {
+  '\\': '\\\\',
+  '"': '\\"',
+  "'": "\\'",
+  '\x07': '\\a',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+};
+
+/** A byte in octal as torch::jit writes it, whose bytes have signs: from 128 on its digits are no digits. */
+function octal(byte: number): string {
+  const c = (byte << 24) >> 24;
+  const digits = [Math.trunc(c / 64), Math.trunc(c / 8) % 8, c % 8];
+  return `\\${String.fromCharCode(...digits.map((digit) => 0x30 + digit))}`;
+}
+
+/** A string in quotes as torch::jit prints it, byte by byte. */
 export const escapeText = (text: string): string =>
-  `"${text.replace(/[\\"']|[^\x20-\x7e]/g, (c) => {
-    const known: Record<string, string> = {
-      '\\': '\\\\',
-      '"': '\\"',
-      "'": "\\'",
-      '\x07': '\\a',
-      '\b': '\\b',
-      '\f': '\\f',
-      '\n': '\\n',
-      '\r': '\\r',
-      '\t': '\\t',
-      '\v': '\\v',
-    };
-    return known[c] ?? `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`;
-  })}"`;
+  `"${text.replace(
+    /[\\"']|[^\x20-\x7e]+/g,
+    (part) =>
+      escapes[part] ??
+      Array.from(encodeUtf8(part), (byte) => escapes[String.fromCharCode(byte)] ?? octal(byte)).join(''),
+  )}"`;
 
 /** A value as `format`, `str` and `print` show it. Ints and floats are told apart by the static type's text, where known. */
 export function valueText(value: unknown, isFloat = false): string {

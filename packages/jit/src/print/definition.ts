@@ -2,7 +2,7 @@
 import { Func } from '../ir/function.ts';
 import type { ClassType, EnumType, InterfaceType, TupleType } from '../ir/types.ts';
 import type { Named } from './dependencies.ts';
-import { literal } from './literal.ts';
+import { literal, reloadableText } from './literal.ts';
 import { isIdentifier } from './names.ts';
 import type { Printer } from './printer.ts';
 
@@ -53,11 +53,15 @@ function printNamedTuple(type: TupleType, name: string, printer: Printer): void 
   });
 }
 
+/** Enums are read before there are constants: any string stands as it is. */
+const memberText = (value: unknown, type: EnumType, { options }: Printer): string =>
+  typeof value === 'string' ? reloadableText(value) : literal(value, type.valueType, options);
+
 function printEnum(type: EnumType, name: string, printer: Printer): void {
   printer.line(`class ${name}(Enum):`);
   printer.indented(() => {
     for (const member of type.members.values())
-      printer.line(`${member.name} = ${literal(member.value, type.valueType, printer.options)}`);
+      printer.line(`${member.name} = ${memberText(member.value, type, printer)}`);
   });
 }
 

@@ -85,6 +85,10 @@ function ownType(value: unknown, type: JitType): JitType {
   return (typeof value === 'object' && value !== null && typeTagOf(value)) || type;
 }
 
+/** A string as PyTorch's parser reads it back: what is beyond ASCII stands as it is, a return in octal. */
+export const reloadableText = (value: string): string =>
+  `"${value.replace(/[\0-\x7f]+/g, (ascii) => escapeText(ascii).slice(1, -1).replaceAll('\\r', '\\015'))}"`;
+
 export function literal(value: unknown, declared: JitType, options: LiteralOptions): string {
   const type = ownType(value, declared);
   if (
@@ -100,8 +104,7 @@ export function literal(value: unknown, declared: JitType, options: LiteralOptio
   if (typeof value === 'number')
     return type.kind === 'float' || !Number.isInteger(value) ? floatLiteral(value, options) : String(value);
   if (typeof value === 'bigint') return String(value);
-  if (typeof value === 'string')
-    return options.reloadable ? escapeText(value).replaceAll('\\r', '\\015') : escapeText(value);
+  if (typeof value === 'string') return options.reloadable ? reloadableText(value) : escapeText(value);
   if (value instanceof Device) return `torch.device(${escapeText(String(value))})`;
   if (value instanceof EnumValue) return `${options.nameOf?.(value.type) ?? value.type.name}.${value.name}`;
   const typeText = () => annotation(type, options.nameOf);
