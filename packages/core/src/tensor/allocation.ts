@@ -96,9 +96,15 @@ const spareBallast = new Map<number, ArrayBuffer[]>();
 const MOST_SPARE_BALLAST = 1 << 26;
 let spareBallastBytes = 0;
 
+/** What may be resized comes from the system page by page; from the C library it may come as used pages, which are then cleared, and so made. */
+const untouched = ArrayBuffer as unknown as new (
+  bytes: number,
+  options: { readonly maxByteLength: number },
+) => ArrayBuffer;
+
 function ballastOf(bytes: number): ArrayBuffer {
   const spare = spareBallast.get(bytes)?.pop();
-  if (spare === undefined) return new ArrayBuffer(bytes);
+  if (spare === undefined) return new untouched(bytes, { maxByteLength: bytes });
   spareBallastBytes -= bytes;
   return spare;
 }
