@@ -10,7 +10,7 @@ import { buildGather, buildTables, multiplyGathered, type Tables } from './conv_
 import { asPlanes, type Geometry, isFlat, map3, stridesOf } from './conv_geometry.ts';
 import { compilePhases, hasPhases } from './conv_phases.ts';
 import { type Plan, Plans } from './conv_plan.ts';
-import { filterBytes, Planes, packFilters } from './conv_planes.ts';
+import { filterBytes, Planes, packFilters, type Tiling } from './conv_planes.ts';
 import { Depthwise } from './depthwise.ts';
 import { type Exports, zero } from './engine.ts';
 import {
@@ -139,8 +139,8 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
       return;
     }
     if (direct && tileSizes.length > 0 && winograd(call)) return;
-    if (direct && plan.isPlanes) {
-      onPlanes(call);
+    if (direct && plan.tiling) {
+      onPlanes(plan.tiling, call);
       return;
     }
 
@@ -279,16 +279,17 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
   }
 
   /** Windows of one element, over planes as they are. */
-  function onPlanes({ plan, x, w, out, others, scalars }: Call): void {
+  function onPlanes(tiling: Tiling, { plan, x, w, out, others, scalars }: Call): void {
     const { g, positions, inTiles: ending } = plan;
     const { batch, groups, channels, filters } = g;
     const gemm = products.gemm('float32');
-    const size = filterBytes(filters, channels);
+    const size = filterBytes(tiling, filters, channels);
     const pack = (target: number): void => {
       const rows = weights(w, g);
       for (let group = 0; group < groups; group++)
         packFilters(
           gemm,
+          tiling,
           rows + group * filters * channels * bytes,
           filters,
           channels,
@@ -300,7 +301,15 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
     if (batch * positions < KEPT_BELOW)
       packed = products.forms.of(w, `planes ${transposed} ${groups}`, groups * size, temporary, pack);
     else pack((packed = temporary()));
-    const product = (plan.product ??= new Planes(gemm, scratch, filters, positions, channels, ending));
+    const product = (plan.product ??= new Planes(
+      gemm,
+      scratch,
+      tiling,
+      filters,
+      positions,
+      channels,
+      ending,
+    ));
     const [from, step] = [pointerOf(x), x.strides[1]! * bytes];
     for (let n = 0; n < batch; n++)
       for (let group = 0; group < groups; group++) {

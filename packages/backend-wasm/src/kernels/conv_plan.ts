@@ -2,7 +2,7 @@
 import type { ConvKernel, Memory, View } from '@sconce/core/backend';
 import { hasLayout, numel } from '../memory/layout.ts';
 import { type Geometry, geometryOf, isFlat, stridesOf, type Three } from './conv_geometry.ts';
-import { fillsTiles, type Planes as PlanesProduct } from './conv_planes.ts';
+import { type Planes as PlanesProduct, type Tiling, tilingFor } from './conv_planes.ts';
 import { type Planes, reaches, slides, type Window } from './depthwise.ts';
 import { canEnd, type Ending, endingOf } from './ending.ts';
 import type { Exports } from './engine.ts';
@@ -28,8 +28,8 @@ export interface Plan {
   /** Whether depthwise windows slide over planes, and over those of the input as they are. */
   readonly isDepthwise: boolean;
   readonly inPlace: boolean;
-  /** Whether each position is one of the input's, so that its planes are a product's right operand as they are. */
-  readonly isPlanes: boolean;
+  /** Where each position is one of the input's, so that its planes are a product's right operand as they are: how that is tiled. */
+  readonly tiling: Tiling | undefined;
   /** From the first call on: that product, and the code of depthwise windows. */
   product: PlanesProduct | undefined;
   slide: Exports[string] | undefined;
@@ -79,6 +79,13 @@ export class Plans {
       g.holes.some((n) => n !== 1) ||
       g.padded.some((n, d) => n > g.input[d]!);
     const positions = numel(g.output);
+    const isOfPlanes =
+      accumulate === 'float32' &&
+      !needsCopy &&
+      numel(g.window) === 1 &&
+      g.stride.every((n) => n === 1) &&
+      g.channels > 0 &&
+      isFlat(g, stridesOf(x));
     const plan: Plan = {
       operands: [out, ...inputs].map(({ shape, strides }) => ({ shape: [...shape], strides: [...strides] })),
       g,
@@ -95,14 +102,7 @@ export class Plans {
       planes: inPlace ? whole : planesOf(g.padded, [0, 0, 0]),
       isDepthwise: g.channels === 1 && g.filters === 1 && slides(window, g.output[2]) && numel(g.window) > 0,
       inPlace,
-      isPlanes:
-        accumulate === 'float32' &&
-        !needsCopy &&
-        numel(g.window) === 1 &&
-        g.stride.every((n) => n === 1) &&
-        g.channels > 0 &&
-        isFlat(g, stridesOf(x)) &&
-        fillsTiles(g.filters, positions),
+      tiling: isOfPlanes ? tilingFor(g.filters, positions, g.channels) : undefined,
       product: undefined,
       slide: undefined,
     };

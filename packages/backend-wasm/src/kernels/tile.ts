@@ -70,7 +70,7 @@ export function headOf(fn: Fn): Head {
  * A tile: (a, lda, b, ldb, k, c, ldc, flags, the ending's words; for an edge the columns). Strides in bytes, `lda`
  * also where a is packed; the columns of b and c are dense in the panel.
  */
-function tile(m: Module, form: TileForm, rows: number, { vectors, edge, packed }: Shape): Fn {
+export function tile(m: Module, form: TileForm, rows: number, { vectors, edge, packed }: Shape): Fn {
   const { lane, ending } = form;
   const words = endingParams(form);
   const bytes = 16 / laneCount[lane];

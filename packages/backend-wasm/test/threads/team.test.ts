@@ -264,10 +264,16 @@ describe('kernels', () => {
         kind: 'conv', dims: 2, transposed: false, groups: 1, stride: [1, 1], padding: [0, 0], dilation: [1, 1],
         dtype: 'float32', accumulate: 'float32',
       }); // biome-ignore format: one kernel
-      conv(
-        [view(out, [1, 93, 10, 16], [14880, 160, 16, 1])],
-        [view(a, [1, 92, 10, 16], [14720, 160, 16, 1]), view(b, [93, 92, 1, 1], [92, 1, 1, 1])],
-      );
+      // Tiled straight and, over a depth in two parts, turned.
+      for (const [channels, height] of [
+        [92, 16],
+        [150, 10],
+      ] as const) {
+        const plane = 10 * height;
+        const image = (memory: object, count: number): View =>
+          view(memory, [1, count, height, 10], [count * plane, plane, 10, 1]);
+        conv([image(out, 93)], [image(a, channels), view(b, [93, channels, 1, 1], [channels, 1, 1, 1])]);
+      }
     },
   };
   for (const [name, run] of Object.entries(kernels))
