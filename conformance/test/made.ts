@@ -132,7 +132,7 @@ function ofFunctions(): Making[] {
       const program = schema ? script(f as never, schema, given) : script(f as never, given);
       return {
         name,
-        ...(await archived(program as ScriptFunction)),
+        ...(await archived(program as unknown as Program)),
         seed,
         grad: true,
         calls: goldens[name].calls,
