@@ -31,7 +31,7 @@ export {
   register,
   view,
 } from './dispatch/operator.ts';
-export { type Repeated, repeated } from './dispatch/repeat.ts';
+export { type Repeated, repeated } from './dispatch/repeat/repeated.ts';
 export { keep, type Scope, scope } from './dispatch/scope.ts';
 export { type CallSite, calledAt, callersLine, callSite, runningLine } from './dispatch/site.ts';
 export * from './errors.ts';

@@ -7,6 +7,8 @@ import {
   findOperator,
   fromTypedArray,
   intercept,
+  kernel_launches,
+  library,
   memoryUsage,
   no_grad,
   type Operator,
@@ -109,6 +111,24 @@ describe('a call that is repeated', () => {
       ] as unknown as typeof pairs;
       within(() => check('mm', [], [0, 1], matrices));
       within(() => check('matmul', [], [0, 1], matrices));
+      const batches = [
+        () => [numbers([2, 3, 4]), numbers([2, 4, 2], 1)],
+        () => [numbers([2, 4, 3]).transpose(1, 2), numbers([4, 2], 1)],
+        () => [numbers([2, 2, 3, 4]), numbers([2, 1, 2, 4], 1).transpose(2, 3)],
+        () => [numbers([3, 4]), numbers([4], 1)],
+        () => {
+          const x = numbers([3, 3]);
+          return [x, x.t()];
+        },
+      ] as unknown as typeof pairs;
+      within(() => check('matmul', [], [0, 1], batches));
+      const layers = [
+        () => [numbers([3, 4]), numbers([2, 4], 1)],
+        () => [numbers([2, 3, 4]), numbers([2, 4], 1)],
+        () => [numbers([4]), numbers([2, 4], 1)],
+      ] as unknown as typeof pairs;
+      within(() => check('linear', [null], [0, 1], layers));
+      within(() => check('linear', [numbers([2], 3)], [0, 1], layers));
     });
   }
 
@@ -142,6 +162,60 @@ describe('a call that is repeated', () => {
             outcome(() => callOperator(operator('view'), [x, size])),
           );
       }
+  });
+
+  it('reshapes by a view or by a copy, whichever the layout takes', () => {
+    const call = repeated(operator('reshape'), [0, 1]);
+    const make = [
+      () => numbers([4, 6]),
+      () => numbers([6, 4]).t(),
+      () => numbers([9, 6]).slice(0, 2, 6),
+      () => numbers([24]).expand([2, 24]).select(0, 1).view([4, 6]),
+    ] as (() => Tensor)[];
+    no_grad(() => {
+      for (let round = 0; round < 3; round++)
+        for (const x of make)
+          for (const size of [[24], [4, 6], [2, -1], [5]]) {
+            const [base, other] = [x(), x()];
+            expect(outcome(() => call([base, size]))).toEqual(
+              outcome(() => callOperator(operator('reshape'), [other, size])),
+            );
+            if (size[0] === 5) continue;
+            // What shares memory with its operand goes on sharing it.
+            const result = call([base, size]) as Tensor;
+            const wanted = callOperator(operator('reshape'), [other, size]) as Tensor;
+            base.zero_();
+            other.zero_();
+            expect(tolistNow(result)).toEqual(tolistNow(wanted));
+            expect(result.base === null).toBe(wanted.base === null || wanted.storage !== other.storage);
+          }
+    });
+  });
+
+  it('runs an implementation that was given to a part of it since', () => {
+    const call = repeated(operator('linear'), [0, 1, 2]);
+    const [x, w] = [numbers([2, 3, 4]), numbers([2, 4], 1)];
+    const wanted = numbers([6, 2], 5);
+    no_grad(() => {
+      for (let i = 0; i < 2; i++) call([x, w, null]);
+      const given = library.impl('aten::mm', currentBackend().name, () => wanted.clone());
+      expect(tolistNow(call([x, w, null]) as Tensor)).toEqual(tolistNow(wanted.view([2, 3, 2])));
+      given.destroy();
+      expect(tolistNow(call([x, w, null]) as Tensor)).toEqual(
+        tolistNow(callOperator(operator('linear'), [x, w, null]) as Tensor),
+      );
+    });
+  });
+
+  it('launches one kernel where the call launched one', () => {
+    const call = repeated(operator('linear'), [0, 1, 2]);
+    const args = [numbers([2, 3, 4]), numbers([2, 4], 1), numbers([2], 3)];
+    const launched = (): number => {
+      const before = kernel_launches();
+      no_grad(() => call(args));
+      return kernel_launches() - before;
+    };
+    expect([launched(), launched(), launched()]).toEqual([1, 1, 1]);
   });
 
   it('has the gradients of what it computed', () => {
@@ -195,12 +269,12 @@ describe('a call that is repeated', () => {
   });
 
   it('keeps no memory of what it saw', () => {
-    const calls = ['neg', 't'].map((name) => repeated(operator(name), [0]));
+    const calls = ['neg', 't', 'flatten.using_ints'].map((name) => repeated(operator(name), [0]));
     const before = memoryUsage(currentBackend()).count;
     for (let i = 1; i < 20; i++)
       for (const call of calls) {
         const x = numbers([i, 2]);
-        (call([x]) as Tensor).dispose();
+        no_grad(() => (call([x, 0, -1]) as Tensor).dispose());
         x.dispose();
       }
     expect(memoryUsage(currentBackend()).count).toBe(before);

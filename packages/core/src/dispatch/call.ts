@@ -8,6 +8,7 @@ import { setHistory } from '../autograd/record.ts';
 import { checkInplace, rebaseHistory } from '../autograd/views.ts';
 import { type Backend, KernelFault, type OpKernel } from '../backend/backend.ts';
 import { explainFault } from '../backend/fault.ts';
+import { leaveRecord } from '../kernel/compile.ts';
 import { copyInto } from '../kernel/elementwise.ts';
 import { setOperatorInProgress } from '../kernel/progress.ts';
 import { adopt, alias } from '../tensor/create.ts';
@@ -135,6 +136,7 @@ function below(operator: Operator, args: readonly unknown[], tensors: readonly T
   const outer = setOperatorInProgress(base);
   try {
     if (operator.implementations !== null && backend && useOverrides) {
+      leaveRecord();
       const result = implementationOn(operator, backend)?.(...(args as never[]));
       if (result !== undefined) return result;
     }
@@ -143,6 +145,7 @@ function below(operator: Operator, args: readonly unknown[], tensors: readonly T
       if (result !== undefined) return result;
     }
     if (override) {
+      leaveRecord();
       for (const t of tensors) if (t.storage.pending !== null) materialise(t.storage);
       const views = override(args);
       if (views) {
@@ -366,6 +369,7 @@ function writesItself(
   args: readonly unknown[],
   tensors: readonly Tensor[],
 ): boolean {
+  leaveRecord();
   writable(self.storage);
   for (let i = 0; i < tensors.length; i++) materialise(tensors[i].storage);
   return own(args) !== undefined;

@@ -314,7 +314,7 @@ export function fuse(name: string, inputs: number, steps: readonly Step[]): Oper
   const fusion = new Fusion(steps);
   return new Operator(
     parseSchema(`fused::${name}(${params}) -> Tensor`),
-    { kind: 'define', define: (args) => fusion.call(Object.values(args) as Tensor[]) },
+    { kind: 'define', define: (args) => fusion.call(Object.values(args) as Tensor[]), followsLayouts: true },
     undefined,
     undefined,
   );

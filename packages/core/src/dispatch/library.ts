@@ -3,7 +3,7 @@ import { NotSupportedError, TorchError } from '../errors.ts';
 import { parseSchema, type Schema } from '../schema/schema.ts';
 import type { Type } from '../schema/type.ts';
 import { installPacket, uninstall } from './install.ts';
-import { findOperator, type Gradient, type Operator, op, register, unregister } from './operator.ts';
+import { findOperator, type Gradient, given, type Operator, op, register, unregister } from './operator.ts';
 import type { PositionalOf } from './types.ts';
 
 /** What an operator does, given its arguments in schema order, keyword-only ones too, with defaults filled in. */
@@ -95,8 +95,10 @@ export function impl(
   const kernels = (operator.implementations ??= new Map());
   if (kernels.has(backend)) throw again();
   kernels.set(backend, implementation);
+  given.changes++;
   return {
     destroy() {
+      given.changes++;
       kernels.delete(backend);
       if (kernels.size === 0) operator.implementations = null;
     },

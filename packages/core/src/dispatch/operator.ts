@@ -60,6 +60,11 @@ export interface Definition<S extends string> extends Common<S> {
    * for a call where that cannot be. See `fuse`.
    */
   readonly finish?: (args: ArgsOf<S>, epilogue: Epilogue) => Tensor | undefined;
+  /**
+   * What it launches follows from dtypes, layouts and arguments that are no tensors: never from values, nor from a setting.
+   * So a program that makes the call again need not run the definition again; see `repeat/launches.ts`.
+   */
+  readonly followsLayouts?: boolean;
 }
 
 export interface ViewDefinition<S extends string> {
@@ -91,10 +96,18 @@ export type GradientFormula = (saved: Record<string, unknown>) => unknown;
 
 type Finish = (args: Args, epilogue: Epilogue) => Tensor | undefined;
 
+/** Counts what users gave and took back for single backends: after that a call may be another thing than it was. */
+export const given = { changes: 0 };
+
 /** How an operator is run; see `dispatch/call.ts`. */
 export type Meaning =
   | { readonly kind: 'pointwise'; readonly elementwise: (args: readonly unknown[]) => Elementwise }
-  | { readonly kind: 'define'; readonly define: (args: Args) => unknown; readonly finish?: Finish }
+  | {
+      readonly kind: 'define';
+      readonly define: (args: Args) => unknown;
+      readonly finish?: Finish;
+      readonly followsLayouts?: boolean;
+    }
   | { readonly kind: 'view'; readonly view: (args: Args) => Layout | readonly Layout[] }
   | { readonly kind: 'inplace'; readonly functional: Operator }
   | { readonly kind: 'mutate'; readonly define: (args: Args) => unknown };
@@ -228,6 +241,7 @@ export function op<const S extends string>(text: S, definition: Definition<S>): 
     kind: writesArgument(schema) ? 'mutate' : 'define',
     define: definition.define as (args: Args) => unknown,
     ...(definition.finish && { finish: definition.finish as Finish }),
+    followsLayouts: definition.followsLayouts,
   } as const;
   return withInplace(
     new Operator(schema, meaning, definition.grad as Gradient<string>, definition.gradName),

@@ -257,11 +257,13 @@ const rankOneUpdate = new Elementwise(
 
 export const products = [
   op('mm(Tensor self, Tensor mat2) -> Tensor', {
+    followsLayouts: true,
     define: ({ self, mat2 }) => mm(self, mat2),
     finish: ({ self, mat2 }, epilogue) => rowsTimes(self, mat2, null, epilogue),
     grad: { self: ({ grad, mat2 }) => grad.mm(mat2.t()), mat2: ({ grad, self }) => self.t().mm(grad) },
   }),
   op('bmm(Tensor self, Tensor mat2) -> Tensor', {
+    followsLayouts: true,
     define: ({ self, mat2 }) => bmm(self, mat2),
     grad: {
       self: ({ grad, mat2 }) => grad.bmm(mat2.transpose(1, 2)),
@@ -316,6 +318,7 @@ export const products = [
   }),
   op('ger(Tensor self, Tensor vec2) -> Tensor', { define: ({ self, vec2 }) => self.outer(vec2) }),
   op('addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor', {
+    followsLayouts: true,
     inplace: true,
     define: ({ self, mat1, mat2, beta, alpha }) =>
       isPlainBias(self, mat1, mat2, beta, alpha)
@@ -337,6 +340,7 @@ export const products = [
       blend(self, batch1.bmm(batch2).sum([0], { dtype: batch1.dtype }), beta, alpha),
   }),
   op('baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor', {
+    followsLayouts: true,
     inplace: true,
     define: ({ self, batch1, batch2, beta, alpha }) => blend(self, bmm(batch1, batch2), beta, alpha),
     grad: {
@@ -370,6 +374,7 @@ export const products = [
     },
   }),
   op('matmul(Tensor self, Tensor other) -> Tensor', {
+    followsLayouts: true,
     define: ({ self, other }) => matmul(self, other),
     finish: ({ self, other }, epilogue) =>
       self.shape.length > 2 && other.shape.length > 2
@@ -377,6 +382,7 @@ export const products = [
         : rowsTimes(self, other, null, epilogue),
   }),
   op('linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor', {
+    followsLayouts: true,
     define: ({ input, weight, bias }) => {
       const rank = input.shape.length;
       if (rank === 2 && bias !== null && weight.shape.length === 2)

@@ -307,6 +307,7 @@ export const views = [
     },
   }),
   op('reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)', {
+    followsLayouts: true,
     define: ({ self, shape }) => {
       const size = inferSize(shape, numelOf(self.shape));
       return viewStrides(self.shape, self.strides, size)
@@ -321,6 +322,7 @@ export const views = [
     define: ({ self, other }) => self.reshape(other.shape),
   }),
   op('flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)', {
+    followsLayouts: true,
     define: ({ self, start_dim, end_dim }) => flattened(self, start_dim, end_dim),
   }),
   op('ravel(Tensor(a) self) -> Tensor(a)', { define: ({ self }) => self.contiguous().view([-1]) }),
