@@ -70,8 +70,12 @@ def canonical_graph(text):
     text = re.sub(r' # [^\n]*', '', text)
     text = re.sub(r'\.___torch_mangle_\d+', '', text)
     text = re.sub(r'__torch__\.programs_trace\w*\.', '__torch__.', text)
-    seen = {}
-    return re.sub(r'%([A-Za-z0-9_.]+)', lambda m: '%' + str(seen.setdefault(m.group(1), len(seen))), text)
+    def renumbered(graph):
+        seen = {}
+        return re.sub(r'%([A-Za-z0-9_.]+)', lambda m: '%' + str(seen.setdefault(m.group(1), len(seen))), graph)
+
+    # The graph of a fork, below the one that it is in, has names of its own.
+    return ''.join(renumbered(graph) for graph in re.split(r'^(?=with )', text, flags=re.M))
 
 
 def canonical_code(text):

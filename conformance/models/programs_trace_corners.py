@@ -148,11 +148,10 @@ def dropouts(x):
     return F.dropout(x, 0.3), F.dropout(x, 0.3, False), F.dropout(x.clone(), 0.2, True, True), F.alpha_dropout(x, 0.1, True), F.dropout(x, 0.0)
 
 
-GENERATOR = torch.Generator().manual_seed(3)
-
-
-def generator(x):
-    return x + torch.rand(3, generator=GENERATOR), torch.randn(2, generator=GENERATOR)
+def forked(x):
+    future = torch.jit._fork(lambda a: a.neg().exp(), x)
+    y = x.tanh()
+    return torch.jit._wait(future) + y
 
 
 def reversed_operators(x):
@@ -284,7 +283,7 @@ FUNCTIONS = {
         ('size_arithmetic', [[3, 4]], [[2, 6]], {}), ('size_results', [[3, 4]], [[2, 6]], {}), ('negative_dims', [[3, 4]], [[2, 6]], {}),
         ('positions', [[3, 4]], [[2, 6]], {}), ('causal_mask', [[3, 4]], [[5, 2]], {}), ('dtypes', [[3, 4]], [[2, 6]], {}), ('devices', [[3, 4]], [[2, 6]], {}),
         ('randomness', [[3, 4]], [[2, 6]], {}), ('dropouts', [[3, 4]], [[5, 6]], {}), ('reversed_operators', [[3, 4]], [[2, 6]], {}),
-        ('inplace_operators', [[3, 4]], [[2, 6]], {}), ('comparisons', [[3, 4], [3, 4]], [[2, 6], [2, 6]], {}), ('pooled', [[1, 2, 8]], [[2, 3, 10]], {}),
+        ('forked', [[3, 4]], [[2, 6]], {}), ('inplace_operators', [[3, 4]], [[2, 6]], {}), ('comparisons', [[3, 4], [3, 4]], [[2, 6], [2, 6]], {}), ('pooled', [[1, 2, 8]], [[2, 3, 10]], {}),
         ('resampled', [[1, 4, 4, 4]], [[1, 8, 6, 6]], {}), ('losses', [[3, 4], [3, 4]], [[3, 4], [3, 4]], {}), ('embeddings', [[3, 4]], [[2, 6]], {}),
         ('sorting', [[3, 4]], [[5, 6]], {}), ('scattered', [[3, 4]], [[3, 4]], {}), ('linear_algebra', [[3, 4]], [[2, 3]], {}), ('statistics', [[3, 4]], [[2, 6]], {}),
         ('shapes_made', [[3, 4]], [[2, 6]], {}), ('joined', [[3, 4]], [[6, 4]], {}), ('detached', [[3, 4]], [[2, 6]], {}), ('shadowed', [[3, 4]], [[2, 6]], {}),
@@ -499,6 +498,27 @@ class NoGradPart(nn.Module):
         return self.head(h.detach())
 
 
+class Forking(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Linear(4, 4)
+        self.head = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+
+    def forward(self, x):
+        future = torch.jit._fork(lambda a: self.head(self.body(a)), x)
+        y = self.body(x)
+        return torch.jit._wait(future) * y
+
+
+class Outside(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = Forking()
+
+    def forward(self, x):
+        return self.inner(x) + self.inner.body.bias
+
+
 class SqueezeExcite(nn.Module):
     def __init__(self):
         super().__init__()
@@ -545,7 +565,7 @@ MODELS = {
     'lists': (Lists, [[3, 4]], [[5, 4]]), 'mutating': (Mutating, [[3, 4]], [[5, 4]]), 'parts': (Parts, [[3, 4]], [[5, 4]]), 'no gradients in a part': (NoGradPart, [[3, 4]], [[5, 4]]),
     'many inputs': (ManyInputs, [[3, 4], [[3, 4], [4]], {'u': [3, 4], 'w': [2]}], [[2, 4], [[2, 4], [4]], {'u': [2, 4], 'w': [2]}]),
     'positions': (Positional, [[2, 5]], [[3, 4]]), 'unet': (UNet, [[1, 1, 8, 8]], [[2, 1, 6, 6]]), 'squeeze and excite': (SqueezeExcite, [[2, 4, 3, 3]], [[1, 4, 5, 5]]),
-    'shuffle': (Shuffle, [[2, 4, 3, 3]], [[1, 4, 5, 5]]),
+    'forks': (Forking, [[3, 4]], [[5, 4]]), 'forks inside': (Outside, [[3, 4]], [[5, 4]]), 'shuffle': (Shuffle, [[2, 4, 3, 3]], [[1, 4, 5, 5]]),
     'lstm': (lambda: Recurrent('LSTM'), *RNN), 'lstm with a state': (lambda: Recurrent('LSTM', True), *RNN), 'gru with a state': (lambda: Recurrent('GRU', True), *RNN),
     'rnn, relu': (lambda: Recurrent('RNN', nonlinearity='relu'), *RNN), 'rnn, both ways': (lambda: Recurrent('RNN', bidirectional=True), *RNN),
     'gru, two layers with dropout': (lambda: Recurrent('GRU', num_layers=2, dropout=0.3), *RNN),

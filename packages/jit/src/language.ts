@@ -6,6 +6,7 @@ import { readType } from './javascript/types.ts';
 import { tagType } from './ops/value.ts';
 import { sharedUnit } from './program.ts';
 import { coerceValue } from './recursive/values.ts';
+import { activeTrace } from './trace/state.ts';
 
 const typeOf = (text: string): JitType => {
   const source = new Source(text, '<type>');
@@ -30,6 +31,8 @@ export function isinstance(value: unknown, type: string | readonly string[]): bo
 
 /** Starts a call whose result `await` or `jit.wait` gives. Compiled code may run it at the same time. */
 export function fork<A extends unknown[], R>(f: (...args: A) => R, ...args: A): Promise<Awaited<R>> {
+  const trace = activeTrace();
+  if (trace) return trace.fork(() => f(...args)) as Promise<Awaited<R>>;
   return Promise.resolve(f(...args)) as Promise<Awaited<R>>;
 }
 

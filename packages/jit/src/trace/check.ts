@@ -1,7 +1,7 @@
 /** `check_trace`: traces again, runs the trace, the second trace and the program itself, and says what differs. */
 import { TorchError, unwatched } from '@sconce/core';
 import { copyGraph } from '../ir/copy.ts';
-import { allNodes, type Graph } from '../ir/graph.ts';
+import { allNodes, type Graph, type Node } from '../ir/graph.ts';
 import { unmangled } from '../ir/names.ts';
 import { graphToString } from '../ir/print.ts';
 import { moduleParts, ScriptModule } from '../module.ts';
@@ -85,6 +85,18 @@ function canonical(graph: Graph): Graph {
 /** Without mangled names, and without places: after an await the program's line may be unknown. */
 const textOf = (graph: Graph): string => unmangled(graphToString(graph)).replace(/ # [^\n]*/g, '');
 
+/** The nodes of a graph's own block, each with its line. */
+function nodesIn(graph: Graph, text: string): { node: Node; text: string }[] {
+  const lines = text.split('\n').filter((line) => /^ {2}(%| = )/.test(line));
+  return graph.block.nodes.map((node, i) => ({ node, text: (lines[i] ?? '').trim() }));
+}
+
+/** Where the program called the operator: its file and line, where they are known. */
+function placed(title: string, { range }: Node): string {
+  if (!range?.source.filename) return '';
+  return `${title}:\n${indent(`${range.source.filename}:${range.source.firstLine + 1}`)}\n`;
+}
+
 async function differences(
   check: Check,
   again: ScriptModule | ScriptFunction,
@@ -94,12 +106,16 @@ async function differences(
   let graphDifference: string | undefined;
   if (mineText !== otherText) {
     graphDifference = `Graph diff:\n${indent(lineDiff(mineText, otherText))}\n`;
-    const [mineLines, otherLines] = [mineText, otherText].map((text) =>
-      text.split('\n').filter((l) => l.startsWith('  ')),
+    const [mineNodes, otherNodes] = [nodesIn(mine, mineText), nodesIn(other, otherText)];
+    const at = mineNodes.findIndex(
+      ({ text }, i) => otherNodes[i] !== undefined && text !== otherNodes[i].text,
     );
-    const at = mineLines.findIndex((line, i) => otherLines[i] !== undefined && line !== otherLines[i]);
-    if (at >= 0)
-      graphDifference += `First diverging operator:\nNode diff:\n${indent(lineDiff(mineLines[at].slice(2), otherLines[at].slice(2)))}\n`;
+    if (at >= 0) {
+      const [first, second] = [mineNodes[at], otherNodes[at]];
+      graphDifference += `First diverging operator:\nNode diff:\n${indent(lineDiff(first.text, second.text))}\n`;
+      graphDifference += placed('Trace source location', first.node);
+      graphDifference += placed('Check source location', second.node);
+    }
   }
   let constantDifference: string | undefined;
   const others = [...allNodes(other.block)];
@@ -109,8 +125,8 @@ async function differences(
     if (!(a instanceof Tensor) || !(b instanceof Tensor)) continue;
     const why = await mismatch(a, b, toleranceOf(a.dtype));
     if (why === undefined) continue;
-    const line = mineText.split('\n').find((l) => l.startsWith(`  %${node.output.debugName} `)) ?? '';
-    constantDifference = `Node:\n${indent(line.slice(2))}\nComparison exception: ${indent(why)}`;
+    const text = nodesIn(mine, mineText).find((one) => one.node === node)?.text ?? '';
+    constantDifference = `Node:\n${indent(text)}\n${placed('Source Location', node)}Comparison exception: ${indent(why)}`;
     break;
   }
   return [graphDifference, constantDifference];

@@ -15,6 +15,9 @@ export const MODULE_CALL = 'prim::TracedModuleForward';
 /** An attribute of the modules by its dotted path, the node's name. */
 export const ATTRIBUTE = 'prim::TracedAttr';
 
+/** What runs beside the rest: its block sees the values around it. */
+const FORK = 'prim::fork';
+
 /** The type without what a tracer knows of its tensors. */
 export function unshaped(type: JitType): JitType {
   switch (type.kind) {
@@ -115,6 +118,7 @@ class AttributeReads {
 
   private addSelves(block: Block): void {
     for (const node of block.nodes) {
+      if (node.kind === FORK) this.addSelves(node.blocks[0]);
       if (node.kind !== MODULE_CALL) continue;
       const self = this.attributes.get(node.name!)!;
       node.addInput(self);
@@ -123,21 +127,29 @@ class AttributeReads {
     }
   }
 
-  /** Gives the attributes that the block uses and that are not below its scope. */
-  private convert(block: Block, scope: string, self: Value): Value[] {
-    const unresolved: Value[] = [];
+  /** Gives the attributes that the block uses and that are not below its scope; `outside` are those of a call around a fork. */
+  private convert(
+    block: Block,
+    scope: string,
+    self: Value,
+    outside?: { readonly block: Block; readonly unresolved: Value[]; readonly known: Map<Value, Value> },
+  ): Value[] {
+    const unresolved: Value[] = outside?.unresolved ?? [];
+    const parameters = outside?.block ?? block;
+    const known = outside?.known ?? new Map<Value, Value>();
     const local = new Map<Value, Value>();
     const replace = (node: Node, i: number): void => {
       const input = node.inputs[i];
       if (input.node.kind !== ATTRIBUTE) return;
-      let value = local.get(input);
+      let value = local.get(input) ?? known.get(input);
       if (!value) {
         const path = input.node.name!;
         if (isWithin(path, scope)) value = this.read(block, self, scope, path);
         else {
-          value = block.paramNode.addOutput(input.type);
+          value = parameters.paramNode.addOutput(input.type);
           if (input.hasDebugName) value.setDebugName(input.debugName);
           unresolved.push(input);
+          known.set(input, value);
         }
         local.set(input, value);
       }
@@ -148,6 +160,8 @@ class AttributeReads {
         const [inner] = node.blocks;
         for (const value of this.convert(inner, node.name!, inner.inputs[0])) node.addInput(value);
       }
+      if (node.kind === FORK)
+        this.convert(node.blocks[0], scope, self, { block: parameters, unresolved, known });
       for (let i = 0; i < node.inputs.length; i++) replace(node, i);
     }
     for (let i = 0; i < block.returnNode.inputs.length; i++) replace(block.returnNode, i);
@@ -214,7 +228,7 @@ function liftUses(root: Block): void {
       lifted.set(input, value);
       replaceInput(node, i, value);
     }
-    if (node.kind === MODULE_CALL) run(node.blocks[0]);
+    if (node.kind === MODULE_CALL || node.kind === FORK) run(node.blocks[0]);
   };
   const run = (block: Block): void => {
     for (const node of block.nodes) visit(node, block);
@@ -226,6 +240,7 @@ function liftUses(root: Block): void {
 /** A method has one result: several are a tuple, none is None. */
 function returnTuples(block: Block): void {
   for (const node of [...block.nodes]) {
+    if (node.kind === FORK) returnTuples(node.blocks[0]);
     if (node.kind !== MODULE_CALL) continue;
     const [body] = node.blocks;
     returnTuples(body);
@@ -260,6 +275,7 @@ function returnTuples(block: Block): void {
 /** Each module's call gets a graph of its own, whose inputs are its self, then all that it uses from outside. */
 function liftBlocks(block: Block): void {
   for (const node of block.nodes) {
+    if (node.kind === FORK) liftBlocks(node.blocks[0]);
     if (node.kind !== MODULE_CALL) continue;
     const [body] = node.blocks;
     liftBlocks(body);
@@ -271,11 +287,16 @@ function liftBlocks(block: Block): void {
       values.set(from, input);
     };
     for (const input of body.inputs) addInput(input);
+    const own = new Set([...allNodes(body)].flatMap((inner) => inner.outputs));
     const capture = (inner: Node): void => {
       for (const input of inner.inputs) {
-        if (values.has(input)) continue;
+        if (values.has(input) || own.has(input)) continue;
         addInput(input);
         node.addInput(input);
+      }
+      for (const forked of inner.blocks) {
+        for (const deeper of forked.nodes) capture(deeper);
+        capture(forked.returnNode);
       }
     };
     for (const inner of body.nodes) {
@@ -291,8 +312,9 @@ function liftBlocks(block: Block): void {
 }
 
 /** Adds a method for each recorded call, innermost first, and calls it: `forward`, at the second call `forward1`, … */
-function makeMethods(graph: Graph, made: Graph[]): void {
-  for (const node of [...graph.block.nodes]) {
+function makeMethods(graph: Graph, made: Graph[], block: Block = graph.block): void {
+  for (const node of [...block.nodes]) {
+    if (node.kind === FORK) makeMethods(graph, made, node.blocks[0]);
     if (node.kind !== MODULE_CALL) continue;
     const type = node.inputs[0].type as ClassType;
     const body = node.subgraph!;

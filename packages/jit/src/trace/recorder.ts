@@ -31,6 +31,7 @@ import { numberTensor, recordedForm } from './form.ts';
 import { type NumberRecording, Size } from './number.ts';
 import { operatorOf, Recording, tracedType } from './recording.ts';
 import { type ActiveTrace, setActiveTrace } from './state.ts';
+import { outputValue } from './structure.ts';
 import { converting, sentences, type Warnings } from './warning.ts';
 
 /** What the program asked that is a number or a fact, and no node. */
@@ -339,6 +340,34 @@ export class Recorder extends Recording implements NumberRecording, ActiveTrace 
     return this.afterCall(node, run);
   }
 
+  fork(run: () => unknown): PromiseLike<unknown> {
+    const fork = this.append(this.graph.create('prim::fork'));
+    fork.scope = undefined;
+    const outer = this.block;
+    this.block = fork.addBlock();
+    let result: unknown;
+    try {
+      result = run();
+      if (result instanceof Promise)
+        throw new TorchError(
+          'Tracing: a fork of what gives a promise (an async function, TorchScript) cannot be recorded; script the function that forks it',
+        );
+      const body = outputValue(this, result);
+      this.block.returnNode.addInput(body);
+      fork.addOutput({ kind: 'Future', element: body.type });
+    } finally {
+      this.block = outer;
+    }
+    return new Forked(() => {
+      this.locate();
+      const { element } = fork.output.type as { element: JitType };
+      const wait = this.node('aten::wait', [fork.output], [element]);
+      wait.operator = operatorOf('aten::wait');
+      this.setResult(result, wait.output);
+      return result;
+    });
+  }
+
   callMethod(object: ScriptObject, func: Func, args: readonly unknown[], run: () => unknown): unknown {
     this.locate();
     const params = func.signature.params.slice(1);
@@ -362,6 +391,24 @@ export class Recorder extends Recording implements NumberRecording, ActiveTrace 
     }
     // While it runs, nothing is recorded.
     return this.whilePending(node, result, (value) => this.setResult(value, node.output));
+  }
+}
+
+/** A fork's result while it is traced: who awaits it records that, once. */
+class Forked implements PromiseLike<unknown> {
+  private result: { readonly value: unknown } | undefined;
+  constructor(private readonly wait: () => unknown) {}
+
+  // biome-ignore lint/suspicious/noThenProperty: await is what it is for
+  then<A, B>(
+    done?: ((value: unknown) => A | PromiseLike<A>) | null,
+    failed?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    const settled = new Promise<unknown>((resolve) => {
+      this.result ??= { value: this.wait() };
+      resolve(this.result.value);
+    });
+    return settled.then(done, failed) as Promise<A | B>;
   }
 }
 

@@ -248,7 +248,9 @@ export abstract class Recording {
       case 'Device':
         return this.constant(new Device('cpu', null), DeviceT);
       case 'Generator':
-        throw new TorchError('a Generator cannot be recorded: the trace draws from the default generator');
+        throw new TorchError(
+          'Found an unsupported argument type in the JIT tracer: at::Generator. A trace draws from the default generator, which manual_seed seeds',
+        );
       default:
         return this.constant(value, fromSchemaType(type));
     }

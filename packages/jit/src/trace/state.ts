@@ -5,7 +5,9 @@ import type { ScriptObject } from '../ops/value.ts';
 export interface ActiveTrace {
   /** Records a call of a function, and runs it unrecorded. `run` gives the result in the interpreter's form. */
   callFunction(func: Func, args: readonly unknown[], run: () => unknown): unknown;
-  /** The same for a method; `args` without the object. */
+  /** Records a fork: what `run` calls is its body. Gives what waits for the result. */
+  fork(run: () => unknown): PromiseLike<unknown>;
+  /** As `callFunction`, for a method; `args` without the object. */
   callMethod(object: ScriptObject, func: Func, args: readonly unknown[], run: () => unknown): unknown;
 }
 

@@ -1,5 +1,5 @@
 /** `torch.jit.trace`: runs a function or a module on examples, and makes of what it did a TorchScript function or module. */
-import { interceptModules, isModule, isWatched, type Module, TorchError } from '@sconce/core';
+import { ArgumentError, interceptModules, isModule, isWatched, type Module, TorchError } from '@sconce/core';
 import { normalizeOperators } from '../frontend/normalize.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import type { ClassType } from '../ir/types.ts';
@@ -9,9 +9,16 @@ import { ScriptObject } from '../ops/value.ts';
 import { newProgram, type Program } from '../program.ts';
 import { convertModule } from '../recursive/module.ts';
 import { ScriptFunction } from '../script-function.ts';
+import {
+  byName,
+  type Calling,
+  type ExampleInputs,
+  inOrder,
+  type KeywordInputs,
+  type Traceable,
+} from './calling.ts';
 import { checkTrace } from './check.ts';
 import { ATTRIBUTE, fixUpScopes, funcOf, MODULE_CALL, noteConstants, tidy } from './fixup.ts';
-import { parameterNames } from './parameters.ts';
 import { Recorder } from './recorder.ts';
 import { tracedType } from './recording.ts';
 import { is_tracing } from './state.ts';
@@ -27,17 +34,9 @@ export interface TraceOptions {
   readonly check_tolerance?: number;
   /** Without it dicts may be returned, and lists are without a warning. */
   readonly strict?: boolean;
+  /** In place of `example_inputs`: examples by the names of the parameters; `check_inputs` are then such objects, too. */
+  readonly example_kwarg_inputs?: KeywordInputs | null;
 }
-
-// biome-ignore lint/suspicious/noExplicitAny: a user's function takes and gives what it likes
-type Traceable = (...args: any[]) => unknown;
-
-/** One example, or an array of them: the arguments of one call. */
-export type ExampleInputs = unknown;
-
-/** The arguments that example inputs stand for. */
-export const argumentsOf = (inputs: ExampleInputs): readonly unknown[] =>
-  Array.isArray(inputs) ? inputs : [inputs];
 
 /** What is traced: a function as it is called, and what its parameters are named. */
 interface Subject {
@@ -76,6 +75,7 @@ async function record(
 /** Traces a function into one without calls of modules. */
 async function recordFunction(
   fn: Traceable,
+  calling: Calling,
   examples: readonly unknown[],
   strict: boolean,
   warnings: Warnings,
@@ -83,7 +83,12 @@ async function recordFunction(
   name: string,
 ): Promise<ScriptFunction> {
   const recorder = new Recorder(strict, warnings);
-  const graph = await record({ call: fn, names: parameterNames(fn) }, examples, recorder, () => {});
+  const graph = await record(
+    { call: (...args) => calling.call(fn, args), names: calling.names },
+    examples,
+    recorder,
+    () => {},
+  );
   normalizeOperators(graph);
   tidy(graph);
   noteConstants(graph, program);
@@ -127,19 +132,30 @@ function addAttributes(
   }
 }
 
+function methodOf(module: Module, name: string): Traceable {
+  const method = (module as unknown as Record<string, unknown>)[name];
+  if (typeof method !== 'function')
+    throw new TorchError(`'${module._get_name()}' object has no attribute '${name}'`);
+  return method as Traceable;
+}
+
+/** A call of the method; forward's is the module's own, with its hooks. */
+const callOf =
+  (module: Module, name: string): Traceable =>
+  (...args) =>
+    name === 'forward' ? module(...args) : methodOf(module, name).apply(module, args);
+
 /** Traces one method of a module and adds it to the object's type. */
 async function recordMethod(
   module: Module,
   name: string,
+  calling: Calling,
   examples: readonly unknown[],
   object: ScriptObject,
   strict: boolean,
   warnings: Warnings,
   program: Program,
 ): Promise<void> {
-  const method = (module as unknown as Record<string, unknown>)[name];
-  if (typeof method !== 'function')
-    throw new TorchError(`'${module._get_name()}' object has no attribute '${name}'`);
   const recorder = new Recorder(strict, warnings);
   const attributes = new Map<string, Value>();
   const paths = pathsOf(module);
@@ -152,8 +168,8 @@ async function recordMethod(
   let graph: Graph;
   try {
     const subject: Subject = {
-      call: name === 'forward' ? (...args) => module(...args) : (...args) => method.apply(module, args),
-      names: parameterNames(method as Traceable),
+      call: (...args) => calling.call(callOf(module, name), args),
+      names: calling.names,
     };
     graph = await record(subject, examples, recorder, () => {
       const self = recorder.graph.block.paramNode.addOutput(object.type).setDebugName('self');
@@ -203,7 +219,7 @@ const functionName = (fn: Traceable): string =>
  */
 export async function trace<F extends Traceable | Module>(
   func: F,
-  example_inputs: ExampleInputs,
+  example_inputs?: ExampleInputs,
   options: TraceOptions = {},
 ): Promise<F extends Module ? ScriptModule : ScriptFunction> {
   type Result = F extends Module ? ScriptModule : ScriptFunction;
@@ -215,33 +231,45 @@ export async function trace<F extends Traceable | Module>(
     );
     return func as unknown as Result;
   }
+  const { example_kwarg_inputs = null } = options;
+  const isByName = example_kwarg_inputs !== null;
+  if (example_inputs === undefined || example_inputs === null) {
+    if (!isByName)
+      throw new ArgumentError(
+        "trace() missing 1 required positional argument: 'example_inputs'. Give one tensor, an array of the arguments of one call, or { example_kwarg_inputs } by name",
+      );
+  } else if (isByName)
+    throw new ArgumentError('trace() takes example_inputs or example_kwarg_inputs, not both');
+  const given = isByName ? example_kwarg_inputs : example_inputs;
   if (isModule(func)) {
-    const { check_inputs, ...rest } = options;
+    const { check_inputs, example_kwarg_inputs: _, ...rest } = options;
     return (await trace_module(
       func,
-      { forward: example_inputs },
-      { ...rest, check_inputs: check_inputs?.map((forward) => ({ forward })) },
+      { forward: given },
+      {
+        ...rest,
+        example_inputs_is_kwarg: isByName,
+        check_inputs: check_inputs?.map((forward) => ({ forward })),
+      },
     )) as unknown as Result;
   }
   if (typeof func !== 'function') throw new TorchError('torch.jit.trace takes a function or an nn.Module');
   const fn = func as Traceable;
   const { check_trace = true, check_inputs, check_tolerance = 1e-5, strict = true } = options;
-  const examples = argumentsOf(example_inputs);
+  const calling = isByName ? byName(fn, fn.name || 'function', given) : inOrder(fn);
   const program = newProgram();
   const warnings = new Warnings();
   const name = program.unit.uniqueName(functionName(fn));
-  const traced = await recordFunction(fn, examples, strict, warnings, program, name);
+  const traced = await recordFunction(fn, calling, calling.flat(given), strict, warnings, program, name);
   if (check_trace)
-    for (const inputs of check_inputs ?? [example_inputs]) {
-      const own = argumentsOf(inputs);
+    for (const inputs of check_inputs ?? [given])
       await checkTrace({
-        inputs: own,
+        inputs: calling.flat(inputs),
         traced,
-        original: fn,
-        retrace: (again) => recordFunction(fn, again, strict, warnings, newProgram(), name),
+        original: (...args) => calling.call(fn, args),
+        retrace: (again) => recordFunction(fn, calling, again, strict, warnings, newProgram(), name),
         tolerance: check_tolerance,
       });
-    }
   return traced as unknown as Result;
 }
 
@@ -249,8 +277,10 @@ export async function trace<F extends Traceable | Module>(
 export async function trace_module(
   mod: Module,
   inputs: Readonly<Record<string, ExampleInputs>>,
-  options: Omit<TraceOptions, 'check_inputs'> & {
+  options: Omit<TraceOptions, 'check_inputs' | 'example_kwarg_inputs'> & {
     readonly check_inputs?: readonly Readonly<Record<string, ExampleInputs>>[] | null;
+    /** Each method's examples are by the names of its parameters. */
+    readonly example_inputs_is_kwarg?: boolean;
   } = {},
 ): Promise<ScriptModule> {
   if (!isModule(mod)) throw new TorchError('expected torch.nn.Module as the first argument');
@@ -260,22 +290,28 @@ export async function trace_module(
   const program = newProgram();
   const warnings = new Warnings();
   const { object, modules } = convertModule(mod, program, { mode: 'trace' });
-  for (const [name, example] of Object.entries(inputs))
-    await recordMethod(mod, name, argumentsOf(example), object, strict, warnings, program);
+  const callings = new Map<string, Calling>();
+  for (const [name, example] of Object.entries(inputs)) {
+    const method = methodOf(mod, name);
+    const calling = options.example_inputs_is_kwarg
+      ? byName(method, `${mod._get_name()}.${name}`, example)
+      : inOrder(method);
+    callings.set(name, calling);
+    await recordMethod(mod, name, calling, calling.flat(example), object, strict, warnings, program);
+  }
   const traced = wrapTraced(object, program, new Set(modules.map((converted) => converted.object)));
   if (!check_trace) return traced;
-  for (const name of Object.keys(inputs))
+  for (const [name, calling] of callings)
     for (const given of check_inputs ?? [inputs])
       await checkTrace({
-        inputs: argumentsOf(given[name]),
+        inputs: calling.flat(given[name]),
         traced,
         method: name,
-        original: (...args) =>
-          name === 'forward' ? mod(...args) : (mod as unknown as Record<string, Traceable>)[name](...args),
+        original: (...args) => calling.call(callOf(mod, name), args),
         retrace: async (again) => {
           const other = newProgram();
           const copy = convertModule(mod, other, { mode: 'trace' });
-          await recordMethod(mod, name, again, copy.object, strict, warnings, other);
+          await recordMethod(mod, name, calling, again, copy.object, strict, warnings, other);
           return wrapTraced(copy.object, other, new Set(copy.modules.map((converted) => converted.object)));
         },
         tolerance: check_tolerance,

@@ -8,16 +8,22 @@ type Graph = ReturnType<typeof jit.graph_of>;
 
 export type Record_ = readonly [graph: string, code: string];
 
-const canonicalGraph = (text: string): string => {
+function renumbered(graph: string): string {
   const seen = new Map<string, number>();
-  return text
+  return graph.replace(/%([A-Za-z0-9_.]+)/g, (_, name: string) => {
+    if (!seen.has(name)) seen.set(name, seen.size);
+    return `%${seen.get(name)}`;
+  });
+}
+
+/** The graph of a fork, below the one that it is in, has names of its own. */
+const canonicalGraph = (text: string): string =>
+  text
     .replace(/ # [^\n]*/g, '')
     .replace(/\.___torch_mangle_\d+/g, '')
-    .replace(/%([A-Za-z0-9_.]+)/g, (_, name: string) => {
-      if (!seen.has(name)) seen.set(name, seen.size);
-      return `%${seen.get(name)}`;
-    });
-};
+    .split(/^(?=with )/m)
+    .map(renumbered)
+    .join('');
 
 const canonicalCode = (text: string): string => text.replace(/\.___torch_mangle_\d+/g, '');
 

@@ -221,6 +221,23 @@ class NoGradPart extends nn.Module {
   }
 }
 
+class Forking extends nn.Module {
+  body = nn.Linear(4, 4);
+  head = nn.Sequential(nn.Linear(4, 4), nn.ReLU());
+  override async forward(x: Any) {
+    const future: Any = jit.fork((a: Any) => this.head(this.body(a)), x);
+    const y = this.body(x);
+    return (await future).mul(y);
+  }
+}
+
+class Outside extends nn.Module {
+  inner: Any = new Forking();
+  override async forward(x: Any) {
+    return (await this.inner(x)).add(this.inner.body.bias);
+  }
+}
+
 class SqueezeExcite extends nn.Module {
   fc = nn.Sequential(
     nn.Conv2d(4, 2, 1),
@@ -285,6 +302,8 @@ export const models: Record<string, () => InstanceType<typeof nn.Module>> = {
   positions: () => new Positional(),
   unet: () => new UNet(),
   'squeeze and excite': () => new SqueezeExcite(),
+  forks: () => new Forking(),
+  'forks inside': () => new Outside(),
   shuffle: () => new Shuffle(),
   lstm: () => new Recurrent('LSTM'),
   'lstm with a state': () => new Recurrent('LSTM', true),

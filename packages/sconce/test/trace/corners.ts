@@ -7,8 +7,6 @@ const F: Any = nn.functional;
 const { sizes } = jit;
 const t: Any = torch;
 
-const GENERATOR = new torch.Generator().manual_seed(3);
-
 export const functions: Record<string, (...args: Any[]) => Any> = {
   slice_add(x) {
     const y = x.clone();
@@ -135,10 +133,11 @@ export const functions: Record<string, (...args: Any[]) => Any> = {
   dropouts: (x) => [
     F.dropout(x, { p: 0.3 }), F.dropout(x, { p: 0.3, training: false }), torch.dropout_(x.clone(), 0.2, true), torch.alpha_dropout(x, 0.1, true), F.dropout(x, { p: 0 }),
   ], // biome-ignore format: as in Python
-  generator: (x) => [
-    x.add(torch.rand(3, { generator: GENERATOR })),
-    torch.randn(2, { generator: GENERATOR }),
-  ],
+  async forked(x) {
+    const future = jit.fork((a: Any) => a.neg().exp(), x);
+    const y = x.tanh();
+    return (await jit.wait(future)).add(y);
+  },
   reversed_operators: (x) => [
     torch.rsub(x, 1), x.add(1).reciprocal().mul(2), torch.pow(3, x), x.add(1), x.mul(2), x.neg(), x.abs(), torch.floor_divide(5 as Any, x.add(1)),
     x.pow(0.5), x.pow(-1), torch.rsub(x, 1.5), x.gt(0.5).eq(x.gt(0.2)), x.ne(0),

@@ -54,7 +54,8 @@ function canonical(report: string): string {
     .replace(/ # [^\n]*/g, '')
     .replaceAll('JavaScript function', 'function')
     .split('\nTensor:')[0];
-  for (const raw of [...text.split('\n'), '']) {
+  const places = /^\t*(Trace source location|Check source location|Source Location):$|^\t+\S+:\d+$/;
+  for (const raw of [...text.split('\n').filter((line) => !places.test(line)), '']) {
     const mark = raw.replace(/^\t+/, '').slice(0, 2);
     const line = raw
       .replace(/at index \([^)]*\)/g, 'at index')
@@ -89,6 +90,98 @@ describe('tracing says what PyTorch says', () => {
       });
       expect([warnings, error]).toEqual(report);
     });
+});
+
+describe('a report shows where the program', () => {
+  const ofTrace = (program: (x: Any) => Any) =>
+    jit.trace(program, torch.ones(3)).then(
+      () => '',
+      (error: Error) => error.message,
+    );
+
+  it('called the first operator that differs, and the constant', async () => {
+    jit.tracerWarnings.show = () => {};
+    const message = await ofTrace(programs['other constant']());
+    expect(message).toMatch(/Trace source location:\n\t\t\S*reports\.test\.ts:\d+\n/);
+    expect(message).toMatch(/Check source location:\n\t\t\S*reports\.test\.ts:\d+\n/);
+    expect(message).toMatch(/Source Location:\n\t\t\S*reports\.test\.ts:\d+\n/);
+  });
+
+  it('called what a promise that nobody awaited yet hides from the trace', async () => {
+    const message = await ofTrace(async (x) => {
+      const both = await Promise.all([torch.nonzero(x), torch.nonzero(x.neg())]);
+      return both[0].add(both[1]);
+    });
+    expect(message).toMatch(
+      /^Tracing: aten::neg was called at \S*reports\.test\.ts:\d+:\d+ while aten::nonzero was still waiting/,
+    );
+    expect(
+      await ofTrace(async (x) => {
+        const a = torch.nonzero(x);
+        return x.view(x.shape[0], -1).add((await a).shape[0]);
+      }),
+    ).toContain('shape was called at');
+  });
+
+  it('draws from a generator of its own, and that it cannot', async () => {
+    const generator = new torch.Generator();
+    expect(await ofTrace((x) => x.add(torch.rand(3, { generator })))).toContain(
+      'Found an unsupported argument type in the JIT tracer: at::Generator',
+    );
+  });
+
+  it('gave a promise as its result', async () => {
+    expect(await ofTrace((x) => [x, torch.nonzero(x)])).toContain('a promise must be awaited first');
+  });
+});
+
+describe('examples by name', () => {
+  const scale = (x: Any, y: Any, { factor }: Any = {}) => x.sub(factor === undefined ? y : y.mul(factor));
+
+  it('are the trace that examples in order are', async () => {
+    const inOrder = await jit.trace((x: Any, y: Any) => x.sub(y), [torch.ones(2), torch.ones(2)]);
+    const named = await jit.trace((x: Any, y: Any) => x.sub(y), null, {
+      example_kwarg_inputs: { y: torch.ones(2), x: torch.ones(2) },
+    });
+    const bare = (text: string) => text.replace(/ # [^\n]*/g, '');
+    expect(bare(String(named.graph))).toBe(bare(String(inOrder.graph)));
+  });
+
+  it('reach the object that the last parameter takes apart', async () => {
+    const ones = torch.ones(2);
+    const traced = await jit.trace(scale, undefined, {
+      example_kwarg_inputs: { factor: ones, x: ones, y: ones },
+      check_inputs: [{ x: torch.ones(5), y: torch.ones(5), factor: torch.ones(5) }],
+    });
+    expect(traced.code).toContain('def scale(x: Tensor,\n    y: Tensor,\n    factor: Tensor) -> Tensor:');
+    const given = [torch.tensor([3, 3]), ones] as const;
+    expect(await (await traced(...given, { factor: torch.tensor([2, 4]) })).tolist()).toEqual([1, -1]);
+  });
+
+  it('and those of a module', async () => {
+    class Named extends torch.nn.Module {
+      override forward(x: Any, y: Any) {
+        return x.sub(y);
+      }
+    }
+    const traced = await jit.trace(new Named(), undefined, {
+      example_kwarg_inputs: { y: torch.ones(2), x: torch.ones(2) },
+    });
+    expect(await (await traced(torch.ones(3), torch.zeros(3))).tolist()).toEqual([1, 1, 1]);
+    const methods = { forward: { y: torch.ones(2), x: torch.ones(2) } };
+    await jit.trace_module(new Named(), methods, { example_inputs_is_kwarg: true });
+  });
+
+  it('are refused where no parameter has the name, and asked for where there are none at all', async () => {
+    const x = torch.ones(2);
+    await expect(jit.trace(scale, null, { example_kwarg_inputs: { z: x } })).rejects.toThrow(
+      "scale() got an unexpected keyword argument 'z': its parameters are x, y, factor",
+    );
+    await expect(jit.trace(scale, x, { example_kwarg_inputs: { x } })).rejects.toThrow('not both');
+    await expect(jit.trace(scale)).rejects.toThrow(
+      "trace() missing 1 required positional argument: 'example_inputs'",
+    );
+  });
 });
 
 describe('check_inputs', () => {
