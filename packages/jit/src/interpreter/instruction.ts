@@ -66,6 +66,9 @@ export type Instruction = {
   | { readonly kind: 'return'; readonly value: Operand; readonly coerce: Coercion | undefined }
 );
 
+/** What most instructions end: one array for all, since they are many and read once each. */
+export const none: readonly number[] = [];
+
 export const OP = 0;
 export const RUN = 1;
 export const CALL = 2;
