@@ -19,6 +19,7 @@ import { fuseOperators } from './passes/fuse.ts';
 import { inlineCalls } from './passes/inline.ts';
 import { peephole } from './passes/peephole.ts';
 import { poolConstants } from './passes/pool.ts';
+import { lowerSimpleTuples } from './passes/tuples.ts';
 
 /** What `freeze` may be told, as PyTorch names it. */
 export interface FreezeOptions {
@@ -65,6 +66,7 @@ export function freeze(
   const graphs = methods.map((name) => inlined(object, name));
   const { root: own, constants } = freezeAttributes(object, graphs, preserved, (graph) => {
     takeDecidedBranches(graph);
+    lowerSimpleTuples(graph.block);
     peephole(graph);
     takeDecidedBranches(graph);
     eliminateDeadCode(graph.block);
@@ -134,9 +136,10 @@ function inlined(object: ScriptObject, name: string): Graph {
 export function simplify(graph: Graph, device: Device | null = null): void {
   for (let round = 0; round < 3; round++) {
     const before = sizeOf(graph);
-    // What these three put in place of a value shares no more memory than the value did.
+    // What these four put in place of a value shares no more memory than the value did.
     const aliases = new AliasAnalysis(graph);
     propagateConstants(graph, device, aliases);
+    lowerSimpleTuples(graph.block);
     peephole(graph, aliases);
     eliminateDeadCode(graph.block, aliases);
     eliminateCommonSubexpressions(graph);

@@ -5,6 +5,7 @@ import { takeDecidedBranches } from '../passes/constants.ts';
 import { eliminateDeadCode } from '../passes/dead-code.ts';
 import { writesArguments } from '../passes/effects.ts';
 import { poolConstants } from '../passes/pool.ts';
+import { lowerSimpleTuples } from '../passes/tuples.ts';
 
 export function cleanUp(graph: Graph): void {
   eraseListLiterals(graph.block);
@@ -42,22 +43,6 @@ function eraseListLiterals(block: Block): void {
       node.output.replaceAllUsesWith(list.output);
     }
     node.destroy();
-  }
-}
-
-function lowerSimpleTuples(block: Block): void {
-  for (const node of allNodes(block)) {
-    if (node.kind === 'prim::TupleUnpack' && node.inputs[0].node.kind === 'prim::TupleConstruct') {
-      const parts = node.inputs[0].node.inputs;
-      node.outputs.forEach((output, i) => {
-        output.replaceAllUsesWith(parts[i]);
-      });
-    } else if (node.kind === 'prim::TupleIndex' && node.inputs[0].node.kind === 'prim::TupleConstruct') {
-      const index = node.inputs[1].node.constant?.value;
-      const parts = node.inputs[0].node.inputs;
-      if (typeof index === 'number')
-        node.output.replaceAllUsesWith(parts[index < 0 ? index + parts.length : index]);
-    }
   }
 }
 

@@ -2,7 +2,7 @@
 import { maxTripCount, type Value } from '../ir/graph.ts';
 import { isSubtype } from '../ir/type-relations.ts';
 import { typeName } from '../ir/type-text.ts';
-import { dictOf, IntT, type JitType, listOf, StrT, TensorT } from '../ir/types.ts';
+import { dictOf, IntT, type JitType, listOf, NoneT, StrT, TensorT } from '../ir/types.ts';
 import type { Expr, Keyword } from './ast.ts';
 import { Attributes } from './attributes.ts';
 import { convertTo, type NamedValue } from './match.ts';
@@ -69,9 +69,11 @@ export abstract class SpecialForms extends Attributes {
       case 'getattr':
         return this.getAttributeByName(args, range);
       case 'print': {
+        if (keywords.length > 0)
+          throw new CompileError("print doesn't accept any keyword arguments", callee.range);
         const values = this.arguments(args).map(({ value }) => value);
         builder.node('prim::Print', values, [], range);
-        return asValue(builder.none());
+        return { kind: 'constant', value: null, type: NoneT };
       }
       case 'range':
         return this.range(

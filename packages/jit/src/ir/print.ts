@@ -2,7 +2,7 @@
 import { location } from '../frontend/source.ts';
 import { Device, Tensor } from '../ops/core.ts';
 import { escapeText, floatText, shortest17 } from '../ops/text.ts';
-import { inlineCalls } from '../passes/inline.ts';
+import { inlineSimplified } from '../passes/simplified.ts';
 import { copyGraph } from './copy.ts';
 import { forkedGraph } from './forked.ts';
 import type { Func } from './function.ts';
@@ -103,9 +103,9 @@ export function graphToString(graph: Graph): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** The function's graph with every call replaced by what it calls. */
+/** The function's graph with every call replaced by what it calls, simplified. */
 export function inlinedGraph(func: Func): string {
   const graph = copyGraph(func.graph);
-  inlineCalls(graph.block);
+  inlineSimplified(graph);
   return graphToString(graph);
 }

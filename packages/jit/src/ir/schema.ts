@@ -27,7 +27,8 @@ function typeText(type: JitType): string {
 function defaultText(value: unknown, type: JitType): string {
   if (value === null || value === undefined) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
-  if (typeof value === 'string' || value instanceof Device) return escapeText(String(value));
+  if (typeof value === 'string') return escapeText(value);
+  if (value instanceof Device) return String(value);
   if (value instanceof EnumValue) return `${value.type.name}.${value.name}`;
   if (typeof value === 'number') {
     const inner = type.kind === 'Optional' ? type.element : type;

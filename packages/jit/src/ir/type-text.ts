@@ -59,6 +59,16 @@ function tensorText({ dtype, sizes, strides, requires_grad, device }: TensorDeta
 export const typeName = (type: JitType): string =>
   type === InferredTensorT ? 'Tensor (inferred)' : annotation(type);
 
+/** What a field is where nothing is given, ` = 2.5`. */
+function defaultText({ defaults, elements, fields }: TupleType, field: string): string {
+  const value = defaults?.get(field);
+  if (value === undefined) return '';
+  if (value === null || typeof value === 'boolean')
+    return ` = ${value === null ? 'None' : value ? 'True' : 'False'}`;
+  const isFloat = elements[fields!.indexOf(field)].kind === 'float';
+  return ` = ${isFloat && Number.isInteger(value) ? `${value}.` : value}`;
+}
+
 /** The type as graphs print it: `Tensor?[]`, `Scalar`, `NamedTuple(a : int)`. */
 export function graphText(type: JitType): string {
   switch (type.kind) {
@@ -72,7 +82,7 @@ export function graphText(type: JitType): string {
       return `Dict(${graphText(type.key)}, ${graphText(type.value)})`;
     case 'Tuple':
       if (type.fields)
-        return `NamedTuple(${type.fields.map((field, i) => `${field} : ${graphText(type.elements[i])}`).join(', ')})`;
+        return `NamedTuple(${type.fields.map((field, i) => `${field} : ${graphText(type.elements[i])}${defaultText(type, field)}`).join(', ')})`;
       return `(${type.elements.map(graphText).join(', ')})`;
     case 'Union':
       return `Union(${type.members.map(graphText).join(', ')})`;

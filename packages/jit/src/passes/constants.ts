@@ -18,7 +18,8 @@ const immutable = (type: JitType): boolean =>
  * What the front end does to every graph: arithmetic and tuples of immutable values. What would raise is left to raise when
  * it is run.
  */
-function propagateImmutableConstants(block: Block): void {
+function propagateImmutableConstants(block: Block): boolean {
+  let changed = false;
   for (const node of allNodes(block)) {
     if (
       node.kind === 'prim::Constant' ||
@@ -48,7 +49,9 @@ function propagateImmutableConstants(block: Block): void {
     constant.insertBefore(node);
     node.output.replaceAllUsesWith(constant.output);
     node.destroy();
+    changed = true;
   }
+  return changed;
 }
 
 /** Any other operator on constants that nobody can change. */
@@ -57,7 +60,9 @@ const mayRun = (node: Node): boolean =>
   !node.operator.schema.isVararg &&
   node.inputs.length > 0 &&
   !isRandom(node) &&
-  node.inputs.every((input) => immutable(input.type) || input.type.kind === 'number') &&
+  node.inputs.every(
+    (input) => immutable(input.type) || input.type.kind === 'number' || input.node.constant?.value === null,
+  ) &&
   !('absent' in node.operator && node.operator.absent) &&
   node.kind !== 'prim::Uninitialized';
 
@@ -109,17 +114,22 @@ export function propagateConstants(
   }
 }
 
-/** Takes branches whose condition is known and removes loops that never run, with the arithmetic that decides them. */
-export function takeDecidedBranches(graph: Graph): void {
+/**
+ * Takes branches whose condition is known and removes loops that never run, with the arithmetic that decides them; returns
+ * whether anything changed.
+ */
+export function takeDecidedBranches(graph: Graph): boolean {
+  let changedAny = false;
   for (let changed = true; changed; ) {
-    changed = false;
-    propagateImmutableConstants(graph.block);
+    changed = propagateImmutableConstants(graph.block);
     for (const node of [...allNodes(graph.block)]) {
       if (!node.owner) continue;
       if (node.kind === 'prim::If') changed = takeBranch(node) || joinEqualOutputs(node) || changed;
       else if (node.kind === 'prim::Loop') changed = skipLoop(node) || dropUnchanged(node) || changed;
     }
+    changedAny ||= changed;
   }
+  return changedAny;
 }
 
 /** What both branches give alike needs no branch. */
@@ -192,18 +202,10 @@ function takeBranch(node: Node): boolean {
   const taken = node.blocks[test ? 0 : 1];
   for (const child of [...taken.nodes]) child.moveBefore(node);
   node.outputs.forEach((output, i) => {
-    keepName(output, taken.outputs[i]);
     output.replaceAllUsesWith(taken.outputs[i]);
   });
   node.destroy();
   return true;
-}
-
-function keepName(from: Node['output'], to: Node['output']): void {
-  if (!from.hasDebugName || to.hasDebugName) return;
-  const name = from.debugName;
-  from.setDebugName('');
-  to.setDebugName(name);
 }
 
 function skipLoop(node: Node): boolean {

@@ -11,6 +11,7 @@ import { fuseOperators } from './fuse.ts';
 import { peephole as rewritePatterns } from './peephole.ts';
 import { poolConstants } from './pool.ts';
 import { inlineSimplified } from './simplified.ts';
+import { lowerSimpleTuples } from './tuples.ts';
 import { unrollConstantLoops, unrollLoops } from './unroll.ts';
 
 /** A pass: changes the graph, which is compiled anew at its next run. */
@@ -43,8 +44,9 @@ export const constant_propagation: Pass = pass((graph) => {
 /** Moves constants to the front, equal ones as one. */
 export const constant_pooling: Pass = pass(poolConstants);
 
-/** Rewrites small patterns: elements and lengths of lists just made, `n + 0`, `x.t().t()`, `x is None` by type. */
+/** Takes tuples apart that were just made, and rewrites small patterns: elements and lengths of lists just made, `n + 0`, `x.t().t()`, `x is None` by type. */
 export const peephole: Pass = pass((graph) => {
+  lowerSimpleTuples(graph.block);
   rewritePatterns(graph);
   removeDead(graph);
 });

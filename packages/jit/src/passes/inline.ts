@@ -45,7 +45,7 @@ function inlineCall(node: Node, func: Func, body: Graph): Node[] {
   const name = node.output.hasDebugName ? node.output.debugName : undefined;
   node.output.replaceAllUsesWith(typed(result, returns, node));
   node.destroy();
-  if (name !== undefined && !result.hasDebugName) result.setDebugName(name);
+  if (name !== undefined) result.setDebugName(name);
   return own;
 }
 

@@ -26,12 +26,9 @@ const isNone =
     return undefined;
   };
 
-/** What the list or tuple was made of, where nothing changes it. */
+/** What the list was made of, where nothing changes it. */
 const partsOf = (value: Value, aliases: AliasAnalysis): readonly Value[] | undefined =>
-  value.node.kind === 'prim::TupleConstruct' ||
-  (value.node.kind === 'prim::ListConstruct' && !aliases.isWritten(value))
-    ? value.node.inputs
-    : undefined;
+  value.node.kind === 'prim::ListConstruct' && !aliases.isWritten(value) ? value.node.inputs : undefined;
 
 const element: Rule = (node, aliases) => {
   const parts = partsOf(node.inputs[0], aliases);
@@ -121,11 +118,12 @@ const comparedWithItself =
   };
 
 /** `True if b else False` is b, whatever else the branches do. */
-function readCondition({ inputs: [test], blocks: [yes, no], outputs }: Node): void {
-  outputs.forEach((output, i) => {
-    if (constantOf(yes.outputs[i]) === true && constantOf(no.outputs[i]) === false)
-      output.replaceAllUsesWith(test);
-  });
+function readCondition({ inputs: [test], blocks: [yes, no], outputs }: Node): boolean {
+  const same = outputs.filter(
+    (_, i) => constantOf(yes.outputs[i]) === true && constantOf(no.outputs[i]) === false,
+  );
+  for (const output of same) output.replaceAllUsesWith(test);
+  return same.length > 0;
 }
 
 /** The number that was made a tensor to be recorded: traces are full of `int(torch.tensor(n))`. */
@@ -191,7 +189,6 @@ const rules: Readonly<Record<string, Rule>> = {
   'aten::__isnot__': isNone(false),
   'aten::__not__': negation,
   'aten::__getitem__': first(element, entry),
-  'prim::TupleIndex': element,
   'prim::unchecked_cast': needlessCast,
   'aten::_unwrap_optional': unwrapped,
   'aten::len': length,
@@ -214,24 +211,30 @@ const rules: Readonly<Record<string, Rule>> = {
   'prim::is_cuda': property(() => false),
 };
 
-/** Rewrites what one of the rules fits, and unpacks what was just packed. */
-export function peephole(graph: Graph, aliases = new AliasAnalysis(graph)): void {
+/** What was just put into a list comes out of it. */
+function unpackList(node: Node, aliases: AliasAnalysis): boolean {
+  const parts = partsOf(node.inputs[0], aliases);
+  if (parts?.length !== node.outputs.length) return false;
+  node.outputs.forEach((output, i) => {
+    output.replaceAllUsesWith(parts[i]);
+  });
+  return true;
+}
+
+/** Rewrites what one of the rules fits; returns whether any did. */
+export function peephole(graph: Graph, aliases = new AliasAnalysis(graph)): boolean {
+  let changed = false;
   for (const node of [...allNodes(graph.block)]) {
     if (!node.owner) continue;
-    if (node.kind === 'prim::TupleUnpack' || node.kind === 'prim::ListUnpack') {
-      const parts = partsOf(node.inputs[0], aliases);
-      if (parts?.length === node.outputs.length)
-        node.outputs.forEach((output, i) => {
-          output.replaceAllUsesWith(parts[i]);
-        });
-      continue;
-    }
-    if (node.kind === 'prim::If') readCondition(node);
+    if (node.kind === 'prim::ListUnpack') changed = unpackList(node, aliases) || changed;
+    if (node.kind === 'prim::If') changed = readCondition(node) || changed;
     if (node.outputs.length !== 1) continue;
     const value = rules[node.kind]?.(node, aliases);
     if (!value || value === node.output) continue;
     // A float where another number may stand as well has another representation.
     if (coercion(value.type, node.output.type) !== undefined) continue;
     node.output.replaceAllUsesWith(value);
+    changed = true;
   }
+  return changed;
 }

@@ -3,7 +3,7 @@ import { copyGraph } from '../ir/copy.ts';
 import type { Func } from '../ir/function.ts';
 import type { Graph } from '../ir/graph.ts';
 import { AliasAnalysis } from './alias.ts';
-import { propagateConstants } from './constants.ts';
+import { takeDecidedBranches } from './constants.ts';
 import { eliminateDeadCode } from './dead-code.ts';
 import { inlineCalls } from './inline.ts';
 import { peephole } from './peephole.ts';
@@ -12,16 +12,14 @@ import { poolConstants } from './pool.ts';
 /** By the graph, since a pass may change the function's. */
 const simplified = new WeakMap<Graph, Graph>();
 
-/** torch::jit's `optimized_graph` of a function. */
+/** torch::jit's `optimized_graph` of a function: lists are left as they are, and what was dead before where nothing changes. */
 function simplifiedBody(func: Func): Graph {
   let graph = simplified.get(func.graph);
   if (graph) return graph;
   graph = copyGraph(func.graph);
   inlineSimplified(graph);
-  peephole(graph);
-  eliminateDeadCode(graph.block, new AliasAnalysis(graph));
-  propagateConstants(graph);
-  eliminateDeadCode(graph.block, new AliasAnalysis(graph));
+  if (peephole(graph)) eliminateDeadCode(graph.block);
+  if (takeDecidedBranches(graph)) eliminateDeadCode(graph.block, new AliasAnalysis(graph));
   poolConstants(graph);
   simplified.set(func.graph, graph);
   return graph;

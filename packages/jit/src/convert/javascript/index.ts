@@ -13,6 +13,7 @@ import { eliminateDeadCode } from '../../passes/dead-code.ts';
 import { removeDropout } from '../../passes/dropout.ts';
 import { inlineCalls } from '../../passes/inline.ts';
 import { peephole } from '../../passes/peephole.ts';
+import { lowerSimpleTuples } from '../../passes/tuples.ts';
 import { placeOf } from '../recorder.ts';
 import { literal, type Surroundings, type Written, writeMethod } from './method.ts';
 import { key, property } from './names.ts';
@@ -82,6 +83,7 @@ class Program {
     for (let round = 0; round < 3; round++) {
       this.decide(graph, object);
       takeDecidedBranches(graph);
+      lowerSimpleTuples(graph.block);
       peephole(graph);
       removeDropout(graph);
       propagateConstants(graph);
