@@ -83,7 +83,7 @@ export abstract class Attributes extends Subscripts {
     if (type.kind === 'Enum') {
       const member = type.members.get(name);
       if (member) return { kind: 'value', value: this.builder.constant(member, type, range) };
-      throw new CompileError(`Enum class '${type.name}' has no attribute '${name}'`, range);
+      throw new CompileError(`Enum<${type.name}>' has no attribute '${name}'`, range);
     }
     throw new CompileError(`Tried to lookup unknown attribute on class ${type.name}`, range);
   }

@@ -17,14 +17,17 @@ import { candidatesNamed } from '../ops/registry.ts';
 import { Body, builtinFunctions } from './builtin-functions.ts';
 import { describeSchema, type NamedValue, tryMatch, variants } from './match.ts';
 import { withOutVariants } from './out-variant.ts';
-import { CompileError, type Range } from './source.ts';
+import { CompileError, highlight, type Range } from './source.ts';
 
 /** A program uses an operator that Sconce does not have; kept apart so that loading may go on without it. */
 export class UnknownOperatorError extends NotSupportedError {
   override name = 'UnknownOperatorError';
-  constructor(readonly operator: string) {
+  constructor(
+    readonly operator: string,
+    range?: Range,
+  ) {
     super(
-      `Unknown builtin op: ${operator}.\nCould not find any similar ops to ${operator}. This op may not exist or may not be currently supported in TorchScript. (Sconce has no such operator yet; explain() lists all that a program lacks.)`,
+      `Unknown builtin op: ${operator}.\nCould not find any similar ops to ${operator}. This op may not exist or may not be currently supported in TorchScript. (Sconce has no such operator yet; explain() lists all that a program lacks.)${range ? `\n:\n${highlight(range)}` : ''}`,
     );
   }
 }
@@ -154,7 +157,7 @@ export class GraphBuilder {
     const operators = kwargs.some((kwarg) => kwarg.name === 'out') ? withOutVariants(plain) : plain;
     const functions = builtinFunctions(name);
     const candidates = operators.length + functions.length;
-    if (candidates === 0) throw new UnknownOperatorError(name);
+    if (candidates === 0) throw new UnknownOperatorError(name, range);
     const problems: string[] = [];
     const fullPrefix = `${name.slice(0, name.indexOf('::'))}::`;
     const match = (schema: JitSchema, full: string, allowConversions: boolean) => {
@@ -172,7 +175,7 @@ export class GraphBuilder {
         const node = this.graph.create(name, matched.inputs, matched.returns);
         node.operator = operator;
         this.insert(node, range);
-        return this.pack(node, schema.returnNames, name, isStatement);
+        return this.pack(node, schema.returnNames, isStatement);
       }
       for (const { schema, expand } of functions) {
         const matched = match(schema, describeSchema(schema), allowConversions);
@@ -185,12 +188,12 @@ export class GraphBuilder {
     throw new CompileError(`${variants(problems)}\nThe original call is`, range);
   }
 
-  private pack(node: Node, names: readonly string[], name: string, isStatement: boolean): Value {
+  private pack(node: Node, names: readonly string[], isStatement: boolean): Value {
     if (node.outputs.length === 1 || isStatement) return node.output;
     if (node.outputs.length === 0) return this.none();
     const types = node.outputs.map((output) => output.type);
     const named = names.length > 0 && names.every((n) => n !== '');
-    return this.tuple(node.outputs, named ? { ...tupleOf(types), name, fields: names } : tupleOf(types));
+    return this.tuple(node.outputs, named ? { ...tupleOf(types), fields: names } : tupleOf(types));
   }
 }
 

@@ -118,8 +118,8 @@ const all: readonly [string, BuiltinFunction][] = [
     ],
     BoolT,
     (body, [self, key]) => {
-      const missing = body.constant(-1, IntT);
       const start = body.constant(0, IntT);
+      const missing = body.constant(-1, IntT);
       const length = body.call('aten::len', 'str', [self], IntT);
       const at = body.call('aten::find', '', [self, key, start, length], IntT);
       return body.call('aten::ne', 'int', [at, missing], BoolT);

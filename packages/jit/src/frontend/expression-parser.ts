@@ -111,7 +111,7 @@ export class ExpressionParser extends TokenReader {
       if (this.isPython && (this.is('lambda') || this.is('yield') || this.is('await')))
         this.refuse(unsupported[this.peek().text], start, 1);
       const body = this.infix(1);
-      if (this.isPython && this.is(':=')) this.refuse("NamedExpr aren't supported");
+      if (this.isPython && this.is(':=')) this.refuse("NamedExpr aren't supported", start, 1);
       if (!this.accept('if')) return body;
       const test = this.infix(1);
       this.expect('else');
@@ -356,6 +356,8 @@ export class ExpressionParser extends TokenReader {
       keys.push(this.expression());
       if (this.isPython && keys.length === 1 && (this.is(',') || this.is('}')))
         this.refuse("Set aren't supported", start, 1);
+      if (this.isPython && keys.length === 1 && this.is('for'))
+        this.refuse("SetComp aren't supported", start, 1);
       this.expect(':');
       values.push(this.expression());
       if (keys.length === 1 && this.is('for')) {
@@ -428,7 +430,10 @@ export class ExpressionParser extends TokenReader {
         if (!this.accept(',')) break;
       }
       this.expect(']');
-      return { kind: 'subscript', object, items, range: this.from(start) };
+      const { end } = items[items.length - 1].range;
+      // As PyTorch counts it: one character more than the last index.
+      const range = this.isPython ? { source: this.source, start, end: end + 1 } : this.from(start);
+      return { kind: 'subscript', object, items, range };
     });
   }
 

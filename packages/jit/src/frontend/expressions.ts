@@ -177,7 +177,7 @@ export abstract class Expressions {
         throw new CompileError('Unexpected starred expansion. File a bug report', range);
       case 'slice':
       case 'ellipsis':
-        throw new CompileError('Cannot emit expr for: (...)', range);
+        throw new CompileError('Cannot emit expr for: (dots)\n', range);
     }
   }
 
@@ -316,6 +316,8 @@ export abstract class Expressions {
   }
 
   protected operate(op: string, left: Value, right: Value, range: Range): Value {
+    if (op === '+' && left.type.kind === 'Tuple' && right.type.kind === 'Tuple')
+      return this.builder.tuple([...this.builder.unpackTuple(left), ...this.builder.unpackTuple(right)]);
     const [operator, magic] = infix[op];
     const [first, second] = op === 'in' ? [right, left] : [left, right];
     if (first.type.kind === 'Class' && magic) return this.callMethod(first, magic, [second], range);

@@ -1,7 +1,7 @@
 /** What can be iterated, taken apart and counted: lists, dicts, tensors, strings, tuples, `range`, `zip`, lists of modules. */
 import type { Value } from '../ir/graph.ts';
 import { typeName } from '../ir/type-text.ts';
-import { AnyT, type ClassType, IntT, type JitType } from '../ir/types.ts';
+import { AnyT, type ClassType, IntT, type JitType, listOf } from '../ir/types.ts';
 import { Conditions } from './conditions.ts';
 import { CompileError, type Range } from './source.ts';
 import { asValue } from './sugar.ts';
@@ -73,6 +73,10 @@ export abstract class Iteration extends Conditions {
   /** What a `for` goes through. */
   protected iterable(sugared: Sugared, range: Range): Sugared {
     if (sugared.kind === 'range' || sugared.kind === 'zip' || sugared.kind === 'tuple') return sugared;
+    if (sugared.kind === 'type' && sugared.type.kind === 'Enum') {
+      const members = [...sugared.type.members.values()];
+      return asValue(this.builder.constant(members, listOf(sugared.type), range));
+    }
     const value = this.valueOf(sugared, range);
     switch (value.type.kind) {
       case 'List':

@@ -181,7 +181,6 @@ export function tokenize(
   const string = (first: number, prefix: string): number => {
     const start = first + prefix.length;
     const isRaw = /r/i.test(prefix);
-    if (/b/i.test(prefix)) fail('bytes are not supported', first, start);
     const quote = text[start];
     const triple = text.startsWith(quote.repeat(3), start);
     const close = triple ? quote.repeat(3) : quote;
@@ -219,6 +218,8 @@ export function tokenize(
         at += 2;
       } else fail('octal escaped character or a known escape expected after \\', at, at + 2);
     }
+    if (/b/i.test(prefix))
+      fail('Unknown Constant expression type', first, at + close.length);
     if (/f/i.test(prefix)) {
       push('format', first, at + close.length, text.slice(start + close.length, at));
       return at + close.length;

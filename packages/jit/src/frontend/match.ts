@@ -118,7 +118,15 @@ function matchArgument(
   if (isSubtype(value.type, type)) return value;
   const literal = allowConversions && builder.readLiteral?.(builder, value, unwrapOptional(type), arg.name);
   if (literal && isSubtype(literal.type, type)) return literal;
-  return `Expected a value of type '${typeName(type)}' for argument '${arg.name}' but instead found type '${typeName(value.type)}'.`;
+  return `Expected a value of type '${typeName(type)}' for argument '${arg.name}' but instead found type '${typeName(value.type)}'.${missingMethod(value.type, type)}`;
+}
+
+/** Why an object does not have an interface. */
+function missingMethod(type: JitType, wanted: JitType): string {
+  if (type.kind !== 'Class' || wanted.kind !== 'Interface') return '';
+  const name = [...wanted.methods.keys()].find((method) => !type.methods.has(method));
+  if (name === undefined) return '';
+  return `\nClass '${typeName(type)}' does not have method '${name}' but '${typeName(wanted)}' does.`;
 }
 
 function takesVarargsAsList(schema: Callable, index: number): boolean {
@@ -212,11 +220,15 @@ export function tryMatch(
   return { inputs, returns };
 }
 
-export const describeSchema = (schema: Callable): string =>
-  schemaText(
-    schema.signature ?? { name: schema.name, params: schema.args, returns: schema.returns[0] ?? NoneT },
-    leafOf(schema.name),
-  );
+export function describeSchema(schema: Callable): string {
+  const signature = schema.signature ?? {
+    name: schema.name,
+    params: schema.args,
+    returns: schema.returns[0] ?? NoneT,
+  };
+  const text = schemaText(signature, leafOf(schema.name));
+  return schema.signature || schema.returns.length > 0 ? text : text.replace(/ -> NoneType$/, ' -> ()');
+}
 
 /** Matches the one schema of a function, method or constructor, or throws. */
 export function matchOnly(

@@ -8,6 +8,9 @@ import { dottedName } from './type-expression.ts';
 
 const augmented = new Set(['+=', '-=', '*=', '/=', '%=', '|=', '&=', '^=', '<<=', '>>=', '**=']);
 
+const variadic =
+  "Compiled functions can't take variable number of arguments or use keyword-only arguments with defaults";
+
 class Parser extends ExpressionParser {
   file(): File {
     const classes: ClassDef[] = [];
@@ -118,6 +121,7 @@ class Parser extends ExpressionParser {
         const token = this.expectKind('name');
         let type = this.accept(':') ? this.expression() : undefined;
         const value = this.accept('=') ? this.expression() : undefined;
+        if (value && kwargOnly && this.isPython && !this.isRun) throw new CompileError(variadic, value.range);
         const hasMore = this.accept(',');
         if (!type) type = this.commentedType(token.end, this.peek().start);
         params.push({
@@ -168,10 +172,7 @@ class Parser extends ExpressionParser {
   /** `*args` and `**kwargs`, whose star was just read. */
   private refuseVariadic(): never {
     const { start, end } = this.peek();
-    throw new CompileError(
-      "Compiled functions can't take variable number of arguments or use keyword-only arguments with defaults",
-      { source: this.source, start: start - 1, end },
-    );
+    throw new CompileError(variadic, { source: this.source, start: start - 1, end });
   }
 
   /** The type of `x,  # type: int`: a comment between these places. */
@@ -262,7 +263,7 @@ class Parser extends ExpressionParser {
       return { kind: 'def', def: this.def(decorators), range: this.from(start) };
     }
     if (this.isPython && kind === 'keyword' && Object.hasOwn(unsupported, text))
-      this.refuse(unsupported[text]);
+      this.refuse(unsupported[text], start, /^(yield|await|lambda)$/.test(text) ? 1 : undefined);
     if (kind === 'keyword') {
       switch (text) {
         case 'if':

@@ -50,7 +50,7 @@ export function location(range: Range): string {
 const contextLines = 2;
 
 /** The lines around a range with its text underlined, as PyTorch shows them below a message. */
-function highlight({ source, start, end }: Range): string {
+export function highlight({ source, start, end }: Range): string {
   const { text, filename, firstLine } = source;
   const { line } = source.position(start);
   const lines = text.split('\n');

@@ -124,8 +124,11 @@ export function typeOfExpression(expr: Expr, resolver: Resolver): JitType {
     switch (generic) {
       case 'List':
         return listOf(only());
-      case 'Optional':
-        return optionalOf(only());
+      case 'Optional': {
+        const element = only();
+        // None is one more of a union's members.
+        return element.kind === 'Union' ? unionOf([...element.members, NoneT]) : optionalOf(element);
+      }
       case 'Future':
       case 'RRef':
       case 'Await':
@@ -148,7 +151,8 @@ export function typeOfExpression(expr: Expr, resolver: Resolver): JitType {
     if (/^BroadcastingList\d$/.test(generic)) return listOf(only());
     throw new CompileError(`Unknown type constructor ${generic}`, expr.range);
   }
-  throw new CompileError('Expression of this kind cannot be used in a type expression', expr.range);
+  const kind = expr.kind === 'int' || expr.kind === 'float' ? 'type const' : 'this kind';
+  throw new CompileError(`Expression of ${kind} cannot be used in a type expression`, expr.range);
 }
 
 /** The length that a `BroadcastingList2[int]`, or an optional one, gives to a single number. */

@@ -3,6 +3,7 @@ import { TorchError } from '@sconce/core';
 import { JitError } from '../errors.ts';
 import { location } from '../frontend/source.ts';
 import type { Func } from '../ir/function.ts';
+import { objects } from '../ops/container.ts';
 import { type Device, is_grad_enabled, set_grad_enabled, type Tensor } from '../ops/core.ts';
 import type { ScriptObject } from '../ops/value.ts';
 import type { Coercion } from './coerce.ts';
@@ -401,3 +402,15 @@ export const execute = (
   device: Device | null,
   budget = Number.POSITIVE_INFINITY,
 ): unknown => new Run(func, args, device, budget).resume();
+
+objects.isLess = (a, b) => {
+  const lessThan = a.type.methods.get('__lt__');
+  if (!lessThan) throw new JitError('TypeError', `${a.type.leafName} has no __lt__ to be sorted by`);
+  const answer = execute(lessThan, [a, b], ambient.device);
+  if (answer instanceof Promise)
+    throw new JitError(
+      'RuntimeError',
+      `sort: ${a.type.leafName}.__lt__ waits for a tensor's value, which a sort cannot`,
+    );
+  return answer === true;
+};

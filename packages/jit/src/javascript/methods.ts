@@ -144,7 +144,12 @@ export const stringMethods: Readonly<Record<string, Method>> = {
   replaceAll: operator('aten::replace', 2),
   slice,
   at,
-  repeat: operator('aten::mul', 1),
+  // Strings are not multiplied, lists are.
+  repeat: ({ builder, range, value, refuse }, self, args) => {
+    if (args.length !== 1) refuse('repeat takes a count');
+    const copies = builder.builtin('aten::mul', [builder.list(self.type, [self]), value(args[0])], range);
+    return asValue(builder.builtin('aten::join', [builder.string('', range), copies], range));
+  },
   concat: operator('aten::add', 1),
   // How a template is put together.
   format: ({ builder, range, value }, self, args) =>

@@ -5,7 +5,7 @@ import { callOperator, Device, findOperators, Tensor } from './core.ts';
 import { addInt, type Int } from './int.ts';
 import type { ScalarEntry } from './operator.ts';
 import { sliceIndices } from './text.ts';
-import { type Future, makeTuple, type ScriptObject } from './value.ts';
+import { type Future, makeTuple, ScriptObject } from './value.ts';
 
 type List = unknown[];
 type Dict = Map<unknown, unknown>;
@@ -58,7 +58,16 @@ async function deepEqual(a: List, b: List): Promise<boolean> {
   return true;
 }
 
+/** How two objects compare by their own `__lt__`; the interpreter, which can run it, says. */
+export const objects: { isLess: (a: ScriptObject, b: ScriptObject) => boolean } = {
+  isLess: () => {
+    throw new JitError('TypeError', "'<' is not for objects here");
+  },
+};
+
 const compareValues = (a: unknown, b: unknown): number => {
+  if (a instanceof ScriptObject && b instanceof ScriptObject)
+    return objects.isLess(a, b) ? -1 : objects.isLess(b, a) ? 1 : 0;
   if (Array.isArray(a) && Array.isArray(b)) {
     for (let i = 0; i < Math.min(a.length, b.length); i++) {
       const order = compareValues(a[i], b[i]);
@@ -305,10 +314,10 @@ export const containerOperators: readonly ScalarEntry[] = [
   ...perKey((k) => [
     `aten::popitem.${k}(Dict(${k}, t)(a!) self) -> ((${k}, t))`,
     (dict: Dict) => {
-      const last = [...dict].at(-1);
-      if (!last) throw new JitError('KeyError', 'popitem(): dictionary is empty');
-      dict.delete(last[0]);
-      return makeTuple(last);
+      const [first] = dict;
+      if (!first) throw new JitError('KeyError', 'popitem(): dictionary is empty');
+      dict.delete(first[0]);
+      return makeTuple(first);
     },
   ]),
   ...perKey((k) => [

@@ -245,7 +245,6 @@ export const numberOperators: readonly ScalarEntry[] = [
   ['aten::__xor__.int(int a, int b) -> int', bitwise((a, b) => a ^ b)],
   ['aten::__lshift__.int(int a, int b) -> int', shiftLeft],
   ['aten::__rshift__.int(int a, int b) -> int', shiftRight],
-  ['aten::bitwise_not.int(int a) -> int', (a: Int) => subInt(-1, a)],
   ['aten::neg.int(int a) -> int', negInt],
   ['aten::neg.float(float a) -> float', (a: number) => -a],
   [

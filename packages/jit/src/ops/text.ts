@@ -114,23 +114,26 @@ function percentFormat(template: string, ...given: unknown[]): string {
     return values[next++];
   };
   const text = template.replace(
-    /%([-+ #0]*)(\d*)(?:\.(\d+))?([sdifFgeExXcr%])/g,
+    /%([-+ #0]*)(\d*)(?:\.(\d+))?([a-zA-Z%])/g,
     (_, flags: string, width: string, precision: string | undefined, kind: string) => {
       if (kind === '%') return '%';
+      if (!'sdieEfFc'.includes(kind))
+        throw new JitError(
+          'RuntimeError',
+          `The specifier %${kind} is not supported in TorchScript format strings`,
+        );
       const value = take();
       let out: string;
       const number = () => (value instanceof PyFloat ? value.value : Number(value));
-      if (kind === 's' || kind === 'r') out = valueText(value);
+      if (kind === 's') out = valueText(value);
       else if (kind === 'd' || kind === 'i')
         out = typeof value === 'bigint' ? String(value) : String(Math.trunc(number()));
       else if (kind === 'f' || kind === 'F')
         out = number().toFixed(precision === undefined ? 6 : Number(precision));
-      else if (kind === 'g') out = significant(number(), Number(precision ?? 6) || 1);
       else if (kind === 'e' || kind === 'E')
         out = number()
           .toExponential(precision === undefined ? 6 : Number(precision))
           .replace(/e([+-])(\d)$/, 'e$10$2');
-      else if (kind === 'x' || kind === 'X') out = number().toString(16);
       else out = String(value);
       if (flags.includes('+') && !out.startsWith('-') && kind !== 's') out = `+${out}`;
       const fill = flags.includes('0') && !flags.includes('-') ? '0' : ' ';
@@ -262,7 +265,6 @@ export const textOperators: readonly ScalarEntry[] = [
   ['aten::format(str self, ...) -> str', format],
   ['aten::percentFormat(str self, ...) -> str', percentFormat],
   ['aten::add.str(str a, str b) -> str', (a: string, b: string) => a + b],
-  ['aten::mul.str_int(str a, int b) -> str', (a: string, b: Int) => a.repeat(Math.max(0, Number(b)))],
   ['aten::len.str(str s) -> int', bytesOf],
   ['aten::__getitem__.str(str s, int index) -> str', (s: string, i: Int) => s[at(i, s.length)]],
   ['prim::StringIndex(str string, int index) -> str', (s: string, i: Int) => s[at(i, s.length)]],

@@ -36,6 +36,9 @@ const math: Sugared = module('math', (name) => {
 const exceptions =
   /^(Base)?Exception$|^(Value|Runtime|Type|Index|Key|Assertion|NotImplemented|Attribute|Arithmetic|ZeroDivision|Lookup|Overflow|IO|OS)Error$|^(Warning|UserWarning|RuntimeWarning|DeprecationWarning)$/;
 
+/** Whether a name is one of Python's exceptions. */
+export const isException = (name: string): boolean => exceptions.test(name);
+
 /** Types that need no parameters; the generic ones are read in type expressions. */
 const types: Readonly<Record<string, JitType>> = { Tensor: TensorT, Any: { kind: 'Any' } };
 
@@ -72,7 +75,7 @@ export class PythonNames {
     if (Object.hasOwn(this.given, name)) return givenValue(name, this.given[name]);
     if (Object.hasOwn(this.modules, name)) return this.modules[name];
     if (Object.hasOwn(types, name)) return { kind: 'annotation', type: types[name] };
-    if (exceptions.test(name)) return { kind: 'exception', name: `builtins.${name}` };
+    if (isException(name)) return { kind: 'exception', name: `builtins.${name}` };
     return undefined;
   }
 

@@ -16,9 +16,9 @@ import { PythonRunner } from '../python/statements.ts';
 import { has, ignored, unusedBody } from './decorators.ts';
 import { type Defined, TextEagerNames, tupleMaker } from './eager-names.ts';
 import { ModuleClass } from './module-class.ts';
-import type { PythonNames } from './names.ts';
+import { isException, type PythonNames } from './names.ts';
 
-type Base = 'class' | 'NamedTuple' | 'Enum' | 'interface' | 'module';
+type Base = 'class' | 'NamedTuple' | 'Enum' | 'interface' | 'module' | 'exception';
 
 export class TextScope implements Resolver, Defined {
   readonly dialect = 'python';
@@ -94,6 +94,8 @@ export class TextScope implements Resolver, Defined {
         this.moduleClass(name);
         return this.keep(name, refused(`'${name}' is a class of modules: only __init__ can make one`));
       }
+      case 'exception':
+        return this.keep(name, { kind: 'exception', name: this.qualified(name) });
       case 'NamedTuple':
         return this.keep(name, { kind: 'type', type: namedTupleOf(this.qualified(name), node, this) });
       case 'Enum':
@@ -208,7 +210,10 @@ export class TextScope implements Resolver, Defined {
     if (name === undefined || name === 'object') return 'class';
     if (name === 'NamedTuple') return 'NamedTuple';
     if (/^(Int|Str)?Enum$/.test(name)) return 'Enum';
+    if (isException(name)) return 'exception';
     const base = this.nodes.get(name);
+    if (base && !('kind' in base) && !('params' in base) && this.baseOf(base) === 'exception')
+      return 'exception';
     if (
       name === 'Module' ||
       (base && !('kind' in base) && !('params' in base) && this.baseOf(base) === 'module')
