@@ -10,7 +10,7 @@ import { buildGather, buildTables, multiplyGathered, type Tables } from './conv_
 import { asPlanes, type Geometry, isFlat, map3, stridesOf } from './conv_geometry.ts';
 import { compilePhases, hasPhases } from './conv_phases.ts';
 import { type Plan, Plans } from './conv_plan.ts';
-import { filterBytes, Planes, packFilters, type Tiling } from './conv_planes.ts';
+import { Planes, packFilters, type Tiling } from './conv_planes.ts';
 import { Depthwise } from './depthwise.ts';
 import { type Exports, zero } from './engine.ts';
 import {
@@ -174,8 +174,12 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
         const together = merges ? some : 1;
         const key = `${strides}|${g.output}|${g.window}|${g.stride}|${g.dilation}|${channels}|${together}`;
         if (tables?.key !== key) tables = { ...buildTables(g, strides, bytes, together), key };
-        heap.i32.set(tables.taps, tableAt >> 2);
-        heap.i32.set(tables.bases, (tableAt >> 2) + taps);
+        // Of a shared memory, `set` is slow.
+        if (products.held.tables !== tables || products.held.at !== tableAt) {
+          heap.i32.set(tables.taps, tableAt >> 2);
+          heap.i32.set(tables.bases, (tableAt >> 2) + taps);
+          products.held = { tables, at: tableAt };
+        }
         gather ??= buildGather(heap, gemm.columns, bytes);
       }
       for (let group = 0; group < groups; group++) {
@@ -283,7 +287,17 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
     const { g, positions, inTiles: ending } = plan;
     const { batch, groups, channels, filters } = g;
     const gemm = products.gemm('float32');
-    const size = filterBytes(tiling, filters, channels);
+    const product = (plan.product ??= new Planes(
+      gemm,
+      scratch,
+      tiling,
+      filters,
+      positions,
+      channels,
+      ending,
+      `${transposed} ${groups}`,
+    ));
+    const { size } = product;
     const pack = (target: number): void => {
       const rows = weights(w, g);
       for (let group = 0; group < groups; group++)
@@ -296,20 +310,13 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
           target + group * size,
         );
     };
-    const temporary = (): number => scratch.get('rows', groups * size);
-    let packed: number;
-    if (batch * positions < KEPT_BELOW)
-      packed = products.forms.of(w, `planes ${transposed} ${groups}`, groups * size, temporary, pack);
-    else pack((packed = temporary()));
-    const product = (plan.product ??= new Planes(
-      gemm,
-      scratch,
-      tiling,
-      filters,
-      positions,
-      channels,
-      ending,
-    ));
+    const packed = products.forms.of(
+      w,
+      product.kind,
+      groups * size,
+      () => scratch.get('rows', groups * size),
+      pack,
+    );
     const [from, step] = [pointerOf(x), x.strides[1]! * bytes];
     for (let n = 0; n < batch; n++)
       for (let group = 0; group < groups; group++) {

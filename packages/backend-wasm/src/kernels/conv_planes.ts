@@ -145,10 +145,6 @@ function exportPlanes(m: Module, form: TileForm, tiling: Tiling): void {
   });
 }
 
-/** Bytes of what `packFilters` writes. */
-export const filterBytes = (tiling: Tiling, filters: number, k: number): number =>
-  Math.ceil(filters / tiling.filters) * tiling.filters * BYTES * k;
-
 /** Filters, dense rows of k, in panels: the last of them begins early enough to be whole. */
 export function packFilters(
   gemm: Gemm,
@@ -171,6 +167,9 @@ export function packFilters(
 
 /** What the product of these sizes, resolved once, is made of. */
 export class Planes {
+  /** Bytes of a group's filters as `packFilters` makes them, and what that form is called. */
+  readonly size: number;
+  readonly kind: string;
   private readonly panels: number;
   private readonly depth: number;
   private readonly run: number;
@@ -186,9 +185,12 @@ export class Planes {
     private readonly positions: number,
     private readonly channels: number,
     private readonly ending: Ending | undefined,
+    reading: string,
   ) {
+    this.kind = `${tiling.name} ${reading}`;
     this.panels = Math.ceil(filters / tiling.filters);
     this.depth = Math.ceil(channels / Math.ceil(channels / KC));
+    this.size = this.panels * tiling.filters * BYTES * channels;
     const tiles = Math.ceil(positions / tiling.positions);
     this.run =
       Math.ceil(tiles / Math.min(tiles, Math.ceil((positions * channels * BYTES) / INPUT))) *

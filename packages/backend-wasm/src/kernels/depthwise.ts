@@ -240,6 +240,7 @@ function build(heap: Heap, window: Window, beside: Beside, ending: Ending | unde
 const BYTES = dtypes.float32.bytes;
 
 export class Depthwise {
+  private held = { pointer: 0, bytes: 0 };
   private readonly codes = new Map<Expr | undefined, Map<string, Exports[string]>>();
 
   constructor(
@@ -261,8 +262,7 @@ export class Depthwise {
     const { heap } = this;
     const { channels, input, output, before } = planes;
     const bytes = 4 * (input[1] + window.size[1] * window.dilation[1] + 16);
-    const zeros = this.scratch.get('zeros', bytes);
-    zero(heap, zeros, bytes);
+    const zeros = this.zeros(bytes);
     const description: Description = {
       // Lines begin where the first output's window does.
       x: pointerOf(x) - before[1] * BYTES,
@@ -296,6 +296,17 @@ export class Depthwise {
     for (let c = 0; c < channels; c += some)
       for (const arg of [at, c, Math.min(some, channels - c)]) i32[w++] = arg;
     heap.team.run(code, 3, count);
+  }
+
+  /** The address of so many zeros, which nobody writes to. */
+  private zeros(bytes: number): number {
+    const pointer = this.scratch.get('zeros', bytes);
+    const { held } = this;
+    if (pointer !== held.pointer || bytes > held.bytes) {
+      zero(this.heap, pointer, bytes);
+      this.held = { pointer, bytes };
+    }
+    return pointer;
   }
 
   /** What `run` calls: it knows the window, and where that reaches beside the planes. */

@@ -148,6 +148,8 @@ export const copier = (heap: Heap, from: DType, to: DType, rank: number): Execut
 export class Products {
   private readonly gemms = new Map<string, Gemm>();
   readonly forms: Forms;
+  /** The offsets that the shared block of a convolution's tables holds, and where that is. */
+  held: { readonly tables: object | undefined; readonly at: number } = { tables: undefined, at: 0 };
   readonly winograd: Winograd;
 
   constructor(
