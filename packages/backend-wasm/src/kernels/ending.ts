@@ -30,6 +30,15 @@ export function canEnd(finish: Expr): boolean {
   return true;
 }
 
+/** What a finish reads, worked out once: graphs call a product again and again. */
+const reads = new WeakMap<Expr, ReturnType<typeof inputDtypes>>();
+
+function readBy(finish: Expr): ReturnType<typeof inputDtypes> {
+  let known = reads.get(finish);
+  if (!known) reads.set(finish, (known = inputDtypes([finish])));
+  return known;
+}
+
 /**
  * The ending for these operands, where rows are dim `row` of the output and columns all dims after it, which are dense in
  * the output; undefined where an operand meets it otherwise than in one of `ways`.
@@ -41,7 +50,7 @@ export function endingOf(
   row: number,
   ways: readonly Meeting[] = ['same', 'row', 'column'],
 ): Ending | undefined {
-  const used = inputDtypes([finish]);
+  const used = readBy(finish);
   const meetings: (Meeting | undefined)[] = [];
   for (let i = 0; i < others.length; i++) {
     const meeting = used.has(i + 1) ? meetingOf(out, others[i]!, row) : undefined;

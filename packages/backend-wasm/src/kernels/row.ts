@@ -122,6 +122,16 @@ function spread(one: Val, dtype: DType, width: Width): Val {
   return (dtype === 'bool' ? v.neg() : v).keep();
 }
 
+/** From how many bytes on the engine copies faster, which need not read the lines that it will write. */
+const BULK = 4096;
+
+/** The input that the row copies as it is, element by element; undefined for one that computes. */
+function copied({ exprs, outputs, inputs, steps }: RowSpec): number | undefined {
+  const [expr] = exprs;
+  if (exprs.length !== 1 || expr?.op !== 'input' || inputs[expr.index] !== outputs[0]) return undefined;
+  return steps[0] === 'dense' && steps[1 + expr.index] === 'dense' ? expr.index : undefined;
+}
+
 /**
  * Adds the row function: (n, a pointer per operand, a stride per strided operand). n is at least 1.
  * Exported as `row`.
@@ -199,12 +209,21 @@ export function rowFunction(m: Module, whole: RowSpec): Fn {
           },
         ),
       );
-    if (width === 1) loop(1, n);
-    else {
+    const all = (): void => {
+      if (width === 1) {
+        loop(1, n);
+        return;
+      }
       const vectors = n.shrU(width === 4 ? 2 : 1).keep();
       loop(width, vectors);
       const rest = n.and(width - 1).keep();
       loop(1, rest);
+    };
+    const source = copied(spec);
+    if (source === undefined) all();
+    else {
+      const bytes = n.mul(dtypes[spec.outputs[0]!].bytes).keep();
+      fn.if(bytes.geU(BULK), () => fn.copyMemory(pointers[0]!, pointers[outs + source]!, bytes), all);
     }
   });
 }
