@@ -51,8 +51,13 @@ const spelled = (value: number): number | string =>
 
 const plain = (value: unknown): unknown => (value instanceof PyFloat ? value.value : value);
 
-/** Where the value differs from what PyTorch gave: a path and both values. Empty when they agree. */
-export async function differences(got: unknown, want: Json, path = 'result'): Promise<string[]> {
+/** Where the value differs from what PyTorch gave: a path and both values. Empty when they agree, tensors to `tolerance`. */
+export async function differences(
+  got: unknown,
+  want: Json,
+  path = 'result',
+  tolerance = 1e-5,
+): Promise<string[]> {
   const wrong = (value: unknown) => [`${path}: got ${String(value)}, want ${JSON.stringify(want)}`];
   if (want === null || typeof want !== 'object') return got === want ? [] : wrong(got);
   if ('int' in want) {
@@ -75,7 +80,7 @@ export async function differences(got: unknown, want: Json, path = 'result'): Pr
         Number(data[i]),
         typeof want.tensor[i] === 'boolean' ? Number(want.tensor[i]) : number(want.tensor[i]),
       ];
-      if (!(Object.is(a, b) || a === b || Math.abs(a - b) <= 1e-6 + 1e-5 * Math.abs(b)))
+      if (!(Object.is(a, b) || a === b || Math.abs(a - b) <= 0.1 * tolerance + tolerance * Math.abs(b)))
         return [`${path}[${i}]: got ${a}, want ${b}`];
     }
     return [];
@@ -87,7 +92,9 @@ export async function differences(got: unknown, want: Json, path = 'result'): Pr
         Array.isArray(got) ? JSON.stringify(got, (_, v) => (typeof v === 'bigint' ? `${v}n` : v)) : got,
       );
     return (
-      await Promise.all(items.map((item: Json, i: number) => differences(got[i], item, `${path}.${i}`)))
+      await Promise.all(
+        items.map((item: Json, i: number) => differences(got[i], item, `${path}.${i}`, tolerance)),
+      )
     ).flat();
   }
   if ('dict' in want) {
@@ -96,8 +103,8 @@ export async function differences(got: unknown, want: Json, path = 'result'): Pr
     return (
       await Promise.all(
         want.dict.map(async ([k, v]: [Json, Json], i: number) => [
-          ...(await differences(entries[i][0], k, `${path} key ${i}`)),
-          ...(await differences(entries[i][1], v, `${path} value ${i}`)),
+          ...(await differences(entries[i][0], k, `${path} key ${i}`, tolerance)),
+          ...(await differences(entries[i][1], v, `${path} value ${i}`, tolerance)),
         ]),
       )
     ).flat(2);

@@ -9,6 +9,7 @@ import { ScriptObject } from '../../ops/value.ts';
 import { AliasAnalysis } from '../../passes/alias.ts';
 import { objectsIn } from '../../passes/attributes.ts';
 import { propagateConstants, takeDecidedBranches } from '../../passes/constants.ts';
+import { foldConvolutionDims } from '../../passes/conv-dims.ts';
 import { eliminateDeadCode } from '../../passes/dead-code.ts';
 import { removeDropout } from '../../passes/dropout.ts';
 import { inlineCalls } from '../../passes/inline.ts';
@@ -95,15 +96,10 @@ class Program {
   /** Flags and numbers that nothing assigns are what they are, and a convolution gives what its weight says. */
   private decide(graph: Graph, root: ScriptObject): void {
     const objects = objectsIn(graph, root);
-    for (const node of [...allNodes(graph.block)]) {
-      const { node: source } = node.inputs[0] ?? { node: undefined };
-      if (node.kind !== 'aten::dim' || !/^aten::conv[123]d$/.test(source!.kind)) continue;
-      const { node: weight } = source!.inputs[1];
-      const holder = weight.kind === 'prim::GetAttr' ? objects.get(weight.inputs[0]) : undefined;
-      const held = holder?.slots[holder.type.slotOf(weight.name!) ?? -1];
-      if (held instanceof Tensor)
-        node.output.replaceAllUsesWith(insertConstant(node, held.shape.length, node.output.type));
-    }
+    foldConvolutionDims(graph, ({ node }) => {
+      const holder = node.kind === 'prim::GetAttr' ? objects.get(node.inputs[0]) : undefined;
+      return holder?.slots[holder.type.slotOf(node.name!) ?? -1];
+    });
     for (const node of [...allNodes(graph.block)]) {
       if (node.kind !== 'prim::GetAttr' || this.assigned.has(node.name!)) continue;
       const object = objects.get(node.inputs[0]);
