@@ -129,7 +129,7 @@ def causal_mask(x):
 
 def dtypes(x):
     i = x.long()
-    return (x.double() + 1, x.half().float(), i + 1, i / 2, i // 2, x.int() % 2, x.bool(), x.to(i), x.to(torch.float64).to(x.dtype),
+    return (x.double() + 1, x.half().float(), i + 1, i / 2, i // 2, i * 0.5, i + 0.5, i / 0.5, x.int() % 2, x.bool(), x.to(i), x.to(torch.float64).to(x.dtype),
             i.float().mean(), x.type_as(i), (x > 0).int(), x.byte(), i.to(torch.int32, copy=True), torch.zeros_like(i).double())
 
 

@@ -8,6 +8,7 @@ import { coercion, labelled } from './coerce.ts';
 import type { Call, Memory } from './instruction.ts';
 import { original } from './lifetime.ts';
 import { actualDevice, fromCore, marshalArguments, readsDevice } from './marshal.ts';
+import { numberCall } from './number-constants.ts';
 import type { Computation } from './primitives.ts';
 
 /** Operators that show or hash a value of any type, and so must know floats and containers. */
@@ -91,9 +92,11 @@ export class CoreCalls {
    */
   of(
     node: Node,
-    operator: Operator,
+    called: Operator,
     isKnown: (value: Value) => boolean,
   ): { call: Call; taken: readonly Value[] } {
+    const asNumber = numberCall(node, called);
+    const operator = asNumber?.operator ?? called;
     const { schema } = operator;
     const convert = marshalArguments(
       schema,
@@ -102,6 +105,10 @@ export class CoreCalls {
     const known: unknown[] = [];
     const positions: number[] = [];
     node.inputs.map(original).forEach((input, i) => {
+      if (asNumber && i === 1) {
+        known.push(asNumber.number);
+        return;
+      }
       const isFixed = isKnown(input) && !readsDevice(schema, i);
       if (!isFixed) positions.push(i);
       const value = isFixed && input.node.constant ? input.node.constant.value : null;

@@ -11,11 +11,11 @@ class Attended extends nn.Module {
   attention: Any;
   constructor(
     options: Any = {},
-    readonly call: Any = {},
+    readonly how: Any = {},
     readonly causal = false,
   ) {
     super();
-    this.call = call;
+    this.how = how;
     this.causal = causal;
     const { fast = false, ...rest } = options;
     this.attention = nn.MultiheadAttention(8, 2, rest);
@@ -23,7 +23,7 @@ class Attended extends nn.Module {
   }
   override forward(x: Any) {
     const attn_mask = this.causal ? torch.ones(4, 4, { dtype: 'bool' }).triu(1) : null;
-    const [y, w] = this.attention(x, x, x, { attn_mask, ...this.call });
+    const [y, w] = this.attention(x, x, x, { attn_mask, ...this.how });
     return w === null ? y : [y, w];
   }
 }

@@ -115,7 +115,7 @@ export const functions: Record<string, (...args: Any[]) => Any> = {
   dtypes(x) {
     const i = x.to('int64');
     return [
-      x.to('float64').add(1), x.to('float16').to('float32'), i.add(1), i.div(2), i.floor_divide(2), x.to('int32').remainder(2), x.to('bool'),
+      x.to('float64').add(1), x.to('float16').to('float32'), i.add(1), i.div(2), i.floor_divide(2), i.mul(0.5), i.add(0.5), i.div(0.5), x.to('int32').remainder(2), x.to('bool'),
       x.to(i), x.to('float64').to(x.dtype), i.to('float32').mean(), x.type_as(i), x.gt(0).to('int32'), x.to('uint8'), i.to('int32', false, true), 
       torch.zeros_like(i).to('float64'),
     ]; // biome-ignore format: as in Python
