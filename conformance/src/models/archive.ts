@@ -1,5 +1,5 @@
 /** Puts a committed archive together again: reads the gzipped tar, fills in the weights, writes a zip as PyTorch does. */
-import { weight } from './fill.ts';
+import { uniform, weight } from './fill.ts';
 
 export interface Recipe {
   readonly root: string;
@@ -8,6 +8,8 @@ export interface Recipe {
     readonly name?: string;
     readonly shape?: readonly number[];
     readonly statistic?: number;
+    /** A quantised weight: integers from the generator, and the order in which they lie. */
+    readonly integers?: 'contiguous' | 'channels last';
     readonly zeros?: number;
   }[];
 }
@@ -17,10 +19,11 @@ export async function restore(stripped: Uint8Array, blob: Uint8Array): Promise<U
   const records = untar(await gunzip(stripped));
   const recipe = JSON.parse(new TextDecoder().decode(take(records, 'recipe.json'))) as Recipe;
   return zip(
-    recipe.records.map(({ record, name, shape = [], statistic, zeros }) => {
+    recipe.records.map(({ record, name, shape = [], statistic, integers, zeros }) => {
       let data: Uint8Array;
       if (zeros !== undefined) data = new Uint8Array(zeros);
       else if (name === undefined) data = take(records, record);
+      else if (integers !== undefined) data = quantised(name, shape, integers);
       else if (statistic === undefined) data = new Uint8Array(weight(name, shape).buffer);
       else data = widen(blob, statistic, shape);
       return [`${recipe.root}/${record}`, data] as const;
@@ -32,6 +35,26 @@ function take(records: ReadonlyMap<string, Uint8Array>, name: string): Uint8Arra
   const record = records.get(name);
   if (!record) throw new Error(`models: the committed archive lacks ${name}`);
   return record;
+}
+
+/** From -127 to 127, each about as often. */
+function quantised(
+  name: string,
+  shape: readonly number[],
+  order: 'contiguous' | 'channels last',
+): Uint8Array {
+  const integers = Int8Array.from(uniform(name, shape, 127.25), (x) => Math.floor(x + 0.5));
+  if (order === 'contiguous') return new Uint8Array(integers.buffer);
+  const [channels, ...window] = shape.slice(1);
+  const area = window.reduce((a, b) => a * b, 1);
+  const last = new Int8Array(integers.length);
+  for (let i = 0; i < integers.length; i++) {
+    const position = i % area;
+    const channel = Math.floor(i / area) % channels;
+    const filter = Math.floor(i / (area * channels));
+    last[(filter * area + position) * channels + channel] = integers[i];
+  }
+  return new Uint8Array(last.buffer);
 }
 
 /** bfloat16 values as float32 bytes: the low half is zero. */

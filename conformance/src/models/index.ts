@@ -82,7 +82,8 @@ export type Writer = '1.13' | '2.6';
 
 /** torchvision's classifiers, an LSTM and a transformer encoder, each scripted and traced; from 1.13 also detection and segmentation. */
 export async function models(files: CaseFiles, writer: Writer = '1.13'): Promise<ModelCase[]> {
-  const manifests = writer === '1.13' ? ['models', 'scenes'] : [`models${suffix(writer)}`];
+  const manifests =
+    writer === '1.13' ? ['models', 'scenes', 'quantised-models'] : [`models${suffix(writer)}`];
   return (await Promise.all(manifests.map((name) => modelsIn(files, name)))).flat();
 }
 

@@ -106,10 +106,10 @@ const byBase: ReadonlyMap<string, Meaning> = new Map(
   Object.entries({
     'clone contiguous index_select index repeat flip roll reflection_pad1d reflection_pad2d channel_shuffle':
       moves,
-    'relu max_pool1d max_pool2d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d mean std upsample_nearest1d upsample_nearest2d _upsample_nearest_exact1d _upsample_nearest_exact2d upsample_nearest3d _upsample_nearest_exact3d upsample_bilinear2d masked_select':
+    'relu max_pool1d max_pool2d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d upsample_nearest1d upsample_nearest2d _upsample_nearest_exact1d _upsample_nearest_exact2d upsample_nearest3d _upsample_nearest_exact3d upsample_bilinear2d masked_select':
       onIntegers,
     'sort topk min max': choosesSome,
-    'hardtanh clamp constant_pad_nd leaky_relu threshold gelu masked_fill': keepsScale,
+    'hardtanh clamp constant_pad_nd leaky_relu threshold gelu masked_fill mean std': keepsScale,
     'sigmoid hardsigmoid': inRange(0),
     tanh: inRange(-1),
     'eq ne lt le gt ge equal': compares,

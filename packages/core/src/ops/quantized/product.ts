@@ -59,16 +59,22 @@ function layer(
   let sums = sumsOf(centred(x), packed.numbers(centred), packed.window);
   const rank = sums.shape.length;
   const at = axis < 0 ? rank + axis : axis;
-  const step = stepOf(packed, perTensor(x, packed.className).scale, rank, at);
+  const inputScale = perTensor(x, packed.className).scale;
+  const step = stepOf(packed, inputScale, rank, at);
   if (packed.bias) {
     const bias = along(packed.bias, rank, at);
-    const inSteps = typeof step === 'number' ? bias.mul(round32(1 / step)) : bias.mul(step.reciprocal());
+    const quantizer = quantizerOf(packed.weight);
+    // The step as PyTorch has it for biases: rounded once.
+    const inSteps =
+      quantizer.kind === 'tensor'
+        ? bias.mul(round32(1 / round32(quantizer.scale * inputScale)))
+        : bias.div(step);
     sums = sums.add(inSteps.round()) as Tensor;
   }
+  // By the reciprocal, and each product rounded, as QNNPACK has it: an ulp decides where a sum is a half.
+  const inverse = round32(1 / round32(out.scale));
   const scaled = (
-    typeof step === 'number'
-      ? sums.mul(round32(step / round32(out.scale)))
-      : sums.mul(step.div(round32(out.scale)))
+    typeof step === 'number' ? sums.mul(round32(step * inverse)) : sums.mul(step.mul(inverse))
   ) as Tensor;
   const dtype = quantizedDTypeOf(x);
   return quantized(toIntegers(scaled, out.zero, dtype, out.isRelu ? out.zero : undefined), dtype, {
