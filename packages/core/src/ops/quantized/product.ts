@@ -65,10 +65,8 @@ function layer(
     const bias = along(packed.bias, rank, at);
     const quantizer = quantizerOf(packed.weight);
     // The step as PyTorch has it for biases: rounded once.
-    const inSteps =
-      quantizer.kind === 'tensor'
-        ? bias.mul(round32(1 / round32(quantizer.scale * inputScale)))
-        : bias.div(step);
+    const own = quantizer.kind === 'tensor' ? round32(quantizer.scale * inputScale) : step;
+    const inSteps = typeof own === 'number' ? bias.mul(round32(1 / own)) : bias.div(own);
     sums = sums.add(inSteps.round()) as Tensor;
   }
   // By the reciprocal, and each product rounded, as QNNPACK has it: an ulp decides where a sum is a half.
