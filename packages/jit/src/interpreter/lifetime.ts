@@ -5,7 +5,8 @@ import { makesFresh } from '../passes/alias.ts';
 import { writesArguments } from '../passes/effects.ts';
 import { coercion } from './coerce.ts';
 
-const isPlain = (type: JitType): boolean =>
+/** Whether values of this type hold no tensor, and nothing that might. */
+export const isPlain = (type: JitType): boolean =>
   ['int', 'float', 'bool', 'str', 'None', 'Device', 'number', 'Enum', 'Function'].includes(type.kind) ||
   (type.kind === 'List' && isPlain(type.element));
 

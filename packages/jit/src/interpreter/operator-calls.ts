@@ -6,7 +6,7 @@ import { type Operator, repeated } from '../ops/core.ts';
 import { jitSchemaOf } from '../ops/operator.ts';
 import { coercion, labelled } from './coerce.ts';
 import type { Call, Memory } from './instruction.ts';
-import { original } from './lifetime.ts';
+import { isPlain, original } from './lifetime.ts';
 import { actualDevice, fromCore, marshalArguments, readsDevice } from './marshal.ts';
 import { numberCall } from './number-constants.ts';
 import type { Computation } from './primitives.ts';
@@ -69,7 +69,7 @@ export function ownCall(node: Node, operator: OwnOperator): Computation {
 }
 
 const givesContainer = (node: Node): boolean =>
-  node.outputs.some(({ type }) => ['List', 'Dict', 'Tuple', 'Future'].includes(type.kind));
+  node.outputs.some(({ type }) => ['List', 'Dict', 'Tuple', 'Future'].includes(type.kind) && !isPlain(type));
 
 /** The formal types of a call with their variables bound as overload resolution bound them. */
 function concreteTypes(node: Node): readonly (JitType | undefined)[] {

@@ -4,7 +4,7 @@ import type { JitType } from '../ir/types.ts';
 import { coercion } from './coerce.ts';
 import { branch, call, context, fork, loop } from './control-flow.ts';
 import { type Instruction, none, numberOf, type Operand, type Plan } from './instruction.ts';
-import { isInPlace, original, soleOwned, usesOf } from './lifetime.ts';
+import { isInPlace, isPlain, original, soleOwned, usesOf } from './lifetime.ts';
 import { CoreCalls, ownCall } from './operator-calls.ts';
 import { type Computation, primitive } from './primitives.ts';
 
@@ -194,5 +194,4 @@ export class Planner {
 }
 
 /** Whether the value is, or contains, something that is counted. Numbers are not, nor what an attribute holds. */
-const mayHold = ({ type, node }: Value): boolean =>
-  node.kind !== 'prim::GetAttr' && !['int', 'float', 'bool', 'str', 'None', 'Device'].includes(type.kind);
+const mayHold = ({ type, node }: Value): boolean => node.kind !== 'prim::GetAttr' && !isPlain(type);

@@ -7,6 +7,7 @@ import { makeTuple, ScriptObject } from '../ops/value.ts';
 import { coercion, labelled } from './coerce.ts';
 import type { Memory } from './instruction.ts';
 import { isInstance } from './isinstance.ts';
+import { isPlain } from './lifetime.ts';
 
 /** How a result comes from the operands, and what that does with memory. */
 export interface Computation {
@@ -34,7 +35,7 @@ export function primitive(node: Node): Computation | undefined {
     case 'prim::ListConstruct': {
       const { element } = node.output.type as { element: JitType };
       return does(
-        'holds',
+        isPlain(element) ? 'plain' : 'holds',
         coerced(
           node.inputs,
           () => element,
