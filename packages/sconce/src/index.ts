@@ -8,7 +8,6 @@ export {
   type Backend,
   can_cast,
   Device,
-  type Device as device,
   type DType,
   default_generator,
   enable_grad,
@@ -44,6 +43,8 @@ export * from './backends.ts';
 export * from './checkpoint.ts';
 export * from './dtypes.ts';
 export * as jit from './jit.ts';
+export * as linalg from './linalg.ts';
 export * as profiler from './profiler/index.ts';
 export * as backends from './settings.ts';
+export * as special from './special.ts';
 export * from './values.ts';

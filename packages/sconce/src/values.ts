@@ -1,6 +1,7 @@
 /** Small functions of `torch` that are no operators. */
 import {
   canReadNow,
+  Device,
   formatTensor,
   functions,
   type Generator,
@@ -19,6 +20,14 @@ import {
 import type { Functions } from '@sconce/core/functions';
 
 export const empty: Functions['empty'] = (functions as unknown as Functions).empty;
+
+export type device = Device;
+
+/** PyTorch's `torch.device`: `device('cpu')`, `device('webgpu:0')`, `device('webgpu', 0)`. */
+export function device(name: string, index: number | null = null): Device {
+  const [type, after] = name.split(':');
+  return new Device(type, after === undefined ? index : Number(after));
+}
 
 export const is_tensor = (value: unknown): value is Tensor => value instanceof Tensor;
 

@@ -59,6 +59,19 @@ export interface TensorExtras {
   [Symbol.toPrimitive](hint: string): number | bigint | boolean | string;
   /** As PyTorch prints it: the values where the host can read them. */
   toString(): string;
+  /** The tensor with its dims the other way round. */
+  readonly T: Tensor;
+  /** `to('float32')`, and so on. */
+  float(): Tensor;
+  double(): Tensor;
+  half(): Tensor;
+  bfloat16(): Tensor;
+  byte(): Tensor;
+  char(): Tensor;
+  short(): Tensor;
+  int(): Tensor;
+  long(): Tensor;
+  bool(): Tensor;
   /** In another dtype (the tensor itself where it has it), or in that of `other`. */
   to(target: DType | Tensor, ...rest: unknown[]): Tensor;
   to(options: { dtype?: DType | null; copy?: boolean; memory_format?: string | null }): Tensor;
@@ -85,6 +98,20 @@ const isDevice = (value: unknown): boolean =>
   value instanceof Device ||
   (typeof value === 'object' && value !== null && 'allocate' in value) ||
   (typeof value === 'string' && !Object.hasOwn(dtypes, value));
+
+/** PyTorch's names of the methods that convert. */
+const conversions = {
+  float: 'float32',
+  double: 'float64',
+  half: 'float16',
+  bfloat16: 'bfloat16',
+  byte: 'uint8',
+  char: 'int8',
+  short: 'int16',
+  int: 'int32',
+  long: 'int64',
+  bool: 'bool',
+} as const;
 
 async function move(t: Tensor, device: Device | string | Backend): Promise<Tensor> {
   const backend = backendOf(device);
@@ -161,12 +188,22 @@ export function installExtras(): void {
       return convert.apply(this, args as never);
     },
   };
+  for (const [name, dtype] of Object.entries(conversions))
+    extras[name] = function (this: Tensor): Tensor {
+      return this.to(dtype);
+    };
   for (const name of Reflect.ownKeys(extras))
     Object.defineProperty(Tensor.prototype, name, {
       value: extras[name as string],
       writable: true,
       configurable: true,
     });
+  Object.defineProperty(Tensor.prototype, 'T', {
+    configurable: true,
+    get(this: Tensor) {
+      return this.numpy_T();
+    },
+  });
   Object.defineProperty(Tensor.prototype, 'length', {
     configurable: true,
     get(this: Tensor) {
