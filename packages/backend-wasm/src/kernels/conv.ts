@@ -6,7 +6,7 @@
  */
 import { type ConvKernel, dtypes, type Executable, type View } from '@sconce/core/backend';
 import { contiguousStrides, isContiguous, numel, pointerOf } from '../memory/layout.ts';
-import { buildGather, buildTables, multiplyGathered, type Tables } from './conv_gather.ts';
+import { buildGather, buildTables, multiplyGathered } from './conv_gather.ts';
 import { asPlanes, type Geometry, isFlat, map3, stridesOf } from './conv_geometry.ts';
 import { compilePhases, hasPhases } from './conv_phases.ts';
 import { type Plan, Plans } from './conv_plan.ts';
@@ -66,7 +66,6 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
   const tileSizes = accumulate === 'float32' && dtype === 'float32' ? sizesAllowed(kernel) : [];
   const plans = new Plans(kernel);
   let gather: Exports[string] | undefined;
-  let tables: Tables | undefined;
 
   /** Weights as dense rows [group, filter, channel and tap]. */
   const weights = (w: View, g: Geometry): number => {
@@ -172,8 +171,8 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
         : pointerOf(x) + n * strides[0]! * bytes;
       if (!rowsOfInput && taps > 0) {
         const together = merges ? some : 1;
-        const key = `${strides}|${g.output}|${g.window}|${g.stride}|${g.dilation}|${channels}|${together}`;
-        if (tables?.key !== key) tables = { ...buildTables(g, strides, bytes, together), key };
+        if (plan.tables?.images !== together) plan.tables = buildTables(g, strides, bytes, together);
+        const { tables } = plan;
         // Of a shared memory, `set` is slow.
         if (products.held.tables !== tables || products.held.at !== tableAt) {
           heap.i32.set(tables.taps, tableAt >> 2);

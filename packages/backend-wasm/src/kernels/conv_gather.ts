@@ -173,9 +173,9 @@ export function multiplyGathered(gemm: Gemm, product: GatheredProducts): void {
   heap.team.each(code.gathered!, 0, give, pieces);
 }
 
-/** Offsets of all taps and of all positions of one image, in bytes. */
+/** Offsets of all taps and of all positions of some images, in bytes. */
 export interface Tables {
-  readonly key: string;
+  readonly images: number;
   readonly taps: Int32Array;
   readonly bases: Int32Array;
 }
@@ -209,5 +209,5 @@ export function buildTables(g: Geometry, strides: readonly number[], bytes: numb
               j * stride[1] * strides[3]! +
               l * stride[2] * strides[4]!);
   bases.fill(bases[count - 1]!, count);
-  return { key: '', taps, bases };
+  return { images, taps, bases };
 }

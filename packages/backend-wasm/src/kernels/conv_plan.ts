@@ -1,6 +1,7 @@
 /** What a convolution decides from the layouts of its operands alone: kept with its weights, since a network's layers come again. */
 import type { ConvKernel, Memory, View } from '@sconce/core/backend';
 import { hasLayout, numel } from '../memory/layout.ts';
+import type { Tables } from './conv_gather.ts';
 import { type Geometry, geometryOf, isFlat, stridesOf, type Three } from './conv_geometry.ts';
 import { type Planes as PlanesProduct, type Tiling, tilingFor } from './conv_planes.ts';
 import { type Planes, reaches, slides, type Window } from './depthwise.ts';
@@ -30,8 +31,9 @@ export interface Plan {
   readonly inPlace: boolean;
   /** Where each position is one of the input's, so that its planes are a product's right operand as they are: how that is tiled. */
   readonly tiling: Tiling | undefined;
-  /** From the first call on: that product, and the code of depthwise windows. */
+  /** From the first call on: that product, what a gather goes by, and the code of depthwise windows. */
   product: PlanesProduct | undefined;
+  tables: Tables | undefined;
   slide: Exports[string] | undefined;
 }
 
@@ -104,6 +106,7 @@ export class Plans {
       inPlace,
       tiling: isOfPlanes ? tilingFor(g.filters, positions, g.channels) : undefined,
       product: undefined,
+      tables: undefined,
       slide: undefined,
     };
     plans.set(w.memory, plan);
