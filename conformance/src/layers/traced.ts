@@ -55,6 +55,23 @@ class Tagger extends Module {
   }
 }
 
+class Heads extends Module {
+  attention: Any = nn.MultiheadAttention(8, 2, { batch_first: true });
+  override forward(x: Any): Any {
+    return this.attention(x, x, x);
+  }
+}
+
+const encoder = (options: Any = {}): Module =>
+  nn.TransformerEncoder([nn.TransformerEncoderLayer(8, 2, 16, { batch_first: true, ...options })], {
+    norm: nn.LayerNorm(8),
+  });
+
+const fixed = (module: Module): Module => {
+  for (const parameter of module.parameters()) parameter.requires_grad = false;
+  return module.eval();
+};
+
 const subjects: Readonly<Record<string, Subject>> = {
   linear: { make: () => nn.Linear(4, 3), shapes: [[[2, 4]], [[5, 4]]] },
   mlp: {
@@ -64,11 +81,20 @@ const subjects: Readonly<Record<string, Subject>> = {
   proposal: { make: () => new Proposal(), shapes: [[[1, 3, 8, 8]], [[3, 3, 8, 8]]] },
   residual: { make: () => new Residual().eval(), shapes: [[[1, 4, 6, 6]], [[2, 4, 5, 7]]] },
   attention: { make: () => new Attention(), shapes: [[[2, 5, 8]], [[3, 4, 8]]] },
+  heads: { make: () => new Heads(), shapes: [[[2, 5, 8]], [[3, 4, 8]]] },
+  fused_heads: { make: () => fixed(new Heads()), shapes: [[[2, 5, 8]], [[3, 4, 8]]] },
+  encoder: { make: () => encoder().eval(), shapes: [[[2, 5, 8]], [[3, 4, 8]]] },
+  fused_encoder: { make: () => fixed(encoder({ activation: 'gelu' })), shapes: [[[2, 5, 8]], [[3, 4, 8]]] },
+  fused_encoder_norm_first: { make: () => fixed(encoder({ norm_first: true })), shapes: [[[2, 5, 8]], [[3, 4, 8]]] },
   tagger: { make: () => new Tagger(), shapes: [[[2, 5, 4]], [[3, 2, 4]]] },
   same: { make: () => nn.Conv2d(2, 3, [3, 2], { padding: 'same' }), shapes: [[[1, 2, 5, 4]], [[2, 2, 6, 7]]] },
   gru_cell: { make: () => nn.GRUCell(4, 5), shapes: [[[2, 4], [2, 5]], [[6, 4], [6, 5]]] },
   arange: {
     make: () => (x: Any) => torch.arange(x.shape[0]).add(x),
+    shapes: [[[3]], [[5]]],
+  },
+  halves: {
+    make: () => (x: Any) => torch.arange(x.shape[0]).mul(0.5).add(x),
     shapes: [[[3]], [[5]]],
   },
   arithmetic: {
