@@ -104,6 +104,21 @@ describe('pointwise', () => {
     ] as const)
       agree(pointwise(2, input(0)), [{ shape: [m, n] }], [{ shape: [m, n], order: [1, 0] }]);
   });
+  it.each<[DType, number]>([
+    ['float32', 1023],
+    ['float32', 1024],
+    ['float32', 9001],
+    ['float64', 511],
+    ['float64', 4097],
+    ['int32', 1025],
+    ['int64', 513],
+  ])('copies rows of %s, %i long', (dtype, n) => {
+    const rows = { shape: [3, n], dtype };
+    agree(pointwise(2, input(0, dtype)), [rows], [{ ...rows, order: [1, 0] }]);
+    agree(pointwise(2, input(0, dtype)), [rows], [{ ...rows, reversed: [0] }]);
+    agree(pointwise(2, input(0, dtype)), [{ ...rows, reversed: [0] }], [rows]);
+    agree(pointwise(2, input(0, dtype)), [rows], [{ ...rows, broadcast: [0] }]);
+  });
   it('takes dims in any order, up to rank 8', () => {
     const shape = [2, 3, 2, 1, 3, 2, 2, 3];
     agree(
