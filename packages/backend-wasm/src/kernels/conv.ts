@@ -2,15 +2,16 @@
  * Convolution kernels: a product of the weights, read as rows, with the columns that windows of the input make. The
  * columns are gathered straight into the panels of the product, a block at a time, through two tables of offsets: of
  * the taps and of the output positions. Padding and other dtypes are resolved first, by a copy of the input into zeros. Windows of 3 x 3
- * go by Winograd's algorithm where it pays (winograd.ts), depthwise ones have a loop of their own (depthwise.ts).
+ * go by Winograd's algorithm where it pays (winograd.ts), those of one element over planes as they are (conv_planes.ts),
+ * depthwise ones have a loop of their own (depthwise.ts).
  */
 import { type ConvKernel, dtypes, type Executable, type View } from '@sconce/core/backend';
 import { contiguousStrides, isContiguous, numel, pointerOf } from '../memory/layout.ts';
 import { buildGather, buildTables, multiplyGathered } from './conv_gather.ts';
-import { asPlanes, type Geometry, isFlat, map3, stridesOf } from './conv_geometry.ts';
+import { asPlanes, type Geometry, isFlat, map3, part, stridesOf } from './conv_geometry.ts';
 import { compilePhases, hasPhases } from './conv_phases.ts';
 import { type Plan, Plans } from './conv_plan.ts';
-import { Planes, packFilters, type Tiling } from './conv_planes.ts';
+import { convolvePlanes } from './conv_planes.ts';
 import { Depthwise } from './depthwise.ts';
 import { type Exports, zero } from './engine.ts';
 import {
@@ -38,7 +39,7 @@ const FEW_POSITIONS = 256;
 const GATHERING = 0.08;
 
 /** One call: `others` are what finishes the sums. */
-interface Call {
+export interface Call {
   readonly plan: Plan;
   readonly x: View;
   readonly w: View;
@@ -112,15 +113,6 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
     return target;
   };
 
-  /** A view's images `image` on and channels `channel` on. */
-  const part = (v: View, image: number, images: number, channel: number, channels: number): View => ({
-    memory: v.memory,
-    dtype: v.dtype,
-    shape: [images, channels, ...v.shape.slice(2)],
-    strides: v.strides,
-    offset: v.offset + image * v.strides[0]! + channel * v.strides[1]!,
-  });
-
   return (outputs, inputs, scalars) => {
     const out = outputs[0]!;
     const [x, w] = inputs as [View, View];
@@ -139,7 +131,8 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
     }
     if (direct && tileSizes.length > 0 && winograd(call)) return;
     if (direct && plan.tiling) {
-      onPlanes(plan.tiling, call);
+      convolvePlanes(products, call, `${transposed}`, () => weights(w, plan.g));
+      if (!plan.inTiles) epilogue?.([out], [out, ...others], scalars);
       return;
     }
 
@@ -279,51 +272,6 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
     }
     if (!ending) epilogue?.([out], [out, ...others], scalars);
     return true;
-  }
-
-  /** Windows of one element, over planes as they are. */
-  function onPlanes(tiling: Tiling, { plan, x, w, out, others, scalars }: Call): void {
-    const { g, positions, inTiles: ending } = plan;
-    const { batch, groups, channels, filters } = g;
-    const gemm = products.gemm('float32');
-    const product = (plan.product ??= new Planes(
-      gemm,
-      scratch,
-      tiling,
-      filters,
-      positions,
-      channels,
-      ending,
-      `${transposed} ${groups}`,
-    ));
-    const { size } = product;
-    const pack = (target: number): void => {
-      const rows = weights(w, g);
-      for (let group = 0; group < groups; group++)
-        packFilters(
-          gemm,
-          tiling,
-          rows + group * filters * channels * bytes,
-          filters,
-          channels,
-          target + group * size,
-        );
-    };
-    const packed = products.forms.of(
-      w,
-      product.kind,
-      groups * size,
-      () => scratch.get('rows', groups * size),
-      pack,
-    );
-    const [from, step] = [pointerOf(x), x.strides[1]! * bytes];
-    for (let n = 0; n < batch; n++)
-      for (let group = 0; group < groups; group++) {
-        const image = (v: View): View => (batch * groups === 1 ? v : part(v, n, 1, group * filters, filters));
-        const at = from + n * x.strides[0]! * bytes + group * channels * step;
-        product.multiply(at, step, packed + group * size, image(out), others.map(image));
-      }
-    if (!ending) epilogue?.([out], [out, ...others], scalars);
   }
 
   /** Depthwise, a plane at a time. */

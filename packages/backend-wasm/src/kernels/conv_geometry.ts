@@ -57,6 +57,15 @@ export const stridesOf = (v: View): readonly number[] => [
   ...toThree(v.strides.slice(2), 0),
 ];
 
+/** A view's images `image` on and channels `channel` on. */
+export const part = (v: View, image: number, images: number, channel: number, channels: number): View => ({
+  memory: v.memory,
+  dtype: v.dtype,
+  shape: [images, channels, ...v.shape.slice(2)],
+  strides: v.strides,
+  offset: v.offset + image * v.strides[0]! + channel * v.strides[1]!,
+});
+
 /** One dim as a row of two. */
 export const asPlanes = (v: View): View =>
   v.shape.length === 4

@@ -9,9 +9,13 @@ import type { Val } from '../asm/val.ts';
 import { pointerOf } from '../memory/layout.ts';
 import type { Scratch } from '../memory/scratch.ts';
 import { KC, LINE } from './blocks.ts';
+import type { Call } from './conv.ts';
+import { part } from './conv_geometry.ts';
+import type { Plan } from './conv_plan.ts';
 import { ENDING_WORDS, type Ending, endingWords } from './ending.ts';
 import type { Exports } from './engine.ts';
 import type { Gemm } from './gemm.ts';
+import type { Products } from './matmul.ts';
 import { ADD, FINISH, fetch, rowsOf, type TileForm, tile, VECTORS } from './tile.ts';
 import { COLUMNS, SUMS, turnedTile } from './turned_tile.ts';
 
@@ -145,31 +149,16 @@ function exportPlanes(m: Module, form: TileForm, tiling: Tiling): void {
   });
 }
 
-/** Filters, dense rows of k, in panels: the last of them begins early enough to be whole. */
-export function packFilters(
-  gemm: Gemm,
-  tiling: Tiling,
-  rows: number,
-  filters: number,
-  k: number,
-  target: number,
-): void {
-  const row = k * BYTES;
-  const pack = (first: number, count: number, to: number): void => {
-    const pointer = rows + first * row;
-    if (tiling === turned) gemm.packRight({ pointer, row: BYTES, column: row }, k, count, to);
-    else gemm.packLeft({ pointer, row, column: BYTES }, count, k, to);
-  };
-  const rest = filters % tiling.filters;
-  pack(0, filters - rest, target);
-  if (rest) pack(filters - tiling.filters, tiling.filters, target + (filters - rest) * row);
-}
-
 /** What the product of these sizes, resolved once, is made of. */
 export class Planes {
-  /** Bytes of a group's filters as `packFilters` makes them, and what that form is called. */
+  /** Bytes of a group's filters as `pack` makes them, and what that form is called. */
   readonly size: number;
   readonly kind: string;
+  private readonly tiling: Tiling;
+  private readonly ending: Ending | undefined;
+  private readonly filters: number;
+  private readonly channels: number;
+  private readonly positions: number;
   private readonly panels: number;
   private readonly depth: number;
   private readonly run: number;
@@ -180,28 +169,42 @@ export class Planes {
   constructor(
     private readonly gemm: Gemm,
     private readonly scratch: Scratch,
-    private readonly tiling: Tiling,
-    private readonly filters: number,
-    private readonly positions: number,
-    private readonly channels: number,
-    private readonly ending: Ending | undefined,
+    { g, positions, inTiles: ending, tiling }: Plan,
     reading: string,
   ) {
-    this.kind = `${tiling.name} ${reading}`;
-    this.panels = Math.ceil(filters / tiling.filters);
+    const { filters, channels } = g;
+    this.tiling = tiling!;
+    this.ending = ending;
+    this.filters = filters;
+    this.channels = channels;
+    this.positions = positions;
+    const { name, filters: height, positions: width } = this.tiling;
+    this.kind = `${name} ${reading}`;
+    this.panels = Math.ceil(filters / height);
+    this.size = this.panels * height * BYTES * channels;
     this.depth = Math.ceil(channels / Math.ceil(channels / KC));
-    this.size = this.panels * tiling.filters * BYTES * channels;
-    const tiles = Math.ceil(positions / tiling.positions);
-    this.run =
-      Math.ceil(tiles / Math.min(tiles, Math.ceil((positions * channels * BYTES) / INPUT))) *
-      tiling.positions;
-    this.share = tiling === turned ? (this.run / COLUMNS + 1) * SUMS : 0;
+    const tiles = Math.ceil(positions / width);
+    this.run = Math.ceil(tiles / Math.min(tiles, Math.ceil((positions * channels * BYTES) / INPUT))) * width;
+    this.share = this.tiling === turned ? (this.run / width + 1) * SUMS : 0;
     this.ns = gemm.time(filters, positions, channels);
-    this.code = gemm.code(ending, `planes ${tiling.name}`, (m, form) => exportPlanes(m, form, tiling))
-      .planes!;
+    this.code = gemm.code(ending, `planes ${name}`, (m, form) => exportPlanes(m, form, this.tiling)).planes!;
   }
 
-  /** One image's: x by its first channel and the bytes between channels, the filters as `packFilters` made them. */
+  /** Filters, dense rows, in panels: the last of them begins early enough to be whole. */
+  pack(rows: number, target: number): void {
+    const { gemm, tiling, filters, channels } = this;
+    const row = channels * BYTES;
+    const some = (first: number, count: number, to: number): void => {
+      const pointer = rows + first * row;
+      if (tiling === turned) gemm.packRight({ pointer, row: BYTES, column: row }, channels, count, to);
+      else gemm.packLeft({ pointer, row, column: BYTES }, count, channels, to);
+    };
+    const rest = filters % tiling.filters;
+    some(0, filters - rest, target);
+    if (rest) some(filters - tiling.filters, tiling.filters, target + (filters - rest) * row);
+  }
+
+  /** One image's: x by its first channel and the bytes between channels, the filters as `pack` made them. */
   multiply(x: number, xStep: number, packed: number, out: View, others: readonly View[]): void {
     const { gemm, panels, positions, run, code, share, ending, tiling } = this;
     const { heap } = gemm;
@@ -243,4 +246,36 @@ export class Planes {
       pieces,
     );
   }
+}
+
+/** The convolution of a plan that has a tiling; `reading` tells apart readings of one filter, and `rows` gives it as dense rows. */
+export function convolvePlanes(
+  products: Products,
+  { plan, x, w, out, others }: Call,
+  reading: string,
+  rows: () => number,
+): void {
+  const { scratch, forms } = products;
+  const { batch, groups, channels, filters } = plan.g;
+  const gemm = products.gemm('float32');
+  const product = (plan.product ??= new Planes(gemm, scratch, plan, `${reading} ${groups}`));
+  const size = groups * product.size;
+  const packed = forms.of(
+    w,
+    product.kind,
+    size,
+    () => scratch.get('rows', size),
+    (target) => {
+      const from = rows();
+      for (let group = 0; group < groups; group++)
+        product.pack(from + group * filters * channels * BYTES, target + group * product.size);
+    },
+  );
+  const step = x.strides[1]! * BYTES;
+  for (let n = 0; n < batch; n++)
+    for (let group = 0; group < groups; group++) {
+      const image = (v: View): View => (batch * groups === 1 ? v : part(v, n, 1, group * filters, filters));
+      const from = pointerOf(x) + n * x.strides[0]! * BYTES + group * channels * step;
+      product.multiply(from, step, packed + group * product.size, image(out), others.map(image));
+    }
 }
