@@ -162,7 +162,16 @@ class Unpacked {
 /** Adds what a class does not have yet of an object's attributes; one that is None may become anything. */
 function grow(type: ClassType, state: ReadonlyMap<unknown, unknown>, unit: CompilationUnit): void {
   for (const [name, value] of state) {
-    if (typeof name !== 'string' || type.slotOf(name) !== undefined) continue;
+    if (typeof name !== 'string') continue;
+    const slot = type.slotOf(name);
+    if (slot !== undefined) {
+      const { attributes } = type;
+      const { type: before } = attributes[slot];
+      // A slot for an interface, which its class no longer names.
+      if (before.kind === 'Class' && value instanceof ScriptObject && value.type !== before)
+        attributes[slot] = { ...attributes[slot], type: AnyT };
+      continue;
+    }
     const tag = typeof value === 'object' && value !== null ? typeTagOf(value) : undefined;
     const known = tag ?? typeOfConstant(value, unit);
     const role = !(value instanceof Tensor) ? 'attribute' : value.requires_grad ? 'parameter' : 'buffer';

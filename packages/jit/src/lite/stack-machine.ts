@@ -183,6 +183,9 @@ export class StackMachine {
       case 'FORMAT':
         stack.push(builder.builtin('aten::format', this.take(x), range));
         return;
+      case 'INTERFACE_CALL':
+        stack.push(this.called(x, n));
+        return;
       case 'RAISE_EXCEPTION':
         builder.statement('prim::RaiseException', this.take(2), range);
         return;
@@ -197,6 +200,21 @@ export class StackMachine {
           `the bytecode of ${this.code.name} holds the instruction ${code}, which Sconce does not have`,
         );
     }
+  }
+
+  /** Calls a method by its name, which is a constant, of whatever object the slot holds then. */
+  private called(at: number, count: number): Value {
+    const name = this.code.constants[at];
+    const inputs = this.take(count);
+    const type = inputs[0]?.type;
+    if (typeof name !== 'string' || (type?.kind !== 'Class' && type?.kind !== 'Any'))
+      throw this.bad('calls a method of something that is no object');
+    const known = type.kind === 'Class' ? type.methods.get(name) : undefined;
+    if (type.kind === 'Class' && !known) throw this.bad(`calls ${name}, which ${type.name} does not have`);
+    const returns = known?.signature.returns ?? AnyT;
+    const node = this.builder.node('prim::CallMethod', inputs, [returns], this.range);
+    node.name = name;
+    return node.output;
   }
 
   private constant(at: number): Value {

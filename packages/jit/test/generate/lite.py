@@ -145,6 +145,57 @@ class Recurrent(nn.Module):
         return y, norms
 
 
+@torch.jit.interface
+class Layer(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        pass
+
+
+class Twice(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 2
+
+
+class Shifted(nn.Module):
+    def __init__(self, by: int):
+        super().__init__()
+        self.by = by
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.by > 1:
+            return x.relu() + self.by
+        return x
+
+
+class Holder(nn.Module):
+    layer: Layer
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer.forward(x)
+
+
+class Chosen(nn.Module):
+    """Calls through an interface, of one class in two instances and of two classes in one slot."""
+
+    first: Layer
+    second: Layer
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.third = Shifted(3), Shifted(1), Twice()
+        self.holder, self.other = Holder(Twice()), Holder(Shifted(2))
+
+    def forward(self, x: Tensor, n: int) -> Tensor:
+        y = self.first.forward(x) - self.second.forward(x)
+        for _ in range(n):
+            y = y + self.third(x) + self.holder(y) * self.other(x)
+        return y
+
+
 x = torch.randn(2, 3)
 case("everything", Everything(), (x, 4, ["p", "q", "r"]), (x * 9, 6, ["q"]), (x, 2, ["only"]), ("refuse", (4,)), ("refuse", (-1,)), ("refuse", (7,)),
      ("text", (["ab", "c"], (3, 0.5))))
@@ -158,6 +209,8 @@ for source, wanted in ((programs_packed, ("dynamic_linear", "mobile_optimised", 
     for name, module, calls in source.programs():
         if name in wanted:
             case(name, module, *[c if isinstance(c, tuple) else tuple(c) for c in calls[:6]])
+torch._C._enable_mobile_interface_call_export()   # without it PyTorch refuses to write such calls; it stays on
+case("interfaces", Chosen(), (torch.ones(2, 3) * 0.5, 0), (x, 2))
 with open(os.path.join(here, "lite.json"), "w") as f:
     json.dump(cases, f, sort_keys=True)
 print({name: [c.get("error") for c in entry["calls"]] for name, entry in cases.items()})
