@@ -33,6 +33,7 @@ import { queries } from './query.ts';
 import { randoms } from './random.ts';
 import { reductions } from './reduce.ts';
 import { recurrent } from './rnn.ts';
+import { roiPools } from './roi-pool.ts';
 import { searches } from './search.ts';
 import { shapes } from './shape.ts';
 import { solvers } from './solve.ts';
@@ -69,6 +70,7 @@ for (const family of [
   recurrent,
   specials,
   vision,
+  roiPools,
   deformable,
   quantizations,
   quantizedProducts,

@@ -7,10 +7,10 @@ import { canReadNow, readRaw, readRawNow } from '../tensor/host.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { catOf } from './join.ts';
 
-type Numbers = ArrayLike<number>;
+export type Numbers = ArrayLike<number>;
 
 /** Values of tensors on the host: at once where it can read their memory, else a promise. */
-function withValues<T>(tensors: readonly Tensor[], then: (...values: Numbers[]) => T): T | Promise<T> {
+export function withValues<T>(tensors: readonly Tensor[], then: (...values: Numbers[]) => T): T | Promise<T> {
   const plain = (data: TypedArray, t: Tensor): Numbers =>
     Array.from(toUserArray(data, t.dtype) as ArrayLike<number | bigint>, Number);
   if (tensors.every(canReadNow)) return then(...tensors.map((t) => plain(readRawNow(t), t)));
@@ -19,7 +19,7 @@ function withValues<T>(tensors: readonly Tensor[], then: (...values: Numbers[]) 
   );
 }
 
-const indexOf = (list: readonly number[], like: Tensor): Tensor =>
+export const indexOf = (list: readonly number[], like: Tensor): Tensor =>
   fromTypedArray(BigInt64Array.from(list, BigInt), [list.length], 'int64', like.backend);
 
 function checkBoxes(dets: Tensor, scores: Tensor): void {
@@ -66,7 +66,7 @@ function suppress(boxes: Numbers, scores: Numbers, threshold: number, round: Rou
   return kept;
 }
 
-interface Align {
+export interface Align {
   readonly spatial_scale: number;
   readonly pooled_height: number;
   readonly pooled_width: number;
@@ -82,10 +82,10 @@ interface Samples {
   readonly inside: boolean[];
 }
 
-type Round = (x: number) => number;
+export type Round = (x: number) => number;
 
 /** To the precision in which PyTorch computes: float32 for 16-bit types too. */
-const roundingOf = ({ dtype }: Tensor): Round => (dtype === 'float64' ? (x) => x : Math.fround);
+export const roundingOf = ({ dtype }: Tensor): Round => (dtype === 'float64' ? (x) => x : Math.fround);
 
 function samplesAlong(
   start: number,
@@ -153,7 +153,7 @@ function boxesOf(
 }
 
 /** At most this many gathered elements at a time. */
-const AT_ONCE = 1 << 24;
+export const AT_ONCE = 1 << 24;
 
 /** Boxes that are sampled equally often, together: one gather of pixels for each sample and neighbour of every bin. */
 function poolEqual(pixels: Tensor, boxes: readonly Box[], a: Align, height: number, width: number): Tensor {
@@ -199,7 +199,7 @@ function poolEqual(pixels: Tensor, boxes: readonly Box[], a: Align, height: numb
     .permute([0, 3, 1, 2]);
 }
 
-function roiAlign(input: Tensor, rois: Tensor, values: Numbers, a: Align): Tensor {
+export function roiAlign(input: Tensor, rois: Tensor, values: Numbers, a: Align): Tensor {
   const [images, channels, height, width] = input.shape;
   const boxes = boxesOf(values, a, height, width, images, roundingOf(input));
   const wide =
@@ -236,6 +236,12 @@ function roiAlign(input: Tensor, rois: Tensor, values: Numbers, a: Align): Tenso
   return sorted.contiguous().to(input.dtype);
 }
 
+export function checkRois(input: Tensor, rois: Tensor): void {
+  if (rois.shape.length !== 2 || rois.shape[1] !== 5)
+    throw new TorchError('rois must have shape as Tensor[K, 5]');
+  if (input.dtype !== rois.dtype) throw new TorchError('input and rois must have the same dtype');
+}
+
 export const vision = [
   op('torchvision::nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor', {
     grad: 'none',
@@ -251,9 +257,7 @@ export const vision = [
     'torchvision::roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width, int sampling_ratio, bool aligned) -> Tensor',
     {
       define: ({ input, rois, ...a }) => {
-        if (rois.shape.length !== 2 || rois.shape[1] !== 5)
-          throw new TorchError('rois must have shape as Tensor[K, 5]');
-        if (input.dtype !== rois.dtype) throw new TorchError('input and rois must have the same dtype');
+        checkRois(input, rois);
         return withValues([rois], (values) => roiAlign(input, rois, values, a));
       },
     },
