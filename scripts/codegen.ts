@@ -47,6 +47,10 @@ function argumentType(type: Type): string {
   return scalars[type.kind] ?? 'unknown';
 }
 
+/** Several results are an array that has them under their names as well. */
+const named = (returns: readonly Return[], one: (type: Type) => string): string =>
+  returns[0].name ? ` & { ${returns.map((r) => `readonly ${r.name}: ${one(r.type)}`).join('; ')} }` : '';
+
 function resultType(returns: readonly Return[], base: string): string {
   const one = (type: Type): string =>
     type.kind === 'List'
@@ -59,7 +63,7 @@ function resultType(returns: readonly Return[], base: string): string {
       ? 'void'
       : returns.length === 1
         ? one(returns[0].type)
-        : `[${returns.map((r) => one(r.type)).join(', ')}]`;
+        : `[${returns.map((r) => one(r.type)).join(', ')}]${named(returns, one)}`;
   return awaited.has(base) ? `Promise<${plain}>` : plain;
 }
 

@@ -33,6 +33,15 @@ describe('tensors', () => {
   });
 });
 
+it('several results have names, as in PyTorch', () => {
+  const x = torch.tensor([[1, 3, 2]]);
+  const result = x.max(1);
+  expect(result.values).toBe(result[0]);
+  expect(result.indices).toBe(result[1]);
+  expect(torch.topk(x, 2, { dim: 1 }).indices.shape).toEqual([1, 2]);
+  expect(Object.keys(x.sort())).toEqual(['0', '1']);
+});
+
 it('devices are made by their names', async () => {
   expect(String(torch.device('webgpu:1'))).toBe('webgpu:1');
   expect(String(torch.device('webgpu', 1))).toBe('webgpu:1');

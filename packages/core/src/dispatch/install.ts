@@ -45,10 +45,20 @@ function callBound(
   }
   for (let i = 0; i < overloads.length; i++) {
     const bound = bindTo(overloads[i].signature, args, kwargs);
-    if (bound !== undefined) return callOperator(overloads[i], bound);
+    if (bound !== undefined) return named(overloads[i], callOperator(overloads[i], bound));
   }
   const { operator, args: wrapped } = bindWrapped(name, overloads, args, kwargs);
-  return callOperator(operator, wrapped);
+  return named(operator, callOperator(operator, wrapped));
+}
+
+/** Several results under their schema's names too, as PyTorch's named tuples have them: `x.max(1).values`. */
+function named(operator: Operator, result: unknown): unknown {
+  if (!Array.isArray(result)) return result;
+  const { returns } = operator.schema;
+  if (returns.length > 1)
+    for (const [i, { name }] of returns.entries())
+      if (name) Object.defineProperty(result, name, { value: result[i] });
+  return result;
 }
 
 function writeOut(name: string, out: unknown, result: unknown): unknown {
