@@ -158,7 +158,7 @@ export abstract class Assignments extends Calls {
     }
   }
 
-  private setAttribute(sugared: Sugared, name: string, value: Value, range: Range): void {
+  protected setAttribute(sugared: Sugared, name: string, value: Value, range: Range): void {
     if (sugared.kind !== 'value')
       throw new CompileError(`attribute assignment is not defined on ${sugared.kind}`, range);
     const object = sugared.value;

@@ -25,6 +25,8 @@ export type Expr = { readonly range: Range } & (
   | { readonly kind: 'binary'; readonly op: string; readonly left: Expr; readonly right: Expr }
   | { readonly kind: 'conditional'; readonly test: Expr; readonly body: Expr; readonly orElse: Expr }
   | { readonly kind: 'starred'; readonly value: Expr }
+  /** Statements that come before a value: a function of JavaScript's put where it is called. */
+  | { readonly kind: 'block'; readonly body: Block; readonly result: Expr }
   | {
       readonly kind: 'comprehension';
       readonly element: Expr;

@@ -148,6 +148,8 @@ export abstract class Expressions {
         return builder.number(narrow(expr.value), false, range);
       case 'float':
         return builder.number(expr.value, true, range);
+      case 'block':
+        throw new CompileError('statements are no value here', range);
       case 'imaginary':
         throw new CompileError('complex numbers are not supported', range);
       case 'string':

@@ -25,6 +25,12 @@ export function operatorsIn(def: Def): string[] {
   return [...found];
 }
 
+/** Whether an expression runs statements, which must not happen twice. */
+export function hasStatements(expr: Expr): boolean {
+  for (const node of below(expr)) if (node.kind === 'block') return true;
+  return false;
+}
+
 /** The names that it reads of `self`. */
 export function ownNames(def: Def): Set<string> {
   const names = new Set<string>();

@@ -1,10 +1,11 @@
 /** Variables: declarations, assignments and what destructuring takes apart. */
 import type * as js from 'acorn';
 import type { Expr, Statement } from '../frontend/ast.ts';
-import { CallTranslator } from './calls.ts';
+import { CallbackTranslator } from './callbacks.ts';
 import { assignedIn, type OwnArrays } from './counted.ts';
+import type { InnerFunction } from './inline.ts';
 
-export abstract class AssignmentTranslator extends CallTranslator {
+export abstract class AssignmentTranslator extends CallbackTranslator {
   private readonly declaredTypes = new Map<string, Expr>();
   /** Variables that are constant and were made with an array written out. */
   private readonly fresh = new Set<string>();
@@ -23,6 +24,11 @@ export abstract class AssignmentTranslator extends CallTranslator {
       this.refuse(node, `${node.kind} is not supported`);
     return node.declarations.flatMap(({ id, init }, i): Statement[] => {
       const range = this.range(i === 0 ? node : id);
+      const fn = functionOf(init);
+      if (fn && id.type === 'Identifier') {
+        this.remember(id, fn);
+        return [];
+      }
       const type = this.typeBefore(id) ?? (i === 0 ? this.typeBefore(node) : undefined);
       // The value is read before the name is known: `const x = x` means the x outside nowhere, and nothing here.
       const value = init ? this.expression(init, id.type === 'ArrayPattern' && !type) : undefined;
@@ -157,13 +163,24 @@ export abstract class AssignmentTranslator extends CallTranslator {
           range,
         },
       ];
-    if (operator === '&&=' || operator === '||=')
-      return this.refuse(node, `${operator} is not supported: write if (…) { … }`);
+    if (operator === '&&=' || operator === '||=') {
+      const value = this.expression(node.right);
+      const both: Expr = { kind: 'binary', op: operator.slice(0, 2), left: target, right: value, range };
+      return [{ kind: 'assign', targets: [target], value: both, range }];
+    }
     const op = operator.slice(0, -1);
     if (op === '>>>') return this.refuse(node, '>>>= is not supported');
     const value = this.expression(node.right);
     return [{ kind: 'augmented', target, op, value, range }];
   }
+}
+
+/** A function that a declaration gives a name; bundlers wrap one to keep its name. */
+function functionOf(init: js.Expression | null | undefined): InnerFunction | undefined {
+  if (init?.type === 'ArrowFunctionExpression' || init?.type === 'FunctionExpression') return init;
+  if (init?.type === 'CallExpression' && init.callee.type === 'Identifier' && init.callee.name === '__name')
+    return functionOf(init.arguments[0] as js.Expression);
+  return undefined;
 }
 
 /** An array literal, or one that is given its type. */

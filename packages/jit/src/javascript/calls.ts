@@ -1,6 +1,7 @@
 /** JavaScript calls to TorchScript's: keyword arguments, what bundlers wrap callees in, and calls that take a function. */
 import type * as js from 'acorn';
 import type { Expr, Keyword } from '../frontend/ast.ts';
+import type { Range } from '../frontend/source.ts';
 import { ExpressionTranslator } from './expression.ts';
 import { readType } from './types.ts';
 
@@ -38,6 +39,8 @@ export abstract class CallTranslator extends ExpressionTranslator {
       node.arguments.length === 1
     )
       return this.form('number', [this.expression(node.arguments[0] as js.Expression)], range);
+    const own = this.globalCall(node, chain?.names ?? []) ?? this.filledArray(node) ?? this.innerCall(node);
+    if (own) return own;
     const callee = this.expressionOfCallee(node.callee, chain);
     const typed =
       chain && !this.scopes.find(chain.names[0]) ? this.typedCall(node, callee, chain.names) : undefined;
@@ -49,8 +52,91 @@ export abstract class CallTranslator extends ExpressionTranslator {
       (first?.type === 'ArrowFunctionExpression' || first?.type === 'FunctionExpression')
     )
       return this.withFunction(callee, method, node, first);
+    if (method === 'flat' && node.arguments.length === 0)
+      return this.flattened((callee as { object: Expr }).object, range);
     const { args, kwargs } = this.arguments(node.arguments);
     return { kind: 'call', callee, args, kwargs, range };
+  }
+
+  protected abstract flattened(lists: Expr, range: Range): Expr;
+
+  /** A call of a function inside the function, by its name or in place. */
+  protected abstract innerCall(node: js.CallExpression): Expr | undefined;
+
+  /** Functions of JavaScript's own objects: `Object.keys(d)`, `Array.from(xs)`, `Math.max(...xs)`. */
+  private globalCall(node: js.CallExpression, names: readonly string[]): Expr | undefined {
+    const [root, member] = names;
+    if (root === undefined || this.scopes.find(root)) return undefined;
+    const range = this.range(node);
+    const [first, second] = node.arguments;
+    const path = names.join('.');
+    if (/^Object\.(keys|values|entries)$/.test(path) && node.arguments.length === 1) {
+      const object = this.expression(first as js.Expression);
+      return {
+        kind: 'call',
+        callee: { kind: 'attribute', object, name: member, range },
+        args: [],
+        kwargs: [],
+        range,
+      };
+    }
+    if (
+      (path === 'Math.max' || path === 'Math.min') &&
+      node.arguments.length === 1 &&
+      first.type === 'SpreadElement'
+    )
+      return this.form(member, [this.expression(first.argument)], range);
+    if (path === 'parseInt' || path === 'Number.parseInt')
+      return this.form('toInt', [this.expression(first as js.Expression)], range);
+    if (path === 'parseFloat' || path === 'Number.parseFloat')
+      return this.form('number', [this.expression(first as js.Expression)], range);
+    if (path === 'Array.from') return this.arrayFrom(node, first, second, range);
+    return undefined;
+  }
+
+  /** `Array.from(xs)`, `Array.from({ length: n }, (_, i) => …)`. */
+  private arrayFrom(
+    node: js.CallExpression,
+    first: js.Expression | js.SpreadElement | undefined,
+    second: js.Expression | js.SpreadElement | undefined,
+    range: Range,
+  ): Expr {
+    if (first?.type !== 'ObjectExpression') {
+      if (second || !first) this.refuse(node, 'Array.from takes an array here: write xs.map(f)');
+      return this.form('concat', [this.expression(first as js.Expression)], range);
+    }
+    const [property] = first.properties;
+    const fn = unnamed(second);
+    if (
+      first.properties.length !== 1 ||
+      property.type !== 'Property' ||
+      property.key.type !== 'Identifier' ||
+      property.key.name !== 'length' ||
+      (fn?.type !== 'ArrowFunctionExpression' && fn?.type !== 'FunctionExpression')
+    )
+      return this.refuse(node, 'write Array.from({ length: n }, (_, i) => …), or new Array(n).fill(0)');
+    const object = this.form('range', [this.expression(property.value as js.Expression)], range);
+    const params = fn.params.length > 1 ? [fn.params[1]] : [];
+    const callee: Expr = { kind: 'attribute', object, name: 'map', range };
+    if (fn.params.length === 1) this.refuse(fn, 'the first parameter is always undefined: write (_, i) => …');
+    return this.withFunction(callee, 'map', node, { ...fn, params } as typeof fn);
+  }
+
+  /** `new Array(n).fill(0)`. */
+  private filledArray(node: js.CallExpression): Expr | undefined {
+    const { callee } = node;
+    if (callee.type !== 'MemberExpression' || callee.computed) return undefined;
+    const { object, property } = callee;
+    if (property.type !== 'Identifier' || property.name !== 'fill' || node.arguments.length !== 1)
+      return undefined;
+    if (object.type !== 'NewExpression' && object.type !== 'CallExpression') return undefined;
+    if (object.callee.type !== 'Identifier' || object.callee.name !== 'Array' || this.scopes.find('Array'))
+      return undefined;
+    const range = this.range(node);
+    const [length] = object.arguments;
+    if (object.arguments.length !== 1) return undefined;
+    const value: Expr = { kind: 'list', items: [this.expression(node.arguments[0] as js.Expression)], range };
+    return this.form('repeated', [value, this.expression(length as js.Expression)], range);
   }
 
   /** `jit.annotate('int[]', [])` and `jit.isinstance(x, 'Tensor')`, whose types are texts. */
@@ -91,16 +177,15 @@ export abstract class CallTranslator extends ExpressionTranslator {
   }
 
   /** Calls whose argument is a function: what TorchScript has of them. */
-  protected abstract fork(node: js.ArrowFunctionExpression | js.FunctionExpression): Expr;
+  protected abstract fork(node: js.Node): Expr;
 
-  private withFunction(
+  protected withFunction(
     callee: Expr,
     method: string,
     node: js.CallExpression,
-    fn: js.ArrowFunctionExpression | js.FunctionExpression,
+    fn: js.ArrowFunctionExpression | js.FunctionExpression | js.FunctionDeclaration,
   ): Expr {
     const range = this.range(node);
-    const object = (callee as { object: Expr }).object;
     if (method === 'fork' || method === '_fork')
       return { kind: 'call', callee, args: [this.fork(fn)], kwargs: [], range };
     if (method === 'sort' || method === 'toSorted') {
@@ -120,20 +205,6 @@ export abstract class CallTranslator extends ExpressionTranslator {
         return this.refuse(fn, 'sort takes (a, b) => a - b or (a, b) => b - a');
       const args: Expr[] = [{ kind: 'constant', value: !up, range }];
       return { kind: 'call', callee: { ...callee, name: `#${method}` } as Expr, args, kwargs: [], range };
-    }
-    if (method === 'map') {
-      if (fn.body.type === 'BlockStatement' || fn.params.length !== 1 || fn.async)
-        return this.refuse(
-          fn,
-          'map takes a function of one parameter with an expression as its body; write a for loop',
-        );
-      const [param] = fn.params;
-      const body = fn.body;
-      return this.scopes.within(true, (): Expr => {
-        const target = this.target(param, true);
-        const element = this.expression(body);
-        return { kind: 'comprehension', element, target, iterable: object, range };
-      });
     }
     return this.refuse(fn, `${method} with a function is not supported: write a for loop`);
   }

@@ -7,12 +7,15 @@ import type { NamedValue } from '../frontend/match.ts';
 import { CompileError, type Range } from '../frontend/source.ts';
 import { asValue } from '../frontend/sugar.ts';
 import type { Resolver, Sugared } from '../frontend/sugared.ts';
+import { hasStatements } from '../frontend/walk.ts';
 import { maxTripCount, type Value } from '../ir/graph.ts';
 import { annotation } from '../ir/type-text.ts';
 import { type ClassType, FloatT, IntT, type JitType } from '../ir/types.ts';
+import { forms } from './forms.ts';
 import { readLiteral } from './literals.ts';
 import {
   arrayMethods,
+  intMethods,
   type Method,
   type MethodContext,
   mapMethods,
@@ -63,9 +66,7 @@ export class JavaScriptEmitter extends Emitter {
   protected override binary(op: string, leftExpr: Expr, rightExpr: Expr, range: Range): Value {
     if (op === '&&' || op === '||') return this.either(op, leftExpr, rightExpr, range);
     if (op === '??') return this.coalesce(leftExpr, rightExpr, range);
-    if (op === '%+') {
-      // Python looks whether the left side is a string first.
-      this.expression(leftExpr);
+    if (op === '%' || op === '%+') {
       const [left, right] = this.items([leftExpr, rightExpr]);
       return this.operate(op, left, right, range);
     }
@@ -75,6 +76,10 @@ export class JavaScriptEmitter extends Emitter {
   /** `a && b` as a value: of two booleans only, since JavaScript gives one of its operands. */
   private either(op: '&&' | '||', left: Expr, right: Expr, range: Range): Value {
     const word = op === '&&' ? 'and' : 'or';
+    if (hasStatements(left)) {
+      const once = this.hold(this.sugared(left), left.range);
+      return this.either(op, once, right, range);
+    }
     const first = this.typeOf(left);
     if (first.kind !== 'bool')
       this.refuse(
@@ -261,6 +266,24 @@ export class JavaScriptEmitter extends Emitter {
     return super.valueAttribute(value, name, range);
   }
 
+  /** `o.a = x` of an object, which is a dict. */
+  protected override setAttribute(sugared: Sugared, name: string, value: Value, range: Range): void {
+    if (sugared.kind === 'value' && sugared.value.type.kind === 'Dict')
+      this.builder.statement(
+        'aten::_set_item',
+        [sugared.value, this.builder.string(name, range), value],
+        range,
+      );
+    else super.setAttribute(sugared, name, value, range);
+  }
+
+  /** A Map gives its entries. */
+  protected override iterable(sugared: Sugared, range: Range): Sugared {
+    if (sugared.kind === 'value' && sugared.value.type.kind === 'Dict')
+      return asValue(this.builder.builtin('aten::items', [sugared.value], range));
+    return super.iterable(sugared, range);
+  }
+
   protected override subscript(objectExpr: Expr, items: readonly Expr[], range: Range): Sugared {
     const [item] = items;
     if (items.length === 1 && item.kind === 'unary' && item.op === '-' && item.operand.kind === 'int') {
@@ -318,7 +341,9 @@ export class JavaScriptEmitter extends Emitter {
           ? mapMethods
           : type.kind === 'str'
             ? stringMethods
-            : undefined;
+            : type.kind === 'int'
+              ? intMethods
+              : undefined;
     if (type.kind === 'Tensor' && name === 'at') return tensorAt;
     const container = type.kind === 'Class' ? containerKind(type) : undefined;
     if (container === 'ModuleDict')
@@ -341,6 +366,8 @@ export class JavaScriptEmitter extends Emitter {
       ...(hint && { hint }),
       value: (expr, wanted) => this.expression(expr, wanted),
       sugared: (expr) => this.sugared(expr),
+      choose: (test, yes, no) =>
+        this.branchExpression({ value: test, whenTrue: [], whenFalse: [] }, yes, no, range),
       index: (object, items) => this.indexTensor(object, items, range),
       enumerate: (iterable) => {
         const trips = this.builder.number(maxTripCount, false, range);
@@ -358,35 +385,8 @@ export class JavaScriptEmitter extends Emitter {
 
   /** What the translator writes for JavaScript that Python has no word for. */
   private form(name: string, args: readonly Expr[], range: Range, hint?: JitType): Sugared | undefined {
-    const { builder } = this;
-    switch (name) {
-      case '#await': {
-        const sugared = this.sugared(args[0], hint);
-        if (sugared.kind !== 'value' || sugared.value.type.kind !== 'Future') return sugared;
-        return asValue(builder.builtin('aten::wait', [sugared.value], range));
-      }
-      case '#concat': {
-        const parts = args.map((arg) => this.expression(arg, hint));
-        if (parts.some(({ type }) => type.kind !== 'List'))
-          this.refuse('only arrays can be spread here', range);
-        if (parts.length === 1) return asValue(builder.builtin('aten::list', parts, range));
-        return asValue(parts.reduce((a, b) => builder.builtin('aten::add', [a, b], range)));
-      }
-      case '#number': {
-        const value = this.expression(args[0]);
-        if (isNumber(value.type)) return asValue(value);
-        if (value.type.kind === 'bool') return asValue(builder.builtin('aten::Int', [value], range));
-        if (value.type.kind === 'str') return asValue(builder.builtin('aten::Float', [value], range));
-        return this.refuse(`${annotation(value.type)} is not a number: write x.item() for a tensor's`, range);
-      }
-      case '#invert': {
-        const value = this.expression(args[0]);
-        if (value.type.kind !== 'Tensor') this.refuse('~ is for tensors only', range);
-        return asValue(builder.builtin('aten::bitwise_not', [value], range));
-      }
-      default:
-        return undefined;
-    }
+    if (!Object.hasOwn(forms, name)) return undefined;
+    return forms[name](this.context(range, hint), args);
   }
 
   protected override callSugared(
@@ -434,6 +434,10 @@ export class JavaScriptEmitter extends Emitter {
     const wanted = hint?.kind === 'Optional' ? hint.element : hint;
     if (expr.kind === 'list' && wanted?.kind === 'Tuple')
       return super.simpleExpression({ kind: 'tuple', items: expr.items, range: expr.range }, hint);
+    if (expr.kind === 'block') {
+      this.body(expr.body);
+      return this.expression(expr.result, hint);
+    }
     // A whole number where a float is wanted by name: minifiers write 2.0 as 2.
     if (expr.kind === 'int' && wanted?.kind === 'float')
       return this.builder.constant(Number(expr.value), FloatT, expr.range);

@@ -42,6 +42,36 @@ const supported = new Set([
   'in',
 ]);
 
+/** What `typeof` may be compared with; undefined is None. */
+const typeNames: Readonly<Record<string, readonly string[]>> = {
+  number: ['int', 'float'],
+  string: ['str'],
+  boolean: ['bool'],
+  undefined: [],
+};
+
+/** What stands before the first `?.` of a chain. */
+function optionalLink(node: js.Node): js.Expression | undefined {
+  if (node.type !== 'MemberExpression' && node.type !== 'CallExpression') return undefined;
+  const { object, callee, optional } = node as js.MemberExpression & js.CallExpression;
+  const inner = (node.type === 'MemberExpression' ? object : callee) as js.Expression;
+  return optionalLink(inner) ?? (optional ? inner : undefined);
+}
+
+/** A chain with another beginning. */
+function replaced(node: js.Expression, link: js.Expression, by: js.Identifier): js.Expression {
+  if (node === link) return by;
+  if (node.type === 'MemberExpression') {
+    const object = replaced(node.object as js.Expression, link, by);
+    return { ...node, object, optional: node.object === link ? false : node.optional };
+  }
+  if (node.type === 'CallExpression') {
+    const callee = replaced(node.callee as js.Expression, link, by);
+    return { ...node, callee, optional: node.callee === link ? false : node.optional };
+  }
+  return node;
+}
+
 export abstract class ExpressionTranslator {
   protected readonly scopes = new Scopes();
   /** Indexes of `for` loops that start at no less than zero. */
@@ -122,10 +152,7 @@ export abstract class ExpressionTranslator {
       case 'MemberExpression':
         return this.member(node);
       case 'ChainExpression':
-        return this.refuse(
-          node,
-          'optional chaining is not supported: write `x === null ? null : x.y`, which the compiler can check',
-        );
+        return this.optionalChain(node.expression);
       case 'AssignmentExpression':
         return this.refuse(
           node,
@@ -376,7 +403,10 @@ export abstract class ExpressionTranslator {
         if (argument.type === 'Literal') return { kind: 'constant', value: null, range };
         return this.refuse(node, 'void is not supported');
       case 'typeof':
-        return this.refuse(node, "typeof is not supported: write jit.isinstance(x, 'int')");
+        return this.refuse(
+          node,
+          "typeof is for comparisons here, `typeof x === 'string'`; for other types write jit.isinstance(x, 'int')",
+        );
       default:
         return this.refuse(node, `${operator} is not supported here`);
     }
@@ -385,6 +415,8 @@ export abstract class ExpressionTranslator {
   private binary(node: js.BinaryExpression): Expr {
     const range = this.range(node);
     if (node.left.type === 'PrivateIdentifier') return this.refuse(node, 'private names are not supported');
+    const asked = this.typeTest(node);
+    if (asked) return asked;
     const [left, right] = [this.expression(node.left), this.expression(node.right)];
     const op = binary[node.operator] ?? node.operator;
     const isNone = (expr: Expr) => expr.kind === 'constant' && expr.value === null;
@@ -401,6 +433,68 @@ export abstract class ExpressionTranslator {
       right.kind === 'int' &&
       right.value > 0n;
     return { kind: 'binary', op: isNatural ? '%+' : op, left, right, range };
+  }
+
+  /** `typeof x === 'number'`. */
+  private typeTest(node: js.BinaryExpression): Expr | undefined {
+    const [asked, name] =
+      node.left.type === 'UnaryExpression' ? [node.left, node.right] : [node.right, node.left];
+    if (asked.type !== 'UnaryExpression' || asked.operator !== 'typeof') return undefined;
+    if (name.type !== 'Literal' || !/^[!=]==?$/.test(node.operator)) return undefined;
+    const range = this.range(node);
+    const value = this.expression(asked.argument);
+    const none: Expr = { kind: 'constant', value: null, range };
+    const types = typeNames[String(name.value)];
+    if (!types)
+      this.refuse(
+        name,
+        `typeof is one of ${Object.keys(typeNames).join(', ')} here, not '${String(name.value)}'`,
+      );
+    const named: Expr[] = types.map((type) => this.name(type, range));
+    const test: Expr =
+      types.length === 0
+        ? { kind: 'binary', op: 'is', left: value, right: none, range }
+        : this.form(
+            'isinstance',
+            [value, named.length === 1 ? named[0] : { kind: 'tuple', items: named, range }],
+            range,
+          );
+    return node.operator.startsWith('!') ? { kind: 'unary', op: 'not', operand: test, range } : test;
+  }
+
+  /** `a?.b.c`, `a?.b()`: null where a is null, and what follows otherwise. */
+  private optionalChain(node: js.Expression): Expr {
+    const range = this.range(node);
+    const link = optionalLink(node);
+    if (!link) return this.expression(node);
+    const object = this.expression(link);
+    const none: Expr = { kind: 'constant', value: null, range };
+    const isVariable = object.kind === 'name' && !object.name.startsWith('#');
+    const given = isVariable ? object : this.name(this.scopes.fresh('_given'), range);
+    // The rest of the chain is read with a variable in the place of what may be null.
+    const standIn = `?${(given as { name: string }).name}`;
+    if (!isVariable) this.scopes.note((given as { name: string }).name);
+    this.scopes.bind(standIn, (given as { name: string }).name);
+    const rest = replaced(node, link, {
+      type: 'Identifier',
+      name: standIn,
+      start: link.start,
+      end: link.end,
+    });
+    const value: Expr = {
+      kind: 'conditional',
+      test: { kind: 'binary', op: 'is not', left: given, right: none, range },
+      body: this.optionalChain(rest),
+      orElse: none,
+      range,
+    };
+    if (isVariable) return value;
+    return {
+      kind: 'block',
+      body: [{ kind: 'assign', targets: [given], value: object, range }],
+      result: value,
+      range,
+    };
   }
 
   protected abstract call(node: js.CallExpression): Expr;

@@ -105,6 +105,8 @@ export class GivenNames implements FreeNames {
 
   unknown(path: readonly string[]): string {
     const [root, member] = path;
+    if (Object.hasOwn(globalThis, root) && /^[A-Z]|^(parse|is)[A-Z]|^structuredClone$/.test(root))
+      return `undefined value ${root}: of JavaScript's own objects there are Math, Map, console.log, Number, String, Boolean, Object.keys/values/entries and Array.from here, not ${path.slice(0, 2).join('.')}`;
     if (/^cov_\w+$/.test(root) || root === '__cov__')
       return `undefined value ${root}: this source was instrumented to measure coverage; leave files with compiled functions out of it`;
     if (importRoot.test(root) && member !== undefined)
@@ -128,7 +130,8 @@ export class GivenNames implements FreeNames {
   private meaning(name: string): Sugared | undefined {
     const exception = /^(RuntimeError|TypeError|ValueError|NotImplementedError)$/.exec(name);
     if (exception) return { kind: 'exception', name: `builtins.${name}` };
-    if (name === 'annotate' || name === 'range') return { kind: 'special', form: name };
+    if (name === 'annotate' || name === 'range' || name === 'isinstance')
+      return { kind: 'special', form: name };
     if (!Object.hasOwn(this.values, name)) return this.names.find(name);
     const value = this.values[name];
     if (/^(torch|nn|F|jit)$/.test(name) && typeof value === 'object' && value !== null)

@@ -2,6 +2,7 @@
 import type * as js from 'acorn';
 import type { Block, Expr, Statement } from '../frontend/ast.ts';
 import type { Range } from '../frontend/source.ts';
+import { hasStatements } from '../frontend/walk.ts';
 import { AssignmentTranslator } from './assignment.ts';
 import { countedLoop } from './counted.ts';
 
@@ -12,20 +13,33 @@ export abstract class LoopTranslator extends AssignmentTranslator {
   protected beforeContinue: BeforeContinue;
   protected depth = 0;
 
-  protected abstract statements(nodes: readonly (js.Statement | js.ModuleDeclaration)[]): Statement[];
   protected abstract body(node: js.Statement): Statement[];
-  protected abstract effect(node: js.Expression): Statement[];
 
   protected loopBody(node: js.Statement, before: BeforeContinue): Statement[] {
     const outer = this.beforeContinue;
     this.beforeContinue = before;
     this.depth++;
+    this.loopsInside++;
     try {
       return this.body(node);
     } finally {
       this.depth--;
+      this.loopsInside--;
       this.beforeContinue = outer;
     }
+  }
+
+  /** A test that runs statements is made in the loop, which it may leave. */
+  protected whileLoop(test: Expr, body: Block, range: Range): Statement {
+    if (!hasStatements(test)) return { kind: 'while', test, body, range };
+    const leave: Statement = {
+      kind: 'if',
+      test: { kind: 'unary', op: 'not', operand: test, range },
+      body: [{ kind: 'break', range }],
+      orElse: [],
+      range,
+    };
+    return { kind: 'while', test: { kind: 'constant', value: true, range }, body: [leave, ...body], range };
   }
 
   /** Nothing follows a loop that only a return or an error leaves; TorchScript wants to hear it. */
@@ -75,14 +89,22 @@ export abstract class LoopTranslator extends AssignmentTranslator {
       const test: Expr = node.test ? this.condition(node.test) : { kind: 'constant', value: true, range };
       const step = (): Block => (node.update ? this.effect(node.update) : []);
       const body = [...this.loopBody(node.body, step), ...step()];
-      return [...before, { kind: 'while', test, body, range }, ...this.afterEndless(node.body, test, range)];
+      return [...before, this.whileLoop(test, body, range), ...this.afterEndless(node.body, test, range)];
     });
   }
 
   protected forOf(node: js.ForOfStatement): Statement[] {
+    return this.forEachOf(node, this.form('items', [this.expression(node.right)], this.range(node.right)));
+  }
+
+  /** `for (const key in d)`: the keys of an object. */
+  protected forIn(node: js.ForInStatement): Statement[] {
+    return this.forEachOf(node, this.form('keys', [this.expression(node.right)], this.range(node.right)));
+  }
+
+  private forEachOf(node: js.ForOfStatement | js.ForInStatement, iterable: Expr): Statement[] {
     const range = this.range(node);
     const { left } = node;
-    const iterable = this.expression(node.right);
     return this.scopes.within(true, (): Statement[] => {
       const target =
         left.type === 'VariableDeclaration'

@@ -71,6 +71,23 @@ export class Scopes {
     this.frames[this.frames.length - 1].add(name);
   }
 
+  /** How many blocks are open. */
+  get depth(): number {
+    return this.blocks.length;
+  }
+
+  /** A block as it is seen from where only so many blocks were open: what those around a call declare is not in sight. */
+  at<T>(depth: number, emit: () => T): T {
+    const hidden = this.blocks.splice(depth);
+    this.blocks.push(new Map());
+    try {
+      return emit();
+    } finally {
+      this.blocks.splice(depth);
+      this.blocks.push(...hidden);
+    }
+  }
+
   /** A block of statements; `frame` where it is a branch's or a loop's. */
   within<T>(frame: boolean, emit: () => T): T {
     this.blocks.push(new Map());

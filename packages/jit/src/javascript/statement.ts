@@ -48,7 +48,7 @@ export abstract class StatementTranslator extends LoopTranslator {
         ];
       case 'WhileStatement': {
         const test = this.condition(node.test);
-        const loop: Statement = { kind: 'while', test, body: this.loopBody(node.body, undefined), range };
+        const loop = this.whileLoop(test, this.loopBody(node.body, undefined), range);
         return [loop, ...this.afterEndless(node.body, test, range)];
       }
       case 'DoWhileStatement': {
@@ -74,8 +74,9 @@ export abstract class StatementTranslator extends LoopTranslator {
       case 'ForOfStatement':
         return this.forOf(node);
       case 'ForInStatement':
-        return this.refuse(node, '`for (… in …)` is not supported: write `for (const key of d.keys())`');
+        return this.forIn(node);
       case 'ReturnStatement': {
+        if (this.leave) return this.leaving(node);
         if (!node.argument) return [{ kind: 'return', range }];
         return [{ kind: 'return', value: this.expression(node.argument, !this.returnsList), range }];
       }
@@ -95,11 +96,10 @@ export abstract class StatementTranslator extends LoopTranslator {
       case 'TryStatement':
         return this.refuse(node, 'try is not supported: TorchScript cannot catch an error');
       case 'FunctionDeclaration':
+        this.remember(node.id, node);
+        return [];
       case 'ClassDeclaration':
-        return this.refuse(
-          node,
-          'a function inside a function is not supported: write it outside and pass it by name, `jit.script(f, { helper })`',
-        );
+        return this.refuse(node, 'a class inside a function is not supported');
       default:
         return this.refuse(node, `${node.type} is not supported`);
     }
@@ -155,7 +155,10 @@ export abstract class StatementTranslator extends LoopTranslator {
     }
     const scoped = this.guarded(node);
     if (scoped) return scoped;
-    return [{ kind: 'expression', value: this.expression(node), range }];
+    const value = this.expression(node);
+    // A function put in place is run for its statements alone.
+    if (value.kind === 'block' && value.result.kind === 'constant') return [...value.body];
+    return [{ kind: 'expression', value, range }];
   }
 
   /** `torch.no_grad(() => { … })` as a statement. */
@@ -210,7 +213,7 @@ export abstract class StatementTranslator extends LoopTranslator {
     };
   }
 
-  protected override fork(node: js.ArrowFunctionExpression | js.FunctionExpression): Expr {
+  protected override fork(node: js.Node): Expr {
     return this.refuse(node, 'fork takes a function and its arguments: jit.fork(f, x)');
   }
 
