@@ -186,14 +186,16 @@ export function bindArguments(
 
 /** A result as the caller gets it: tuples and lists as arrays (a NamedTuple's fields by name too), dicts as Map, floats plain. */
 export function toCaller(value: unknown, wrap: (object: ScriptObject) => unknown): unknown {
+  if (value instanceof Tensor) return value;
   if (value instanceof PyFloat) return value.value;
   if (value instanceof ScriptObject) return wrap(value);
   if (value instanceof Future) return toCaller(value.value, wrap);
   if (isTuple(value)) {
-    const out: unknown[] = Array.from(value, (item) => toCaller(item, wrap));
-    for (const key of Object.getOwnPropertyNames(value))
-      if (!/^(\d+|length)$/.test(key))
-        Object.defineProperty(out, key, { value: (value as never)[key], enumerable: false });
+    const out: unknown[] = [];
+    for (let i = 0; i < value.length; i++) out.push(toCaller(value[i], wrap));
+    // Its elements and `length` come first.
+    for (const key of Object.getOwnPropertyNames(value).slice(value.length + 1))
+      Object.defineProperty(out, key, { value: (value as never)[key], enumerable: false });
     return out;
   }
   if (Array.isArray(value))
