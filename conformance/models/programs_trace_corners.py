@@ -272,6 +272,95 @@ def activations(x):
             F.bilinear(x, x, torch.ones(2, 4, 4)))
 
 
+def same_twice(x, y):
+    return x + y, x.mul(2)
+
+
+def assigned(x):
+    n = x.size(0)
+    y = torch.zeros_like(x)
+    y[n - 1] = 1
+    y[:, 0] = x[0, 0]
+    y[0, 1:] = x[0, :-1]
+    y[..., -1] = 2.5
+    y[:n // 2] = x[:n // 2]
+    y[1] = x[1].double()
+    y[0, 0] = n
+    return y
+
+
+def assigned_by_tensors(x):
+    y = x.clone()
+    i = torch.tensor([0, 2])
+    y[i] = x[:2]
+    y[i, 0] = 7
+    y[:, i] = x[:, :2]
+    y[x > 0.8] = x.sum()
+    return y
+
+
+def masks_written(x):
+    y = x.clone()
+    y.masked_fill_(y > 0.5, 0)
+    y.masked_fill_(y == 0, x.sum())
+    return y, torch.where(x > 0.5, 1.0, x), torch.where(x > 0.5, x, 0.0), x.where(x > 0.5, torch.tensor(2.0)), torch.nonzero(x >= 0), x.clamp_(0.2, 0.8)
+
+
+def more_views(x):
+    y = x * 1
+    y.unsqueeze(0).squeeze(0).add_(1)
+    y.view(2, -1)[1] += 1
+    y.diagonal().zero_()
+    y.narrow(0, 0, 1).mul_(2)
+    y.expand(2, *y.shape)
+    a, b = y.split(2, 1)
+    a.add_(b)
+    y.unbind(0)[0].sub_(1)
+    y.as_strided((2, 2), (2, 1)).add_(1)
+    return y, a, y.unflatten(1, (2, 2)), y.detach_()
+
+
+def shape_out(x):
+    return x.shape, x.size(0), x.numel(), x.size()
+
+
+def list_in(xs):
+    return torch.cat(xs), torch.stack(xs).sum(0), xs[0] + xs[1]
+
+
+def padded(x):
+    n = x.size(-1)
+    return F.pad(x, (0, n % 3)), F.pad(x, (n // 2, 1), value=2), F.pad(x[None], (1, 1, 2, 2), 'reflect'), F.pad(x, (-1, 0))
+
+
+def size_casts(x):
+    n = x.size(1)
+    return (x * n, x + n / 2, x / (n - 1), torch.full((2, 2), n), x.clamp(max=n), torch.arange(n) + n, torch.arange(1, n), torch.linspace(0, n, 5), x.pow(n), x.new_full((1,), n),
+            torch.zeros(n).fill_(n), x.view(n, -1), x.softmax(x.dim() - 1), x.repeat(1, n - 2), x.tril(n - 3), torch.ones(n, dtype=torch.int64) * n, x.sub(n, alpha=2), x.eq(n), x.gt(n))
+
+
+def many_results(x):
+    v, i = torch.max(x, 1)
+    w = torch.topk(x, 2)
+    m = x.min(dim=0)
+    q = x.sort()[0]
+    return v, i, w.values, w[1], m.indices, q, torch.unbind(x), x.split([1, 3], 1), torch.std_mean(x, 1)[0], torch.aminmax(x)[1]
+
+
+def loops(x):
+    total = torch.zeros(4)
+    for i in range(x.size(0)):
+        total = total + x[i] * i
+    rows = [row * 2 for row in x]
+    return total, torch.stack(rows), sum(rows)
+
+
+def functional_layers(x):
+    w = torch.ones(4, 4)
+    b = torch.zeros(4)
+    return (F.linear(x, w, b), F.layer_norm(x, (4,), b, b), F.batch_norm(x, b, b + 1, None, None, True), F.dropout2d(x[None, None], 0.5, False), F.max_pool2d(x[None], 2, 1))
+
+
 FUNCTIONS = {
     name: (globals()[name], shapes, second, options) for name, shapes, second, options in [
         ('slice_add', [[3, 4]], [[5, 6]], {}), ('slice_methods', [[3, 4]], [[2, 5]], {}), ('input_written', [[3, 4]], [[2, 2]], {}),
@@ -283,7 +372,11 @@ FUNCTIONS = {
         ('size_arithmetic', [[3, 4]], [[2, 6]], {}), ('size_results', [[3, 4]], [[2, 6]], {}), ('negative_dims', [[3, 4]], [[2, 6]], {}),
         ('positions', [[3, 4]], [[2, 6]], {}), ('causal_mask', [[3, 4]], [[5, 2]], {}), ('dtypes', [[3, 4]], [[2, 6]], {}), ('devices', [[3, 4]], [[2, 6]], {}),
         ('randomness', [[3, 4]], [[2, 6]], {}), ('dropouts', [[3, 4]], [[5, 6]], {}), ('reversed_operators', [[3, 4]], [[2, 6]], {}),
-        ('forked', [[3, 4]], [[2, 6]], {}), ('inplace_operators', [[3, 4]], [[2, 6]], {}), ('comparisons', [[3, 4], [3, 4]], [[2, 6], [2, 6]], {}), ('pooled', [[1, 2, 8]], [[2, 3, 10]], {}),
+        ('forked', [[3, 4]], [[2, 6]], {}),
+        ('same_twice', [[3], [3]], [[4], [4]], {}), ('assigned', [[3, 4]], [[5, 6]], {}), ('assigned_by_tensors', [[3, 4]], [[5, 6]], {}), ('masks_written', [[3, 4]], [[5, 6]], {}),
+        ('more_views', [[4, 4]], [[4, 4]], {}), ('shape_out', [[3, 4]], [[5, 6]], {}), ('padded', [[3, 4]], [[5, 6]], {}), ('size_casts', [[3, 4]], [[5, 5]], {}),
+        ('many_results', [[3, 4]], [[3, 4]], {}), ('loops', [[3, 4]], [[3, 4]], {}), ('functional_layers', [[3, 4]], [[3, 4]], {}), ('list_in', [[[2], [2]]], [[[3], [3]]], {}),
+        ('inplace_operators', [[3, 4]], [[2, 6]], {}), ('comparisons', [[3, 4], [3, 4]], [[2, 6], [2, 6]], {}), ('pooled', [[1, 2, 8]], [[2, 3, 10]], {}),
         ('resampled', [[1, 4, 4, 4]], [[1, 8, 6, 6]], {}), ('losses', [[3, 4], [3, 4]], [[3, 4], [3, 4]], {}), ('embeddings', [[3, 4]], [[2, 6]], {}),
         ('sorting', [[3, 4]], [[5, 6]], {}), ('scattered', [[3, 4]], [[3, 4]], {}), ('linear_algebra', [[3, 4]], [[2, 3]], {}), ('statistics', [[3, 4]], [[2, 6]], {}),
         ('shapes_made', [[3, 4]], [[2, 6]], {}), ('joined', [[3, 4]], [[6, 4]], {}), ('detached', [[3, 4]], [[2, 6]], {}), ('shadowed', [[3, 4]], [[2, 6]], {}),
@@ -519,6 +612,99 @@ class Outside(nn.Module):
         return self.inner(x) + self.inner.body.bias
 
 
+class Methodical(nn.Module):
+    """Methods beside forward, its own and a submodule's; a submodule in a plain list; arguments left out."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = Helper()
+        self.outer = nn.Linear(4, 4)
+        self.plain = [nn.ReLU()]
+        self.register_buffer('nothing', None)
+
+    def encode(self, x, bias=None):
+        y = self.outer(x)
+        return y if bias is None else y + bias
+
+    def forward(self, x):
+        y = self.encode(x)
+        z = self.inner.help(y) + self.inner(y)
+        return self.plain[0](z), self.encode(z, self.outer.bias)
+
+
+class Helper(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def help(self, x):
+        return self.linear(x).tanh()
+
+    def forward(self, x, scale=None):
+        return x * 2 if scale is None else x * scale
+
+
+class Hooks(nn.Module):
+    """Hooks on a container, one that gives a tuple, one that writes in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(4, 4), nn.Sigmoid())
+        self.body.register_forward_hook(lambda m, args, out: (out, out * 2))
+        self.body[0].register_forward_hook(lambda m, args, out: out.add_(1))
+        self.register_forward_pre_hook(lambda m, args: args[0] - 1)
+
+    def forward(self, x):
+        a, b = self.body(x)
+        return a - b
+
+
+class Layers(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stack = nn.Sequential(
+            nn.Conv2d(4, 8, 3, padding=1, groups=2, dilation=1), nn.GroupNorm(2, 8), nn.InstanceNorm2d(8, affine=True), nn.BatchNorm2d(8, momentum=None), nn.BatchNorm2d(8, track_running_stats=False),
+            nn.BatchNorm2d(8, affine=False), nn.PReLU(8), nn.AvgPool2d(2), nn.Dropout2d(0.5), nn.ConvTranspose2d(8, 4, 2, 2, bias=False), nn.Flatten(2), nn.LayerNorm(16, elementwise_affine=False), nn.LogSoftmax(-1))
+
+    def forward(self, x):
+        return self.stack(x)
+
+
+class Cells(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.LSTMCell(4, 3)
+        self.b = nn.RNNCell(3, 3, nonlinearity='relu')
+
+    def forward(self, x):
+        h, c = self.a(x[0])
+        g = self.b(h)
+        outputs = []
+        for t in range(1, 3):
+            h, c = self.a(x[t], (h, c))
+            g = self.b(h, g)
+            outputs.append(g)
+        return torch.stack(outputs), (h, c)
+
+
+class Residuals(nn.Module):
+    """A ModuleList called in pairs, its items counted, a weight shared by hand, and a result that is an input."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(4, 4) for _ in range(4)])
+        self.head = nn.Linear(4, 4, bias=False)
+        self.head.weight = self.layers[0].weight
+
+    def forward(self, x):
+        skips = []
+        y = x
+        for i, (a, b) in enumerate(zip(self.layers[:2], self.layers[2:])):
+            skips.append(y)
+            y = b(F.relu(a(y))) + y * i
+        return self.head(y), skips[0], torch.cat(skips, -1)
+
+
 class SqueezeExcite(nn.Module):
     def __init__(self):
         super().__init__()
@@ -565,7 +751,9 @@ MODELS = {
     'lists': (Lists, [[3, 4]], [[5, 4]]), 'mutating': (Mutating, [[3, 4]], [[5, 4]]), 'parts': (Parts, [[3, 4]], [[5, 4]]), 'no gradients in a part': (NoGradPart, [[3, 4]], [[5, 4]]),
     'many inputs': (ManyInputs, [[3, 4], [[3, 4], [4]], {'u': [3, 4], 'w': [2]}], [[2, 4], [[2, 4], [4]], {'u': [2, 4], 'w': [2]}]),
     'positions': (Positional, [[2, 5]], [[3, 4]]), 'unet': (UNet, [[1, 1, 8, 8]], [[2, 1, 6, 6]]), 'squeeze and excite': (SqueezeExcite, [[2, 4, 3, 3]], [[1, 4, 5, 5]]),
-    'forks': (Forking, [[3, 4]], [[5, 4]]), 'forks inside': (Outside, [[3, 4]], [[5, 4]]), 'shuffle': (Shuffle, [[2, 4, 3, 3]], [[1, 4, 5, 5]]),
+    'methods': (Methodical, [[3, 4]], [[5, 4]]), 'hooks of containers': (Hooks, [[3, 4]], [[5, 4]]), 'layers': (lambda: Layers().eval(), [[2, 4, 4, 4]], [[1, 4, 4, 4]]),
+    'layers in training': (Layers, [[2, 4, 4, 4]], [[3, 4, 4, 4]]), 'cells': (Cells, [[3, 2, 4]], [[3, 5, 4]]), 'residuals': (Residuals, [[3, 4]], [[5, 4]]), 'gru, both ways, two layers': (
+        lambda: Recurrent('GRU', num_layers=2, bidirectional=True, batch_first=True), [[2, 5, 4]], [[3, 2, 4]]), 'forks': (Forking, [[3, 4]], [[5, 4]]), 'forks inside': (Outside, [[3, 4]], [[5, 4]]), 'shuffle': (Shuffle, [[2, 4, 3, 3]], [[1, 4, 5, 5]]),
     'lstm': (lambda: Recurrent('LSTM'), *RNN), 'lstm with a state': (lambda: Recurrent('LSTM', True), *RNN), 'gru with a state': (lambda: Recurrent('GRU', True), *RNN),
     'rnn, relu': (lambda: Recurrent('RNN', nonlinearity='relu'), *RNN), 'rnn, both ways': (lambda: Recurrent('RNN', bidirectional=True), *RNN),
     'gru, two layers with dropout': (lambda: Recurrent('GRU', num_layers=2, dropout=0.3), *RNN),

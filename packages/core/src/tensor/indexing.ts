@@ -130,16 +130,18 @@ export function setAt(
   const source =
     value instanceof Tensor
       ? value
-      : isScalar(value)
-        ? fromScalar(self, value)
-        : unwatched(() => tensor(value as never, { device: self.backend }).to(self.dtype) as Tensor);
-  const typed = source.dtype === self.dtype ? source : (source.to(self.dtype) as Tensor);
+      : (value as unknown) instanceof TracedNumber
+        ? (value as unknown as TracedNumber).tensor()
+        : isScalar(value)
+          ? fromScalar(self, value)
+          : unwatched(() => tensor(value as never, { device: self.backend }).to(self.dtype) as Tensor);
   if (indices.length === 0) {
-    // In a trace as PyTorch has it: a number fills, a tensor is copied.
-    if (isWatched() && isScalar(value) && view.strides.length > 0) view.fill_(typed);
-    else view.copy_(trimmed(typed, view));
+    // In a trace as PyTorch has it: a number or zero-dim tensor fills, another tensor is copied.
+    if (isWatched() && source.strides.length === 0 && view.strides.length > 0) view.fill_(source);
+    else view.copy_(trimmed(source, view));
     return self;
   }
+  const typed = source.dtype === self.dtype ? source : (source.to(self.dtype) as Tensor);
   const done = view.index_put_(withoutPlaceholders(indices), typed) as Tensor | Promise<Tensor>;
   return done instanceof Promise ? done.then(() => self) : self;
 }

@@ -1,6 +1,6 @@
 /** How PyTorch 1.13 records a call where that is not the operator and the arguments of the call itself. */
-import { plainShape, TracedNumber, unwatched } from '@sconce/core';
-import { findOperator, type Operator, Tensor, tensor } from '../ops/core.ts';
+import { plainShape, TracedNumber, type Type, unwatched } from '@sconce/core';
+import { findOperator, findOperators, type Operator, Tensor, tensor } from '../ops/core.ts';
 
 export interface RecordedCall {
   readonly operator: Operator;
@@ -101,6 +101,7 @@ const forms: Readonly<Record<string, Form>> = {
   'aten::std_mean.correction': unbiased,
   'aten::var.correction': unbiased,
   'aten::var_mean.correction': unbiased,
+  'aten::detach_': (_, args) => ({ operator: operatorNamed('aten::detach'), args }),
   // Python takes another tensor for its device and dtype.
   'aten::to.other': (_, [self, other, ...rest]) => ({
     operator: operatorNamed('aten::to.device'),
@@ -119,7 +120,30 @@ const cudnn = new Set(['cudnn_enabled', 'cudnn_enable']);
 /** What Python's functions fill in for a tensor that is like another: its dtype, layout and device. */
 const likeAnother = /^(\w+_like|new_\w+)$/;
 
-export function recordedForm(operator: Operator, args: readonly unknown[]): RecordedCall {
+/** A size is a tensor in Python, so it meets the overload that takes one, where there is one: `aten::eq.Tensor(x, n)`. */
+function ofTensors(operator: Operator, args: readonly unknown[]): Operator {
+  const { schema } = operator;
+  const takesSize = schema.args.map(({ type }, i) => isScalarType(type) && args[i] instanceof TracedNumber);
+  if (!takesSize.includes(true) || schema.args[0].type.kind !== 'Tensor') return operator;
+  const fits = findOperators(`${schema.namespace}::${schema.base}`).find(
+    (other) =>
+      other.schema.args.length === schema.args.length &&
+      other.schema.args.every(({ name, type }, i) =>
+        takesSize[i]
+          ? bare(type).kind === 'Tensor'
+          : name === schema.args[i].name &&
+            (bare(type).kind === bare(schema.args[i].type).kind ||
+              (isScalarType(schema.args[i].type) && args[i] === null)),
+      ),
+  );
+  return fits ?? operator;
+}
+
+const bare = (type: Type): Type => (type.kind === 'Optional' ? type.element : type);
+const isScalarType = (type: Type): boolean => bare(type).kind === 'Scalar';
+
+export function recordedForm(called: Operator, args: readonly unknown[]): RecordedCall {
+  const operator = ofTensors(called, args);
   const { schema } = operator;
   const form = forms[schema.name];
   if (form) return form(operator, args);

@@ -238,6 +238,111 @@ class Outside extends nn.Module {
   }
 }
 
+class Helper extends nn.Module {
+  linear = nn.Linear(4, 4);
+  help(x: Any) {
+    return this.linear(x).tanh();
+  }
+  override forward(x: Any, scale: Any = null) {
+    return scale === null ? x.mul(2) : x.mul(scale);
+  }
+}
+
+/** Methods beside forward, its own and a submodule's; a submodule in a plain list; arguments left out. */
+class Methodical extends nn.Module {
+  inner: Any = new Helper();
+  outer: Any = nn.Linear(4, 4);
+  plain: Any = [nn.ReLU()];
+  constructor() {
+    super();
+    this.register_buffer('nothing', null);
+  }
+  encode(x: Any, bias: Any = null) {
+    const y = this.outer(x);
+    return bias === null ? y : y.add(bias);
+  }
+  override forward(x: Any) {
+    const y = this.encode(x);
+    const z = this.inner.help(y).add(this.inner(y));
+    return [this.plain[0](z), this.encode(z, this.outer.bias)];
+  }
+}
+
+/** Hooks on a container, one that gives a tuple, one that writes in place. */
+class Hooks extends nn.Module {
+  body: Any = nn.Sequential(nn.Linear(4, 4), nn.Sigmoid());
+  constructor() {
+    super();
+    this.body.register_forward_hook((_: Any, __: Any, out: Any) => [out, out.mul(2)]);
+    this.body.get_submodule('0').register_forward_hook((_: Any, __: Any, out: Any) => out.add_(1));
+    this.register_forward_pre_hook((_: Any, args: Any) => args[0].sub(1));
+  }
+  override forward(x: Any) {
+    const [a, b] = this.body(x);
+    return a.sub(b);
+  }
+}
+
+class Layers extends nn.Module {
+  stack = nn.Sequential(
+    nn.Conv2d(4, 8, 3, { padding: 1, groups: 2, dilation: 1 }),
+    nn.GroupNorm(2, 8),
+    nn.InstanceNorm2d(8, { affine: true }),
+    nn.BatchNorm2d(8, { momentum: null }),
+    nn.BatchNorm2d(8, { track_running_stats: false }),
+    nn.BatchNorm2d(8, { affine: false }),
+    nn.PReLU(8),
+    nn.AvgPool2d(2),
+    nn.Dropout2d(0.5),
+    nn.ConvTranspose2d(8, 4, 2, 2, { bias: false }),
+    nn.Flatten(2),
+    nn.LayerNorm(16, { elementwise_affine: false }),
+    nn.LogSoftmax(-1),
+  );
+  override forward(x: Any) {
+    return this.stack(x);
+  }
+}
+
+class Cells extends nn.Module {
+  a: Any = nn.LSTMCell(4, 3);
+  b: Any = nn.RNNCell(3, 3, { nonlinearity: 'relu' });
+  override forward(x: Any) {
+    let [h, c] = this.a(x.at(0));
+    let g = this.b(h);
+    const outputs = [];
+    for (let t = 1; t < 3; t++) {
+      [h, c] = this.a(x.at(t), [h, c]);
+      g = this.b(h, g);
+      outputs.push(g);
+    }
+    return [torch.stack(outputs), [h, c]];
+  }
+}
+
+/** A ModuleList called in pairs, its items counted, a weight shared by hand, and a result that is an input. */
+class Residuals extends nn.Module {
+  layers: Any = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)]);
+  head: Any = nn.Linear(4, 4, false);
+  constructor() {
+    super();
+    this.head.weight = [...this.layers][0].weight;
+  }
+  override forward(x: Any) {
+    const skips = [];
+    const [p, q, r, s] = this.layers;
+    let y = x;
+    for (const [i, [a, b]] of [
+      [p, r],
+      [q, s],
+    ].entries()) {
+      skips.push(y);
+      y = b(F.relu(a(y))).add(y.mul(i));
+    }
+    return [this.head(y), skips[0], torch.cat(skips, -1)];
+  }
+}
+
 class SqueezeExcite extends nn.Module {
   fc = nn.Sequential(
     nn.Conv2d(4, 2, 1),
@@ -302,6 +407,14 @@ export const models: Record<string, () => InstanceType<typeof nn.Module>> = {
   positions: () => new Positional(),
   unet: () => new UNet(),
   'squeeze and excite': () => new SqueezeExcite(),
+  methods: () => new Methodical(),
+  'hooks of containers': () => new Hooks(),
+  layers: () => new Layers().eval(),
+  'layers in training': () => new Layers(),
+  cells: () => new Cells(),
+  residuals: () => new Residuals(),
+  'gru, both ways, two layers': () =>
+    new Recurrent('GRU', false, { num_layers: 2, bidirectional: true, batch_first: true }),
   forks: () => new Forking(),
   'forks inside': () => new Outside(),
   shuffle: () => new Shuffle(),

@@ -235,4 +235,88 @@ export const functions: Record<string, (...args: Any[]) => Any> = {
     F.prelu(x, torch.tensor([0.2])), F.relu_(x.clone()), F.gelu(x, { approximate: 'tanh' }), t.hardshrink(x), t.softshrink(x), F.leaky_relu(x, 0.3),
     F.batch_norm(x, torch.zeros(4), torch.ones(4)), F.layer_norm(x, [x.shape[1]]), F.group_norm(x, 2), F.normalize(x, { dim: 0 }), F.linear(x, torch.ones(2, 4)), t.bilinear(x, x, torch.ones(2, 4, 4)),
   ], // biome-ignore format: as in Python
+  same_twice: (x, y) => [x.add(y), x.mul(2)],
+  assigned(x) {
+    const n = x.size(0);
+    const y = torch.zeros_like(x) as Any;
+    y.set_at([sizes.sub(n, 1)], 1);
+    y.set_at([':', 0], x.at(0, 0));
+    y.set_at([0, '1:'], x.at(0, ':-1'));
+    y.set_at(['...', -1], 2.5);
+    const begin = x.at({ stop: sizes.floordiv(n, 2) });
+    y.set_at([{ stop: sizes.floordiv(n, 2) }], begin);
+    y.set_at([1], x.at(1).to('float64'));
+    y.set_at([0, 0], n);
+    return y;
+  },
+  async assigned_by_tensors(x) {
+    const y = x.clone();
+    const i = torch.tensor([0, 2]);
+    y.set_at([i], x.at(':2'));
+    y.set_at([i, 0], 7);
+    y.set_at([':', i], x.at(':', ':2'));
+    const total = x.sum();
+    await y.set_at([x.gt(0.8)], total);
+    return y;
+  },
+  async masks_written(x) {
+    const y = x.clone();
+    y.masked_fill_(y.gt(0.5), 0);
+    y.masked_fill_(y.eq(0), x.sum());
+    return [
+      y, torch.where(x.gt(0.5), torch.py_float(1), x), torch.where(x.gt(0.5), x, torch.py_float(0)), x.where(x.gt(0.5), torch.tensor(torch.py_float(2))),
+      await torch.nonzero(x.ge(0)), x.clamp_(0.2, 0.8),
+    ]; // biome-ignore format: as in Python
+  },
+  more_views(x) {
+    const y = x.mul(1);
+    y.unsqueeze(0).squeeze(0).add_(1);
+    const half = y.view(2, -1);
+    half.set_at([1], half.at(1).add_(1));
+    y.diagonal().zero_();
+    y.narrow(0, 0, 1).mul_(2);
+    y.expand(2, ...y.shape);
+    const [a, b] = y.split(2, 1);
+    a.add_(b);
+    y.unbind(0)[0].sub_(1);
+    y.as_strided([2, 2], [2, 1]).add_(1);
+    return [y, a, y.unflatten(1, [2, 2]), y.detach_()];
+  },
+  shape_out: (x) => [[...x.shape], x.size(0), x.numel(), [...x.size()]],
+  list_in: (xs) => [torch.cat(xs), torch.stack(xs).sum(0), xs[0].add(xs[1])],
+  padded(x) {
+    const n = x.size(-1);
+    return [
+      F.pad(x, [0, sizes.remainder(n, 3)]), F.pad(x, [sizes.floordiv(n, 2), 1], { value: 2 }), F.pad(x.at(null), [1, 1, 2, 2], 'reflect'), F.pad(x, [-1, 0]),
+    ]; // biome-ignore format: as in Python
+  },
+  size_casts(x) {
+    const n = x.size(1);
+    return [
+      x.mul(n), x.add(sizes.div(n, 2)), x.div(sizes.sub(n, 1)), torch.full([2, 2], n), x.clamp({ max: n }), torch.arange(n).add(n), torch.arange(1, n), torch.linspace(0, n, 5), x.pow(n),
+      x.new_full([1], n), torch.zeros(n).fill_(n), x.view(n, -1), x.softmax(x.dim() - 1), x.repeat(1, sizes.sub(n, 2)), x.tril(sizes.sub(n, 3)),
+      torch.ones(n, { dtype: 'int64' }).mul(n), x.sub(n, { alpha: 2 }), x.eq(n), x.gt(n),
+    ]; // biome-ignore format: as in Python
+  },
+  many_results(x) {
+    const [v, i] = t.max(x, 1);
+    const w = torch.topk(x, 2);
+    const m = x.min({ dim: 0 });
+    const q = x.sort()[0];
+    return [v, i, w[0], w[1], m[1], q, torch.unbind(x), x.split([1, 3], 1), t.std_mean(x, 1)[0], t.aminmax(x)[1]];
+  }, // biome-ignore format: as in Python
+  loops(x) {
+    let total: Any = torch.zeros(4);
+    for (let i = 0; i < 3; i++) total = total.add(x.at(i).mul(i));
+    const rows = [];
+    for (const row of x) rows.push(row.mul(2));
+    return [total, torch.stack(rows), rows.reduce((a: Any, b: Any) => (a === null ? b.add(0) : a.add(b)), null)];
+  }, // biome-ignore format: as in Python
+  functional_layers(x) {
+    const w = torch.ones(4, 4);
+    const b: Any = torch.zeros(4);
+    return [
+      F.linear(x, w, b), F.layer_norm(x, [4], { weight: b, bias: b }), F.batch_norm(x, b, b.add(1), { training: true }), t.feature_dropout(x.at(null, null), 0.5, false), F.max_pool2d(x.at(null), 2, 1),
+    ]; // biome-ignore format: as in Python
+  },
 };
