@@ -52,7 +52,7 @@ export function tilingFor(filters: number, positions: number, channels: number):
 }
 
 /** Bytes of input that a call goes over, panel after panel of filters: they stay in the second cache. */
-const INPUT = 1 << 17;
+const INPUT = 1 << 18;
 
 /** The words of a product's description, in order; after them come the ending's. Steps are bytes, `run` counts positions. */
 const WORDS = [
