@@ -2008,3 +2008,16 @@ def bad_chained_assign_types(n: int):
     a = b = n
     a = "s"
     return b
+
+## overloads_with_out: (t(1., 2., 3.), 2)
+def overloads_with_out(x, n: int):
+    a = torch.searchsorted(x, n)
+    b = torch.isin(x, n)
+    c = torch.subtract(x, n)
+    if n > 9:
+        c = torch.bernoulli(c, 0.5) + torch.normal(0.5, c)
+    return a, b, c
+
+## float_defaults: (t(-1., 2.),)
+def float_defaults(x):
+    return torch.celu(x), torch.celu(x, 1), torch.celu(x, 1.0)
