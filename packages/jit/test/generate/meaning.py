@@ -1185,6 +1185,157 @@ b = a.dim()
 a.unsqueeze_(0)
 return b, a.dim()
 """,
+    "while_by_last_round": """
+go = True
+a = 0
+while go:
+    go = a < 5
+    a += 1
+return a
+""",
+    "negated_twice": """
+m = -n
+return - m, -(-n), (-n) ** 2, -2 ** n, (-2) ** n, 2 ** (-n), 1 - -n
+""",
+    "popped_from_front": """
+l = [1, 2, n]
+a = l.pop(0)
+b = l.pop()
+return a, b, l
+""",
+    "dtype_compared": """
+r = 0
+if x.dtype == torch.float32:
+    r = 1
+if x.dtype != torch.int64:
+    r += 2
+z = torch.zeros([2], dtype=x.dtype)
+return r, z, x.to(torch.float64), x.to(y.dtype)
+""",
+    "strings_of_other_languages": r"""
+s = 'a`${b}\\' + str(n)
+return s, '{} and {}'.format(n, 'q`$'), len(s), s[0], s == 'a', s.upper()
+""",
+    "names_of_other_languages": """
+class_ = x + 1
+const = class_ * 2
+let = const + 1
+function = let - 1
+new = function * 2
+this = new + 1
+state = this + 1
+weights = state + 2
+undefined = weights
+arguments = undefined * 2
+return arguments, const, let
+""",
+    "negative_index": """
+l = [1, 2, n]
+l[-1] = 5
+l.insert(-1, 7)
+return l, l[-1], l[-2:], l[:-1], l[1:2]
+""",
+    "bools": """
+a = n > 2 and n < 5
+b = n > 2 or n < 0
+c = not a
+return a, b, c, a ^ b, a == b, a & b
+""",
+    "int_division": """
+return n // 2, -n // 2, n % 2, -n % 2, n / 2, int(n / 2), int(-n / 2), float(n), bool(n), n << 2, n & 1
+""",
+    "numbers_out_of_tensors": """
+a = float(x.sum())
+b = int(x.max())
+if bool(x.sum() > 0):
+    b += 1
+while float(x.sum()) < 100:
+    x = x * 2 + 1
+return a, b, x.item() if n > 100 else 0.0
+""",
+    "length_before_and_after": """
+l = [1]
+k = len(l)
+l.append(2)
+return k, len(l)
+""",
+    "loop_over_growing_length": """
+l = [1]
+for i in range(len(l)):
+    l.append(i)
+return l
+""",
+    "size_before_and_after": """
+a = x.size(0)
+b = x.shape
+x.unsqueeze_(0)
+return a, b, x.size(0), x.shape
+""",
+    "carried_beside_sum": """
+a = n
+b = n
+for i in range(3):
+    c = a + b
+    if i > 0:
+        b = a
+    a = c
+return a, b
+""",
+    "order_of_writes": """
+z = x * 2
+a = z + 1
+z.add_(1)
+b = z + 1
+l = [z, a]
+z = z * 2
+return a, b, l[0], z
+""",
+    "dict_iterated": """
+d = {'a': n, 'b c': 2}
+d['q'] = 5
+t = 0
+for k in d.keys():
+    t += d[k]
+for k, v in d.items():
+    t += v
+return t, 'a' in d, d.get('zz', 4), len(d)
+""",
+    "tuple_of_tuples": """
+t = (n, (x, [n, 2]))
+a, (b, c) = t
+return a + t[0], b, c, t[1][1]
+""",
+    "optional_refined": """
+z: Optional[Tensor] = None
+if n > 2:
+    z = x
+if z is not None:
+    return z + 1
+return x
+""",
+    "clamped_by_infinity": """
+a = float('nan')
+b = float('inf')
+return x.clamp(max=b), a, -b, a == a
+""",
+    "least_and_most": """
+return min(n, 2), max([1, n]), abs(-n), min([3, 2])
+""",
+    "split_and_chunked": """
+a, b = x.split(2, dim=1)
+q = x.chunk(2, dim=1)
+return a, b, q[0], len(q)
+""",
+    "indexed": """
+return x[0], x[1:, None], x[..., -1], x[:, ::2], x[x > 0], x[torch.tensor([0, 2])], x[0, 1]
+""",
+    "assigned_by_index": """
+z = x.clone()
+z[0] = 1.0
+z[:, 1] += 2
+z[z > 1.5] = 0.0
+return z
+""",
 }
 
 # Whole texts.

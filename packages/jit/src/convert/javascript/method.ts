@@ -249,6 +249,8 @@ class MethodWriter {
     } else this.add(`while (${go ?? 'true'}) {`);
     this.nested(() => {
       this.block(body);
+      // Whether to go on may be asked of what this round began with.
+      if (go) this.add(`${go} = ${this.text(body.outputs[0])};`);
       const values = body.outputs.slice(1).map((output) => this.text(output));
       const changed = names.flatMap((name, at) => (values[at] === name ? [] : [[name, values[at]]]));
       if (changed.length === 1) this.add(`${changed[0][0]} = ${changed[0][1]};`);
@@ -256,7 +258,6 @@ class MethodWriter {
         this.add(
           `[${changed.map(([name]) => name).join(', ')}] = [${changed.map(([, value]) => value).join(', ')}];`,
         );
-      if (go) this.add(`${go} = ${this.text(body.outputs[0])};`);
     });
     this.add('}');
   }
@@ -295,7 +296,11 @@ function isDefault(arg: JitArgument, value: Value | undefined): boolean {
   return given !== undefined && JSON.stringify(plain(given.value)) === JSON.stringify(plain(arg.default));
 }
 
-const plain = (value: unknown): unknown => (typeof value === 'bigint' ? String(value) : (value ?? null));
+/** What JSON tells apart, numbers without end included. */
+const plain = (value: unknown): unknown =>
+  typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value))
+    ? String(value)
+    : (value ?? null);
 
 /** The value of a constant, or of a list of constants. */
 function constantOf(value: Value): { readonly value: unknown } | undefined {

@@ -1,5 +1,6 @@
 /** Numbers, strings, lists and dicts of a program as JavaScript has them. */
 import type { Node, Value } from '../../ir/graph.ts';
+import { dtypeOfCode } from '../../ops/core.ts';
 
 /** Gives the expression of the node's result; undefined for operands that it does not know. */
 export type Writer = (args: readonly string[], node: Node) => string | undefined;
@@ -21,10 +22,22 @@ const infix =
   ([a, b], node) =>
     allPlain(node) ? `(${a} ${operator} ${b})` : undefined;
 
+/** In parentheses where another sign may not stand before it, nor `**` behind. */
+const signed = (text: string): string => (text.startsWith('-') ? `(${text})` : text);
+
+/** A dtype is a number in the program and a name in JavaScript. */
+function dtypeText(text: string, value: Value, other: Value): string {
+  const code = value.node.constant?.value;
+  return other.node.kind === 'prim::dtype' && typeof code === 'number'
+    ? JSON.stringify(dtypeOfCode(code))
+    : text;
+}
+
 const equality =
   (operator: '===' | '!=='): Writer =>
   ([a, b], node) => {
-    if (allPlain(node)) return `(${a} ${operator} ${b})`;
+    const [left, right] = node.inputs;
+    if (allPlain(node)) return `(${dtypeText(a, left, right)} ${operator} ${dtypeText(b, right, left)})`;
     return node.inputs.every((value) => kindOf(value) === 'List')
       ? `(String(${a}) ${operator} String(${b}))`
       : undefined;
@@ -84,8 +97,8 @@ export const scalars: Readonly<Record<string, Writer>> = {
   'aten::floordiv': ofNumbers((a, b) => `Math.floor(${a} / ${b})`),
   'aten::__round_to_zero_floordiv': ofNumbers((a, b) => `Math.trunc(${a} / ${b})`),
   'aten::remainder': ofNumbers((a, b) => `(((${a} % ${b}) + ${b}) % ${b})`),
-  'aten::pow': infix('**'),
-  'aten::neg': ofNumbers((a) => `-${a}`),
+  'aten::pow': ofNumbers((a, b) => `(${signed(a)} ** ${b})`),
+  'aten::neg': ofNumbers((a) => `(-${signed(a)})`),
   'prim::abs': math('abs'),
   'prim::min': math('min'),
   'prim::max': math('max'),
@@ -145,7 +158,7 @@ export const scalars: Readonly<Record<string, Writer>> = {
   'aten::__getitem__': element,
   'prim::TupleIndex': element,
   'aten::append': ofList((a, item) => `${a}.push(${item})`),
-  'aten::pop': ofList((a) => `${a}.pop()`),
+  'aten::pop': ofList((a, at) => (at === '-1' ? `${a}.pop()` : `${a}.splice(${at}, 1)[0]`)),
   'aten::extend': ofList((a, b) => `${a}.push(...${b})`),
   'aten::copy': ofList((a) => `[...${a}]`),
   'aten::list': ofList((a) => `[...${a}]`),
