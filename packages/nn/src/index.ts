@@ -10,5 +10,6 @@ export * from './modules/loss.ts';
 export * from './modules/norm.ts';
 export * from './modules/rnn.ts';
 export * from './modules/simple.ts';
+export * from './modules/transformer.ts';
 export * from './modules/upsample.ts';
 export * as optim from './optim/index.ts';
