@@ -1,4 +1,4 @@
-/** The `jit` layer: TorchScript archives that PyTorch saved, what they print as, and what their methods return. */
+/** The `jit` layer: TorchScript archives that PyTorch saved, what they print as, and what their methods return; and what is compiled here. */
 import { type Backend, backendOf, type DType, no_grad, setCurrentBackend } from '@sconce/core';
 import { load, type ScriptModule } from '@sconce/jit';
 import {
@@ -14,6 +14,7 @@ import { argumentOf, type Bound, checkValue } from '../models/check.ts';
 import { type Call, code, type ProgramCase, programs, tampered } from '../models/index.ts';
 import type { Value } from '../models/values.ts';
 import type { CaseId } from '../query.ts';
+import { texts } from './text.ts';
 import { traced } from './traced.ts';
 
 const WRITERS = ['1.13', '2.6'] as const;
@@ -42,6 +43,7 @@ async function* cases({ backend, files, wantsName }: LayerContext): AsyncGenerat
     }
   yield* compiled(backend, files, wantsName);
   yield* traced(backend, wantsName);
+  yield* texts(backend, files, wantsName);
   if (!wantsName('tampered')) return;
   const good = (await programs(files)).find(({ name }) => name === 'seed_my_cell_linear_traced');
   for (const { name, archive } of await tampered(await good!.archive()))
