@@ -2,6 +2,7 @@
 import type * as js from 'acorn';
 import type { Expr, Keyword } from '../frontend/ast.ts';
 import { CompileError, type Range } from '../frontend/source.ts';
+import { optionalLink, replaced } from './chain.ts';
 import { Scopes } from './scope.ts';
 import type { AnyFunction, FunctionText } from './text.ts';
 import { readType } from './types.ts';
@@ -49,28 +50,6 @@ const typeNames: Readonly<Record<string, readonly string[]>> = {
   boolean: ['bool'],
   undefined: [],
 };
-
-/** What stands before the first `?.` of a chain. */
-function optionalLink(node: js.Node): js.Expression | undefined {
-  if (node.type !== 'MemberExpression' && node.type !== 'CallExpression') return undefined;
-  const { object, callee, optional } = node as js.MemberExpression & js.CallExpression;
-  const inner = (node.type === 'MemberExpression' ? object : callee) as js.Expression;
-  return optionalLink(inner) ?? (optional ? inner : undefined);
-}
-
-/** A chain with another beginning. */
-function replaced(node: js.Expression, link: js.Expression, by: js.Identifier): js.Expression {
-  if (node === link) return by;
-  if (node.type === 'MemberExpression') {
-    const object = replaced(node.object as js.Expression, link, by);
-    return { ...node, object, optional: node.object === link ? false : node.optional };
-  }
-  if (node.type === 'CallExpression') {
-    const callee = replaced(node.callee as js.Expression, link, by);
-    return { ...node, callee, optional: node.callee === link ? false : node.optional };
-  }
-  return node;
-}
 
 export abstract class ExpressionTranslator {
   protected readonly scopes = new Scopes();
