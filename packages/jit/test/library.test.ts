@@ -43,7 +43,9 @@ function defineAll(): void {
     'my::bounds(Tensor x, int[] dims) -> (Tensor low, Tensor high)',
     (x, dims) => [x.amin(dims as number[]), x.amax(dims as number[])],
   );
-  const pieces = library.define('my::pieces(Tensor x, int n) -> Tensor[]', (x, n) => x.chunk(n));
+  const pieces = library.define('my::pieces(Tensor x, int n) -> Tensor[]', (x, n) =>
+    (x.chunk(n) as Tensor[]).map((part) => part.clone() as Tensor),
+  );
   const joined = library.define('my::joined(Tensor?[] parts, str how="cat") -> Tensor', (parts, how) =>
     (how === 'cat' ? functions.cat : functions.stack)(parts.filter((p) => p !== null)),
   );
@@ -263,5 +265,59 @@ describe('a definition that cannot be', () => {
     expect(() => library.impl('op', 'wasm', () => undefined)).toThrow(
       'Expected `qualname` to be of the form',
     );
+  });
+});
+
+describe('an implementation that does not keep to its schema', () => {
+  const one = () => tensor([1, 2]);
+  it.each<[schema: string, implementation: (x: Tensor) => unknown, message: string]>([
+    [
+      'broken::count(Tensor x) -> (Tensor, Tensor)',
+      (x) => [x.mul(2)],
+      'Expected 2 outputs, as an array of (Tensor, Tensor)',
+    ],
+    [
+      'broken::type(Tensor x) -> Tensor',
+      () => 3,
+      "Expected a value of type 'Tensor' for output 0 but instead found number 3",
+    ],
+    ['broken::nothing(Tensor x) -> Tensor', () => undefined, 'but instead found nothing'],
+    ['broken::none(Tensor x) -> ()', (x) => x.mul(2), 'to return None but it returned a Tensor'],
+    [
+      'broken::alias(Tensor x) -> Tensor',
+      (x) => x.view([2, 1]),
+      'Argument x is not defined to alias output but was aliasing',
+    ],
+    [
+      'broken::write(Tensor x) -> Tensor',
+      (x) => x.add_(1).mul(2),
+      'Argument x is not defined as mutable but was mutated',
+    ],
+    ['broken::other_(Tensor(a!) x) -> Tensor(a!)', (x) => x.mul(2), 'Return x itself'],
+  ])('%s is told so', (schema, implementation, message) => {
+    const name = schema.slice('broken::'.length, schema.indexOf('('));
+    const handle = library.define(schema, implementation as never);
+    expect(() =>
+      (ops as never as Record<string, Record<string, (x: Tensor) => unknown>>).broken[name](one()),
+    ).toThrow(message);
+    handle.destroy();
+  });
+
+  it('is told so when its promise is kept, too', async () => {
+    const handle = library.define('broken::late(Tensor x) -> Tensor', (async () => 5) as never);
+    await expect(
+      (ops as never as Record<string, Record<string, (x: Tensor) => Promise<Tensor>>>).broken.late(one()),
+    ).rejects.toThrow("Expected a value of type 'Tensor' for output 0 but instead found number 5");
+    handle.destroy();
+  });
+
+  it('may name in its derivative arguments only', () => {
+    expect(() =>
+      library.define(
+        'broken::formula(Tensor x) -> Tensor',
+        ((x: Tensor) => x.mul(2)) as never,
+        { z: () => null } as never,
+      ),
+    ).toThrow("the derivative has a formula for 'z', but the arguments of broken::formula are x");
   });
 });

@@ -2,6 +2,7 @@
 import { NotSupportedError, TorchError } from '../errors.ts';
 import { parseSchema, type Schema } from '../schema/schema.ts';
 import type { Type } from '../schema/type.ts';
+import { keepingTo } from './contract.ts';
 import { installPacket, uninstall } from './install.ts';
 import { findOperator, type Gradient, given, type Operator, op, register, unregister } from './operator.ts';
 import type { PositionalOf } from './types.ts';
@@ -42,12 +43,18 @@ export function define<const S extends string>(
     throw new TorchError(
       `Tried to register an operator (${parsed.text}) with the same name and overload name multiple times. Each overload's schema should only be registered with a single call to def(). To define it anew, first destroy() what define returned`,
     );
+  for (const name of typeof derivative === 'object' ? Object.keys(derivative ?? {}) : [])
+    if (!parsed.args.some((arg) => arg.name === name))
+      throw new TorchError(
+        `define(): the derivative has a formula for '${name}', but the arguments of ${parsed.name} are ${parsed.args.map((arg) => arg.name).join(', ')}`,
+      );
   const cell = { run: (implementation ?? null) as ((...args: unknown[]) => unknown) | null };
   const names = parsed.args.map((arg) => arg.name);
   const run = (args: Record<string, unknown>): unknown => {
     if (cell.run === null) throw missing(operator);
-    return cell.run(...names.map((name) => args[name]));
+    return checked(...names.map((name) => args[name]));
   };
+  const checked = keepingTo(parsed, (...args) => cell.run!(...args), false);
   const operator: Operator = op<string>(schema, { define: run, grad: derivative as Gradient<string> })[0];
   implementations.set(operator, cell);
   register([operator]);
@@ -94,7 +101,7 @@ export function impl(
   }
   const kernels = (operator.implementations ??= new Map());
   if (kernels.has(backend)) throw again();
-  kernels.set(backend, implementation);
+  kernels.set(backend, keepingTo(operator.schema, implementation, true));
   given.changes++;
   return {
     destroy() {
