@@ -185,7 +185,7 @@ function positionSensitiveAlign(
 ): Tensor[] {
   const [boxes, out] = [values.length / 5, channelsOut(input, a)];
   const [h, w] = [a.pooled_height, a.pooled_width];
-  const all = roiAlign(input, rois, values, { ...a, aligned: true });
+  const all = roiAlign(input, rois, values, { ...a, aligned: true, least: 0 });
   const byBin = all.permute([0, 2, 3, 1]).reshape([boxes, h, w, out, h, w]) as Tensor;
   return [ownChannels(byBin), mapping(input, boxes, out, a)];
 }

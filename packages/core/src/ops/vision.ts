@@ -72,6 +72,8 @@ export interface Align {
   readonly pooled_width: number;
   readonly sampling_ratio: number;
   readonly aligned: boolean;
+  /** What a box without a sample is divided by: 1 for zeros, 0 for NaN. */
+  readonly least?: 0 | 1;
 }
 
 /** Where one box is sampled along one dim, as pairs of neighbours with their weights. */
@@ -194,7 +196,7 @@ function poolEqual(pixels: Tensor, boxes: readonly Box[], a: Align, height: numb
         sum = sum.add(pixels.index_select(0, indexOf(places, pixels)).mul(weight));
       }
   return sum
-    .div(Math.max(rows * columns, 1))
+    .div(Math.max(rows * columns, a.least ?? 1))
     .view([boxes.length, ph, pw, channels])
     .permute([0, 3, 1, 2]);
 }
