@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { currentBackend, isSafetensors, Tensor } from '@sconce/core';
+import { to_onnx } from '@sconce/jit/convert';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { folderFiles } from '../../../conformance/src/files.ts';
 import { argumentOf, checkValue } from '../../../conformance/src/models/check.ts';
@@ -136,6 +137,21 @@ describe('sconce convert --to onnx', () => {
     const { code, out } = await sconce('convert', path, '--to', 'onnx', '--input', '1x3x64x64');
     expect([code, out]).toEqual([0, [path.replace('.pt', '.onnx')]]);
     expect(readFileSync(out[0]).subarray(0, 10).toString('latin1')).toBe('\b\b\u0012\u0006sconce');
+  });
+
+  it('keeps the batch of the example where the program takes no other', async () => {
+    const unit = new torch.jit.CompilationUnit('def f(x):\n    return x * torch.tensor([1.0, 2.0, 3.0])\n');
+    const bytes = await unit.f.save_to_buffer();
+    writeFileSync(at('three.pt'), bytes);
+    expect(await sconce('convert', at('three.pt'), '--to', 'onnx', '--input', '3')).toMatchObject({
+      code: 0,
+    });
+    expect(await sconce('convert', at('three.pt'), '--to', 'onnx', '--input', '4')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('size of tensor a (4) must match'),
+    });
+    const open = to_onnx(await torch.jit.load(bytes), [torch.ones([3])], { dynamic_batch: true });
+    await expect(open).rejects.toThrow(/aten::mul .* takes no other batch: .*must match/);
   });
 
   it('says what it lacks', async () => {

@@ -135,7 +135,13 @@ export class Recorder {
     let func = this.funcs.get(node);
     if (!func) this.funcs.set(node, (func = single(node)));
     const args = [...new Map(node.inputs.map((input, i) => [input, inputs[i][run]])).values()];
-    return (await no_grad(() => execute(func, args, this.device))) as readonly unknown[];
+    try {
+      return (await no_grad(() => execute(func, args, this.device))) as readonly unknown[];
+    } catch (error) {
+      // The first run came through here: what is wrong is the other batch.
+      if (run === 0 || !(error instanceof TorchError)) throw error;
+      throw new Divergence(`${placeOf(node)} takes no other batch: ${error.message}`);
+    }
   }
 
   private async loop(node: Node): Promise<void> {
