@@ -300,6 +300,15 @@ def vision(dtype):
         yield 'roi_align', lambda a=(scale, height, width, ratio, aligned): ops.roi_align(image, rois, *a)
     yield 'roi_align', lambda: ops.roi_align(image.transpose(2, 3), rois[:2], 1.0, 2, 2, 1, True)
     yield 'roi_align', lambda: ops.roi_align(image, rois[:0], 1.0, 2, 2, 2, True)
+    many = tensor(dtype, 2, 12, 6, 5)   # twelve channels: two for each of the 2 x 3 bins
+    for scale, boxes in ((1.0, rois), (0.5, rois), (1.0, rois[:0]), (0.3, rois[1:2])):
+        yield 'roi_pool', lambda s=scale, b=boxes: ops.roi_pool(image, b, s, 2, 3)
+        yield 'ps_roi_pool', lambda s=scale, b=boxes: ops.ps_roi_pool(many, b, s, 2, 3)
+        yield 'ps_roi_align', lambda s=scale, b=boxes: ops.ps_roi_align(many, b, s, 2, 3, 2)
+    yield 'roi_pool', lambda: ops.roi_pool(image.transpose(2, 3), rois, 0.7, 3, 1)
+    yield 'roi_pool', lambda: ops.roi_pool((image * 2).round() / 2, rois, 1.0, 1, 2)   # equal pixels: the first
+    yield 'ps_roi_pool', lambda: ops.ps_roi_pool(many.transpose(2, 3), rois, 0.7, 3, 4)
+    yield 'ps_roi_align', lambda: ops.ps_roi_align(many, rois, 0.7, 1, 4, -1)
     for stride, pad, dilation, groups, parts, masked in ((1, 0, 1, 1, 1, False), (1, 1, 1, 1, 1, True), (2, 1, 1, 2, 1, True),
                                                          (1, 2, 2, 1, 2, True), ((1, 2), (2, 0), (2, 1), 2, 2, False)):
         (sh, sw), (ph, pw), (dh, dw) = ((v, v) if isinstance(v, int) else v for v in (stride, pad, dilation))
@@ -328,6 +337,12 @@ def errors():
     yield 'roi_align', lambda: roi_align(f(1, 1, 4, 4), f(2, 4), 1.0, 2, 2, 2, True)
     yield 'roi_align', lambda: roi_align(f(1, 1, 4, 4), f(2, 5).double(), 1.0, 2, 2, 2, True)
     yield 'roi_align', lambda: roi_align(f(1, 4, 4), f(2, 5), 1.0, 2, 2, 2, True)
+    for name in ('roi_pool', 'ps_roi_pool'):
+        pool = getattr(torch.ops.torchvision, name)
+        yield name, lambda pool=pool: pool(f(1, 4, 4, 4), f(2, 4), 1.0, 2, 2)
+        yield name, lambda pool=pool: pool(f(1, 4, 4, 4), f(2, 5).double(), 1.0, 2, 2)
+    yield 'ps_roi_pool', lambda: torch.ops.torchvision.ps_roi_pool(f(1, 3, 4, 4), f(2, 5), 1.0, 2, 2)
+    yield 'ps_roi_align', lambda: torch.ops.torchvision.ps_roi_align(f(1, 3, 4, 4), f(2, 5), 1.0, 2, 2, 2)
     image, kernel, offset, mask = f(1, 4, 5, 5), f(6, 2, 3, 3), f(1, 36, 3, 3), f(1, 18, 3, 3)
     plain = (1, 1, 0, 0, 1, 1, 2, 2, True)
     for args in ((f(4, 5, 5), kernel, offset, mask), (image, f(6, 2, 3), offset, mask), (image, kernel, f(1, 18, 3, 3), mask),
