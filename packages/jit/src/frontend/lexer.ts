@@ -218,8 +218,7 @@ export function tokenize(
         at += 2;
       } else fail('octal escaped character or a known escape expected after \\', at, at + 2);
     }
-    if (/b/i.test(prefix))
-      fail('Unknown Constant expression type', first, at + close.length);
+    if (/b/i.test(prefix)) fail('Unknown Constant expression type', first, at + close.length);
     if (/f/i.test(prefix)) {
       push('format', first, at + close.length, text.slice(start + close.length, at));
       return at + close.length;
