@@ -1,4 +1,5 @@
 /** Constants as TorchScript's source writes them, those without a literal as `CONSTANTS.cN`. */
+import { isQuantized } from '@sconce/core';
 import { annotation } from '../ir/type-text.ts';
 import { EnumValue, type JitType } from '../ir/types.ts';
 import { canReadNow, Device, dataNow, PackedParams, PyFloat, Tensor } from '../ops/core.ts';
@@ -30,6 +31,8 @@ export class ConstantTable {
 function isEqual(a: Tensor, b: Tensor): boolean {
   if (a === b) return true;
   if (a.dtype !== b.dtype || a.backend !== b.backend || a.shape.length !== b.shape.length) return false;
+  // Their integers say nothing without a scale.
+  if (isQuantized(a.dtype)) return false;
   if (a.shape.some((size, d) => size !== b.shape[d])) return false;
   if (!canReadNow(a) || !canReadNow(b)) return false;
   const [x, y] = [dataNow(a), dataNow(b)];
