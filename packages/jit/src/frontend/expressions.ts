@@ -219,7 +219,8 @@ export abstract class Expressions {
       if (item.kind === 'starred')
         for (const part of this.asTuple(this.sugared(item.value), undefined, item.range))
           values.push(this.valueOf(part, item.range));
-      else values.push(this.expression(item, hint?.(i)));
+      // A hint tells what a literal is; it makes no cast of an item, which is a part of what has the type.
+      else values.push(this.valueOf(this.sugared(item, hint?.(i)), item.range));
     });
     return values;
   }
