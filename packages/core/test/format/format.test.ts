@@ -46,8 +46,7 @@ test('quantised tensors print as PyTorch prints them: numbers, then the scheme',
   const quantised: (Case & { quantizer: PrintedQuantizer })[] = JSON.parse(
     readFileSync(new URL('quantised.json', import.meta.url), 'utf8'),
   );
-  for (const c of quantised)
-    expect(formatTensor(valuesOf(c), c.shape, c.dtype, c), c.text).toBe(c.text);
+  for (const c of quantised) expect(formatTensor(valuesOf(c), c.shape, c.dtype, c), c.text).toBe(c.text);
 });
 
 test('what the host cannot read prints its size, dtype and device', () => {
