@@ -1,7 +1,6 @@
 /** Python source compiled here and run on the backend: functions and modules that PyTorch compiled and ran first. */
 import { type Backend, backendOf, type DType, deviceOf, manual_seed, setCurrentBackend } from '@sconce/core';
-import { CompilationUnit, output, set_nn } from '@sconce/jit';
-import * as nn from '@sconce/nn';
+import { CompilationUnit, output } from '@sconce/jit';
 import { type Case, fail, type LayerContext, notApplicable, pass, type Verdict } from '../case.ts';
 import { readJson } from '../files.ts';
 import { argumentOf, checkValue } from '../models/check.ts';
@@ -98,7 +97,6 @@ async function answers(program: Program, backend: Backend, id: CaseId): Promise<
   const lacking = dtypesOf(program).find((dtype) => !backend.capabilities.dtypes.has(dtype as DType));
   if (lacking) return notApplicable(`dtype ${lacking} is not in capabilities.dtypes`);
   setCurrentBackend(backend);
-  set_nn(nn);
   const { print } = output;
   output.print = () => {};
   try {

@@ -28,8 +28,6 @@ import { type Code, methodCode, namedConstants } from './print/code.ts';
 import type { Program } from './program.ts';
 import { saveObject } from './save.ts';
 import { scriptMethod } from './script-method.ts';
-import { defineMethods } from './text/methods.ts';
-import type { TextGiven } from './text/names.ts';
 import { activeTrace } from './trace/state.ts';
 
 export type { Program } from './program.ts';
@@ -44,6 +42,16 @@ export function wrapModule(object: ScriptObject, program: Program): ScriptModule
   let module = wrappers.get(object);
   if (!module) wrappers.set(object, (module = new ScriptModule(object, program)));
   return module;
+}
+
+/** Makes a method of the program one of the module's. */
+export function exposeMethod(module: ScriptModule, name: string): void {
+  if (name.startsWith('__') || (name !== 'forward' && reserved.has(name))) return;
+  Object.defineProperty(module, name, {
+    enumerable: false,
+    configurable: true,
+    value: scriptMethod(module[OBJECT].type.methods.get(name)!, (...args) => runMethod(module, name, args)),
+  });
 }
 
 export interface ScriptModule {
@@ -82,25 +90,7 @@ export class ScriptModule extends Module {
     for (const [name, constant] of type.constants)
       if (!reserved.has(name) && type.slotOf(name) === undefined)
         Object.defineProperty(this, name, { enumerable: true, configurable: true, value: constant.value });
-    for (const name of type.methods.keys()) this.expose(name);
-  }
-
-  /** Makes a method of the program one of this module. */
-  private expose(name: string): void {
-    if (name.startsWith('__') || (name !== 'forward' && reserved.has(name))) return;
-    Object.defineProperty(this, name, {
-      enumerable: false,
-      configurable: true,
-      value: scriptMethod(this[OBJECT].type.methods.get(name)!, (...args) => runMethod(this, name, args)),
-    });
-  }
-
-  /**
-   * Adds methods from Python source, `def double(self, x): return self.forward(x) * 2`, to this module and all of its class.
-   * `given` holds what the text uses beside PyTorch's names.
-   */
-  define(text: string, given?: TextGiven): void {
-    for (const name of defineMethods(this[OBJECT].type, this[PROGRAM].unit, text, given)) this.expose(name);
+    for (const name of type.methods.keys()) exposeMethod(this, name);
   }
 
   override _get_name(): string {

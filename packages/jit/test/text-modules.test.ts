@@ -4,7 +4,7 @@ import { reference } from '@sconce/backend-reference';
 import { manual_seed, setCurrentBackend, tensor } from '@sconce/core';
 import * as nn from '@sconce/nn';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { CompilationUnit, CompileError, output, type ScriptModule, set_nn } from '../src/index.ts';
+import { CompilationUnit, CompileError, output, type ScriptModule } from '../src/index.ts';
 import { decode, differences, type Json } from './values.ts';
 
 const { cases }: { cases: Json[] } = JSON.parse(
@@ -31,7 +31,6 @@ function make({ name, text, given, named }: Json): ScriptModule {
 
 beforeAll(() => {
   setCurrentBackend(reference());
-  set_nn(nn);
   output.warn = () => {};
 });
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { reference } from '@sconce/backend-reference';
 import { setCurrentBackend, tensor } from '@sconce/core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { CompilationUnit, CompileError, load, output, ScriptFunction, script } from '../src/index.ts';
+import { CompilationUnit, CompileError, define, load, output, ScriptFunction, script } from '../src/index.ts';
 import { decode, differences, type Json } from './values.ts';
 
 const read = (name: string): Json[] =>
@@ -105,11 +105,11 @@ describe('what a text gives its caller', () => {
 
   it('are methods of a module, by define', async () => {
     const module = await load(readFileSync(new URL('archives/language/AttributesSet.pt', import.meta.url)));
-    module.define('def twice(self, x, k: float = 2.0):\n    return x * k + self.calls\n');
+    define(module, 'def twice(self, x, k: float = 2.0):\n    return x * k + self.calls\n');
     expect(await (await module.twice(tensor([1, 2]))).tolist()).toEqual([2, 4]);
     expect(module.twice.schema).toContain('float k=2.');
-    expect(() => module.define('def twice(self): return 1\n')).toThrow(/already defined/);
-    expect(() => module.define('def other(self): return self.nothing\n')).toThrow(/has no attribute/);
+    expect(() => define(module, 'def twice(self): return 1\n')).toThrow(/already defined/);
+    expect(() => define(module, 'def other(self): return self.nothing\n')).toThrow(/has no attribute/);
   });
 
   it('says what a JavaScript function needs before it can be given', () => {

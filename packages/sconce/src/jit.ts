@@ -8,15 +8,12 @@ import {
   type ScriptFunction,
   type ScriptModule,
   set_file_writer,
-  set_nn,
 } from '@sconce/jit';
-import * as nn from '@sconce/nn';
 import { writePath } from './load/files.ts';
 
 export * from '@sconce/jit';
 
 set_file_writer(writePath);
-set_nn(nn);
 
 /** Writes a module or a function as PyTorch's `torch.jit.save` does: to a path, or, where none is given, as bytes. */
 export async function save(

@@ -1,5 +1,6 @@
 /** The modules that a module's `__init__` sees: torch, nn, F, init, math, as they are outside compiled code. */
-import { functions, no_grad, TorchError, tensor } from '@sconce/core';
+import { functions, no_grad, tensor } from '@sconce/core';
+import * as nn from '@sconce/nn';
 import type { Expr } from '../frontend/ast.ts';
 import { Device, dtypes, Tensor } from '../ops/core.ts';
 import type { Callable } from './methods.ts';
@@ -45,13 +46,6 @@ export const annotate: PythonFunction = new PythonFunction('annotate', ([, value
 
 type Library = Readonly<Record<string, unknown>>;
 
-let nn: Library | undefined;
-
-/** Says where modules are made: `torch.nn`, which this package does without otherwise. */
-export function set_nn(library: Library): void {
-  nn = library;
-}
-
 /** The path of what was found in a namespace, `torch.nn.functional.relu`. */
 const paths = new WeakMap<object, string>();
 export const pathOf = (value: unknown): string | undefined =>
@@ -70,18 +64,10 @@ function known(path: string, value: unknown): unknown {
 const library = (path: string, of: () => unknown): Namespace =>
   new Namespace(path, (name) => known(`${path}.${name}`, own(of() as Library, name)));
 
-const nnLibrary = (): Library => {
-  if (!nn)
-    throw new TorchError(
-      "modules from text need torch.nn: import 'sconce', or give jit its modules with set_nn(nn)",
-    );
-  return nn;
-};
-
 const F = new Namespace('torch.nn.functional', (name) =>
   known(
     `torch.nn.functional.${name}`,
-    own(nnLibrary().functional as Library, name) ?? own(functions as Library, name),
+    own(nn.functional as Library, name) ?? own(functions as Library, name),
   ),
 );
 
@@ -89,9 +75,9 @@ const nnSpace = new Namespace('torch.nn', (name) => {
   if (name === 'functional') return F;
   if (name === 'init') return init;
   if (name === 'modules' || name === 'parameter') return nnSpace;
-  return known(`torch.nn.${name}`, own(nnLibrary(), name));
+  return known(`torch.nn.${name}`, own(nn as Library, name));
 });
-const init = library('torch.nn.init', () => nnLibrary().init);
+const init = library('torch.nn.init', () => nn.init);
 
 /** A decorator that says something to the compiler only. */
 const same = (name: string): PythonFunction => new PythonFunction(name, ([value]) => value);

@@ -1,14 +1,25 @@
-/** Methods from text: what `ScriptModule.define` adds to a module's class. */
+/** `torch.jit.define`: methods from text, added to a module's class. */
 import { parseFile } from '../frontend/parser.ts';
 import { CompileError, Source } from '../frontend/source.ts';
 import type { CompilationUnit } from '../frontend/unit.ts';
 import type { ClassType } from '../ir/types.ts';
 import { limitsOf } from '../limits.ts';
+import { exposeMethod, moduleParts, type ScriptModule } from '../module.ts';
 import { PythonNames, type TextGiven } from './names.ts';
 import { TextScope } from './scope.ts';
 
-/** Compiles the functions of a text as methods of the class and returns their names. Nothing is added where one is refused. */
-export function defineMethods(
+/**
+ * Adds methods from Python source, `def double(self, x): return self.forward(x) * 2`, to the module and all of its class; none
+ * where one is refused. `given` holds what the text uses beside PyTorch's names. PyTorch's `ScriptModule.define`; a function
+ * here, so that a page which only loads and runs models leaves the compiler out.
+ */
+export function define(module: ScriptModule, text: string, given?: TextGiven): void {
+  const { object, program } = moduleParts(module);
+  for (const name of defineMethods(object.type, program.unit, text, given)) exposeMethod(module, name);
+}
+
+/** Compiles the functions of a text as methods of the class and returns their names. */
+function defineMethods(
   type: ClassType,
   unit: CompilationUnit,
   text: string,
