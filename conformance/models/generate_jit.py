@@ -26,15 +26,6 @@ def last_line(error):
     return lines[-1].split(": ", 1) if ": " in lines[-1] else ["RuntimeError", lines[-1]]
 
 
-def in_archive(code, path):
-    """Whether the method's text stands in the archive so: printed for itself, PyTorch breaks some lines otherwise."""
-    lines = code.splitlines()
-    body = lines[next(i for i, line in enumerate(lines) if line.endswith(":")) + 1 :]
-    wanted = "".join(f"  {line}\n" for line in body)
-    with zipfile.ZipFile(path) as zipped:
-        return any(wanted in zipped.read(n).decode() for n in zipped.namelist() if n.endswith(".py"))
-
-
 def run_call(program, call, blob):
     method, inputs = call if isinstance(call, tuple) else ("forward", call)
     entry = {"method": method, "inputs": [blob.value(i) for i in copy.deepcopy(inputs)]}
@@ -58,7 +49,6 @@ def case(name, program, calls, folder, blob, layer):
         "name": f"{layer}{name}",
         "archive": f"{folder}/{name}.pt",
         "code": loaded.code,
-        "code_in_archive": in_archive(loaded.code, path),
         "graph": re.sub(r"object\(0x\w+\)", "object(0x0)", str(loaded.graph)),   # an address
         "text": str(loaded),
         "calls": [run_call(loaded, call, blob) for call in calls],

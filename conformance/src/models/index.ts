@@ -41,8 +41,6 @@ export interface ProgramCase extends ArchiveCase {
   /** What PyTorch prints for the loaded module. */
   readonly text: string;
   readonly code: string;
-  /** Whether `code` stands so in the archive: when printing it for itself, PyTorch breaks some lines otherwise. */
-  readonly code_in_archive: boolean;
   readonly graph: string;
   /** Its state_dict: dtype and shape by name, in order. */
   readonly state: Readonly<Record<string, readonly [dtype: string, shape: readonly number[]]>>;

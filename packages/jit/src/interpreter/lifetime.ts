@@ -74,7 +74,7 @@ function passings(block: Block, all: Passing[] = []): Passing[] {
 }
 
 /** Never the run's to free: arguments, constants and attributes belong to someone else. */
-export const isBorrowed = ({ node }: Value, graph: Graph): boolean =>
+const isBorrowed = ({ node }: Value, graph: Graph): boolean =>
   node === graph.block.paramNode || node.kind === 'prim::Constant' || node.kind === 'prim::GetAttr';
 
 /**

@@ -15,6 +15,10 @@ export const actualDevice = (device: unknown): unknown =>
     ? (ambient.device ?? (device.type === 'cuda' ? null : device))
     : device;
 
+/** A device's type as programs know it: their own device is the `cpu` of their code, whatever its name is here. */
+export const typeInProgram = (device: Device): string =>
+  device.type === ambient.device?.type ? 'cpu' : device.type;
+
 const plainInt: Coercion = (value) => (typeof value === 'bigint' ? Number(value) : value);
 
 /** How an argument of this schema type gets from the interpreter to core; undefined when it goes as it is. */

@@ -1,6 +1,6 @@
 /** Operators that take a tensor and give something else: properties, casts to numbers, `tolist`, and a program's effects. */
 import { JitError } from '../errors.ts';
-import { ambient } from '../interpreter/marshal.ts';
+import { ambient, typeInProgram } from '../interpreter/marshal.ts';
 import { leafOf } from '../ir/names.ts';
 import {
   canReadNow,
@@ -199,11 +199,7 @@ export const tensorOperators: readonly ScalarEntry[] = [
     'is_vulkan',
     'is_xpu',
   ].map((name): ScalarEntry => [`prim::${name}(Tensor a) -> bool`, () => false]),
-  // The program's own device is the `cpu` of its code, whatever its name is here: it knows PyTorch's names only.
-  [
-    'prim::type(Device self) -> str',
-    (device: Device) => (device.type === ambient.device?.type ? 'cpu' : device.type),
-  ],
+  ['prim::type(Device self) -> str', typeInProgram],
   ['prim::index(Device self) -> int?', (device: Device) => device.index],
   [
     'aten::device(str a) -> Device',
