@@ -109,6 +109,15 @@ c10::IValue Reader::list(const c10::Type& element, const c10::TypePtr& elementPt
   return list;
 }
 
+/** What a container of these is a container of, as PyTorch infers it from values. */
+static c10::TypePtr commonType(const std::vector<c10::IValue>& items) {
+  if (items.empty()) return c10::AnyType::get();
+  const c10::TypePtr first = items.front().type();
+  for (const auto& item : items)
+    if (*item.type() != *first) return c10::AnyType::get();
+  return first;
+}
+
 c10::IValue Reader::untyped() {
   const auto tag = static_cast<Tag>(integer());
   switch (tag) {
@@ -124,9 +133,7 @@ c10::IValue Reader::untyped() {
       std::vector<c10::IValue> items;
       const auto n = integer();
       for (int64_t i = 0; i < n; i++) items.push_back(untyped());
-      bool tensors = n > 0;
-      for (const auto& item : items) tensors = tensors && item.isTensor();
-      c10::impl::GenericList list(tensors ? c10::TypePtr(c10::TensorType::get()) : c10::TypePtr(c10::AnyType::get()));
+      c10::impl::GenericList list(commonType(items));
       for (auto& item : items) list.push_back(std::move(item));
       return list;
     }
@@ -136,12 +143,38 @@ c10::IValue Reader::untyped() {
       for (int64_t i = 0; i < n; i++) items.push_back(untyped());
       return c10::ivalue::Tuple::create(std::move(items));
     }
-    default: TORCH_CHECK_TYPE(false, "a dict needs a type: the method's argument is declared as Any");
+    default: {
+      std::vector<c10::IValue> keys, values;
+      const auto n = integer();
+      TORCH_CHECK_TYPE(n > 0, "an empty dict needs a type: the method's argument does not say which");
+      for (int64_t i = 0; i < n; i++) {
+        keys.push_back(untyped());
+        values.push_back(untyped());
+      }
+      c10::impl::GenericDict dict(commonType(keys), commonType(values));
+      for (size_t i = 0; i < keys.size(); i++) dict.insert(std::move(keys[i]), std::move(values[i]));
+      return dict;
+    }
   }
+}
+
+c10::IValue Reader::member(const c10::UnionType& type) {
+  const auto given = untyped();
+  const auto members = type.containedTypes();
+  for (const auto& each : members)
+    if (given.type()->isSubtypeOf(*each)) return given;
+  for (const auto& each : members) {
+    if (each->kind() == c10::TypeKind::FloatType && given.isInt()) return static_cast<double>(given.toInt());
+    if (each->kind() == c10::TypeKind::ListType && given.isList() && given.toListRef().empty())
+      return c10::impl::GenericList(each->castRaw<c10::ListType>()->getElementType());
+  }
+  TORCH_CHECK_TYPE(false, "Expected a value of type '", type.repr_str(), "' but found a value of type '",
+                   given.type()->repr_str(), "'");
 }
 
 c10::IValue Reader::value(const c10::TypePtr& type) {
   if (type->kind() == c10::TypeKind::AnyType) return untyped();
+  if (type->kind() == c10::TypeKind::UnionType) return member(type->expectRef<c10::UnionType>());
   if (type->kind() == c10::TypeKind::OptionalType) {
     if (static_cast<Tag>(static_cast<int>(*at_)) == Tag::none) {
       at_++;

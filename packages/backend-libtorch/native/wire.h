@@ -49,6 +49,7 @@ class Reader {
   at::Tensor tensor();
   c10::IValue list(const c10::Type& element, const c10::TypePtr& elementPtr, Tag tag);
   c10::IValue untyped();
+  c10::IValue member(const c10::UnionType& type);
   const std::string& string();
   int64_t bigint();
 

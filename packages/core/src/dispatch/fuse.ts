@@ -14,6 +14,7 @@ import { alias, emptyStrided } from '../tensor/create.ts';
 import { type DType, dtypes } from '../tensor/dtype.ts';
 import { broadcastShapes, numelOf, outputStrides, type Shape, sameShape } from '../tensor/layout.ts';
 import { can_cast, type Scalar } from '../tensor/promotion.ts';
+import { hasQuantizer } from '../tensor/quantized.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { callOperator } from './call.ts';
 import { findOperator, Operator } from './operator.ts';
@@ -209,6 +210,7 @@ class Fusion {
     const { backend } = inputs[0].storage;
     for (let i = 0; i < inputs.length; i++) {
       if (is_grad_enabled() && inputs[i].requires_grad) return this.apart(inputs);
+      if (hasQuantizer(inputs[i])) return this.apart(inputs);
       if (inputs[i].storage.backend !== backend) return this.apart(inputs);
     }
     try {
