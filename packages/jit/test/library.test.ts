@@ -5,6 +5,7 @@ import {
   autograd,
   functions,
   intercept,
+  is_grad_enabled,
   library,
   no_grad,
   ops,
@@ -13,7 +14,16 @@ import {
   tensor,
 } from '@sconce/core';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { CompilationUnit, load, type ScriptFunction, script, trace } from '../src/index.ts';
+import {
+  CompilationUnit,
+  create_function_from_graph,
+  graph_of,
+  load,
+  passes,
+  type ScriptFunction,
+  script,
+  trace,
+} from '../src/index.ts';
 import { decode, differences, type Json } from './values.ts';
 
 const archives = new URL('archives/', import.meta.url);
@@ -152,6 +162,24 @@ def f(x: Tensor) -> Tensor:
     expect(f.code).toContain('ops.my.scale(x, 3, negate=True)');
     expect(f.graph.toString()).toContain('my::count(');
     expect(await total(await answer(f(x())))).toBe(-10.5);
+  });
+
+  it('that must be waited for stays in the program, and leaves the mode of gradients as it was', async () => {
+    keep(
+      library.define(
+        'my::later(Tensor x) -> Tensor',
+        (x) => new Promise((resolve) => setTimeout(() => resolve(x.mul(2)))) as never,
+      ),
+    );
+    const graph = graph_of(
+      script('def f(x):\n    return x + torch.ops.my.later(torch.ones([2]))\n') as ScriptFunction,
+    );
+    passes.constant_propagation(graph);
+    expect(is_grad_enabled()).toBe(true);
+    expect(String(graph)).toContain('my::later');
+    const f = create_function_from_graph('f', graph);
+    expect(await (await answer(f(tensor([1, 2])))).tolist()).toEqual([3, 4]);
+    expect(is_grad_enabled()).toBe(true);
   });
 
   it('is named in a JavaScript function that is scripted', async () => {

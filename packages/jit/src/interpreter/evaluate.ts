@@ -22,7 +22,8 @@ export function evaluate(node: Node, device: Device | null): readonly unknown[] 
     () => graph,
   );
   try {
-    const result = no_grad(() => execute(func, [], device));
+    // In a tuple, since no_grad would last until a promise settles, which nobody waits for here.
+    const [result] = no_grad(() => [execute(func, [], device)]);
     if (!(result instanceof Promise)) return result as readonly unknown[];
     result.catch(() => undefined);
   } catch {
