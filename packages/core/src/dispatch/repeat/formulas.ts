@@ -61,7 +61,7 @@ export class Formulas {
     const formed = outcomes.find(tensors, args);
     if (formed === null) {
       const result = callOperator(operator, args);
-      if (outcomes.areKept) this.remember(args, tensors, result as Tensor);
+      if (outcomes.areKept) outcomes.keep(this.formedBy(args, tensors, result as Tensor));
       return result;
     }
     const outer = setOperatorInProgress(this.name);
@@ -75,26 +75,24 @@ export class Formulas {
   }
 
   /** The call was made, so its operands fit each other. */
-  private remember(args: readonly unknown[], tensors: readonly Tensor[], result: Tensor): void {
+  private formedBy(args: readonly unknown[], tensors: readonly Tensor[], result: Tensor): Formed | undefined {
     const { operator, isInPlace } = this;
     const { shape, strides } = result;
     const { backend, length } = result.storage;
-    if (operator.overrideOn(backend) !== undefined || !arePlain(tensors, backend)) return;
-    if (isInPlace && mayOverlapItself(shape, strides)) return;
+    if (operator.overrideOn(backend) !== undefined || !arePlain(tensors, backend)) return undefined;
+    if (isInPlace && mayOverlapItself(shape, strides)) return undefined;
     const scalars = scalarsIn(operator, args);
     const plan = this.elementwise(args).plan(tensors, scalars, isInPlace ? result.dtype : undefined);
-    if (plan.dtypes.length !== 1 || mayDefer(plan.form, backend, numelOf(shape))) return;
-    this.outcomes.keep(
-      new Formed(
-        new Circumstances(tensors, backend),
-        compileForm(backend, plan.form, shape.length),
-        scalars.length === 0 ? undefined : scalarArguments(scalars, plan.kinds),
-        plan.dtypes[0],
-        length,
-        shape,
-        strides,
-        tensors.some((t) => !sameShape(t.shape, shape)),
-      ),
+    if (plan.dtypes.length !== 1 || mayDefer(plan.form, backend, numelOf(shape))) return undefined;
+    return new Formed(
+      new Circumstances(tensors, backend),
+      compileForm(backend, plan.form, shape.length),
+      scalars.length === 0 ? undefined : scalarArguments(scalars, plan.kinds),
+      plan.dtypes[0],
+      length,
+      shape,
+      strides,
+      tensors.some((t) => !sameShape(t.shape, shape)),
     );
   }
 }

@@ -110,9 +110,9 @@ export class Launches {
     const { operator, varying, outcomes } = this;
     const { result, launches } = recordLaunches(() => callOperator(operator, args));
     const backend = tensors.find((t) => t !== null)?.storage.backend;
-    if (!backend || !(result instanceof Tensor) || !arePlain([...tensors, result], backend)) return result;
-    const made = launches && madeOf(result, tensors, launches);
-    if (made) outcomes.keep(new Outcome(new Circumstances(tensors, backend), varying, args, made));
+    const isPlain = backend && result instanceof Tensor && arePlain([...tensors, result], backend);
+    const made = isPlain && launches ? madeOf(result, tensors, launches) : undefined;
+    outcomes.keep(made && new Outcome(new Circumstances(tensors, backend!), varying, args, made));
     return result;
   }
 }

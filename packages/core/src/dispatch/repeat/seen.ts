@@ -92,8 +92,10 @@ export class Outcomes<
     return this.misses < MOST_MISSES;
   }
 
-  keep(outcome: T): void {
+  /** Remembers it; undefined where the call came to nothing that can be done again. */
+  keep(outcome: T | undefined): void {
     this.misses++;
+    if (outcome === undefined) return;
     if (this.all.length === MOST) this.all.shift();
     this.all.push(outcome);
     this.last = outcome;

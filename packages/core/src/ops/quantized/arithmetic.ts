@@ -105,30 +105,23 @@ const sums = (['', '_relu'] as const).flatMap((suffix) => {
       },
     }),
     // With a number, under both the names that PyTorch has had for it.
-    op(`quantized::add_scalar${suffix}(Tensor qa, Scalar b) -> Tensor qc`, {
-      grad: 'none',
-      define: ({ qa, b }) => addNumber(qa, numberIn(b), isRelu),
-    }),
-    op(`quantized::add_scalar${suffix}.Tensor(Tensor qa, Tensor b) -> Tensor qc`, {
-      grad: 'none',
-      define: ({ qa, b }) => addNumber(qa, numberIn(b), isRelu),
-    }),
-    op(`quantized::add${suffix}.Scalar(Tensor qa, Scalar b) -> Tensor qc`, {
-      grad: 'none',
-      define: ({ qa, b }) => addNumber(qa, numberIn(b), isRelu),
-    }),
-    op(`quantized::mul_scalar${suffix}(Tensor qa, Scalar b) -> Tensor qc`, {
-      grad: 'none',
-      define: ({ qa, b }) => multiplyByNumber(qa, numberIn(b), isRelu),
-    }),
-    op(`quantized::mul_scalar${suffix}.Tensor(Tensor qa, Tensor b) -> Tensor qc`, {
-      grad: 'none',
-      define: ({ qa, b }) => multiplyByNumber(qa, numberIn(b), isRelu),
-    }),
-    op(`quantized::mul${suffix}.Scalar(Tensor qa, Scalar b) -> Tensor qc`, {
-      grad: 'none',
-      define: ({ qa, b }) => multiplyByNumber(qa, numberIn(b), isRelu),
-    }),
+    ...(
+      [
+        ['add', addNumber],
+        ['mul', multiplyByNumber],
+      ] as const
+    ).flatMap(([base, calculate]) =>
+      [
+        `${base}_scalar${suffix}(Tensor qa, Scalar b)`,
+        `${base}_scalar${suffix}.Tensor(Tensor qa, Tensor b)`,
+        `${base}${suffix}.Scalar(Tensor qa, Scalar b)`,
+      ].map((signature) =>
+        op(`quantized::${signature} -> Tensor qc`, {
+          grad: 'none',
+          define: ({ qa, b }) => calculate(qa, numberIn(b), isRelu),
+        }),
+      ),
+    ),
   ].flat();
 });
 

@@ -14,11 +14,17 @@ interface BatchNorm {
   readonly output_zero_point: number;
 }
 
+/** The numbers quantised as the caller wants them, in the dtype of `like`. */
+const asked = (
+  y: Tensor,
+  like: Tensor,
+  { output_scale, output_zero_point }: Pick<BatchNorm, 'output_scale' | 'output_zero_point'>,
+): Tensor => quantize(y, output_scale, output_zero_point, quantizedDTypeOf(like));
+
 function batchNorm(a: BatchNorm, isRelu: boolean): Tensor {
   const { weight, bias, mean, eps } = a;
   const y = call('aten::batch_norm', dequantized(a.qx), weight, bias, mean, a.var, false, 0, eps, false);
-  const out = isRelu ? (y.relu() as Tensor) : y;
-  return quantize(out, a.output_scale, a.output_zero_point, quantizedDTypeOf(a.qx));
+  return asked(isRelu ? (y.relu() as Tensor) : y, a.qx, a);
 }
 
 const batchNorms = (['', '1d', '2d', '3d'] as const).flatMap((dims) =>
@@ -40,12 +46,11 @@ export const quantizedNorms = [
     'quantized::layer_norm(Tensor input, int[] normalized_shape, Tensor? weight, Tensor? bias, float eps, float output_scale, int output_zero_point) -> Tensor',
     {
       grad: 'none',
-      define: ({ input, normalized_shape, weight, bias, eps, output_scale, output_zero_point }) =>
-        quantize(
+      define: ({ input, normalized_shape, weight, bias, eps, ...out }) =>
+        asked(
           call('aten::layer_norm', dequantized(input), normalized_shape, weight, bias, eps, false),
-          output_scale,
-          output_zero_point,
-          quantizedDTypeOf(input),
+          input,
+          out,
         ),
     },
   ),
@@ -53,25 +58,19 @@ export const quantizedNorms = [
     'quantized::group_norm(Tensor input, int num_groups, Tensor? weight, Tensor? bias, float eps, float output_scale, int output_zero_point) -> Tensor',
     {
       grad: 'none',
-      define: ({ input, num_groups, weight, bias, eps, output_scale, output_zero_point }) =>
-        quantize(
-          call('aten::group_norm', dequantized(input), num_groups, weight, bias, eps, false),
-          output_scale,
-          output_zero_point,
-          quantizedDTypeOf(input),
-        ),
+      define: ({ input, num_groups, weight, bias, eps, ...out }) =>
+        asked(call('aten::group_norm', dequantized(input), num_groups, weight, bias, eps, false), input, out),
     },
   ),
   op(
     'quantized::instance_norm(Tensor input, Tensor? weight, Tensor? bias, float eps, float output_scale, int output_zero_point) -> Tensor',
     {
       grad: 'none',
-      define: ({ input, weight, bias, eps, output_scale, output_zero_point }) =>
-        quantize(
+      define: ({ input, weight, bias, eps, ...out }) =>
+        asked(
           call('aten::instance_norm', dequantized(input), weight, bias, null, null, true, 0, eps, false),
-          output_scale,
-          output_zero_point,
-          quantizedDTypeOf(input),
+          input,
+          out,
         ),
     },
   ),
