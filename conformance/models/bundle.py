@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import pathlib
+import sys
 import tarfile
 import zipfile
 
@@ -127,6 +128,17 @@ def write_stripped(path, root, kept, recipe):
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
     write_gzip(path, buffer.getvalue())
+
+
+def write_cases(manifest, names, generate, **more):
+    """Generates the cases of these names, one entry each, into the manifest; it is whole after each."""
+    path = HERE / manifest
+    done = {entry["name"]: entry for entry in json.loads(path.read_text())["cases"]} if path.exists() else {}
+    for name in names:
+        entry = generate(name)
+        done[entry["name"]] = entry
+        write_manifest(manifest, done.values(), **more)
+        print(name, entry["bytes"], [(HERE / entry[k]).stat().st_size for k in ("archive", "data")], file=sys.stderr, flush=True)
 
 
 def write_manifest(name, entries, **more):

@@ -6,7 +6,6 @@ needs none of them. The activations' scales are what PyTorch's observers made of
 """
 
 import io
-import json
 import math
 import sys
 import warnings
@@ -18,7 +17,7 @@ from torch.ao import quantization
 from torchvision.models import quantization as models
 
 import fill
-from bundle import HERE, Blob, Generated, strip, write_manifest, write_stripped
+from bundle import HERE, Blob, Generated, strip, write_cases, write_stripped
 
 NAMES = {
     "resnet18": {},
@@ -130,13 +129,8 @@ def generate(name):
 def main():
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    manifest = HERE / "quantised-models.json"
-    done = {entry["name"]: entry for entry in json.loads(manifest.read_text())["cases"]} if manifest.exists() else {}
-    for name in sys.argv[1:] or NAMES:
-        entry = generate(name)
-        done[entry["name"]] = entry
-        write_manifest(manifest.name, done.values(), torch=torch.__version__, torchvision=torchvision.__version__, seed=fill.SEED)
-        print(name, entry["bytes"], [(HERE / entry[k]).stat().st_size for k in ("archive", "data")], file=sys.stderr, flush=True)
+    versions = {"torch": torch.__version__, "torchvision": torchvision.__version__}
+    write_cases("quantised-models.json", sys.argv[1:] or NAMES, generate, **versions, seed=fill.SEED)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ our generator for which three models whose weights are all a few units in the la
 """
 
 import io
-import json
 import sys
 import warnings
 
@@ -14,7 +13,7 @@ import torch
 import torchvision
 
 import fill
-from bundle import HERE, Blob, Generated, round_statistic, strip, to_bfloat16, write_manifest, write_stripped
+from bundle import HERE, Blob, Generated, round_statistic, strip, to_bfloat16, write_cases, write_stripped
 
 # Few classes and small images, so that a run takes a second or so; thresholds that some of the random scores pass.
 MODELS = {
@@ -160,13 +159,8 @@ def generate(name):
 
 def main():
     torch.set_num_threads(1)
-    manifest = HERE / "scenes.json"
-    done = {entry["name"]: entry for entry in json.loads(manifest.read_text())["cases"]} if manifest.exists() else {}
-    for name in sys.argv[1:] or MODELS:
-        entry = generate(name)
-        done[entry["name"]] = entry
-        write_manifest(manifest.name, done.values(), torch=torch.__version__, torchvision=torchvision.__version__, seed=fill.SEED)
-        print(name, entry["bytes"], [(HERE / entry[k]).stat().st_size for k in ("archive", "data")], file=sys.stderr, flush=True)
+    versions = {"torch": torch.__version__, "torchvision": torchvision.__version__}
+    write_cases("scenes.json", sys.argv[1:] or MODELS, generate, **versions, seed=fill.SEED)
 
 
 if __name__ == "__main__":

@@ -67,14 +67,19 @@ def compile_program(head, name, calls, body):
         return compile_file(os.path.join(folder, "text.py"), head, name, calls, body)
 
 
-def compile_file(path, head, name, calls, body):
-    # The head stays on the first line, so that errors count lines as in the text itself.
+def main_module(path, head, body):
+    """A `__main__` that has run the head, and whose file is the body alone, so that errors count lines as in the text itself."""
     with open(path, "w") as f:
         f.write(body)
     module = types.ModuleType("__main__")
     module.__file__ = path
     sys.modules["__main__"] = module
     exec(head, module.__dict__)
+    return module
+
+
+def compile_file(path, head, name, calls, body):
+    module = main_module(path, head, body)
     result = {"name": name, "text": body}
     try:
         exec(compile(body, path, "exec"), module.__dict__)
@@ -126,12 +131,7 @@ def compile_module(head, name, given_calls, body):
     given, calls = given_calls
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "text.py")
-        with open(path, "w") as f:
-            f.write(body)
-        module = types.ModuleType("__main__")
-        module.__file__ = path
-        sys.modules["__main__"] = module
-        exec(head, module.__dict__)
+        module = main_module(path, head, body)
         exec(compile(body, path, "exec"), module.__dict__)
         torch.manual_seed(0)
         made = eval(f"{name}({given})", module.__dict__)
