@@ -1,6 +1,7 @@
 /** A call that is repeated gives what the call itself gives, whatever changed since: layouts, dtypes, modes, who looks on. */
 import { reference } from '@sconce/backend-reference';
 import {
+  type ConvKernel,
   callOperator,
   currentBackend,
   type DType,
@@ -12,9 +13,11 @@ import {
   memoryUsage,
   no_grad,
   type Operator,
+  observe_launches,
   repeated,
   set_default_dtype,
   set_fusion_enabled,
+  setConvolutionPrecision,
   setCurrentBackend,
   type Tensor,
   tolistNow,
@@ -129,6 +132,18 @@ describe('a call that is repeated', () => {
       ] as unknown as typeof pairs;
       within(() => check('linear', [null], [0, 1], layers));
       within(() => check('linear', [numbers([2], 3)], [0, 1], layers));
+      const images = [
+        () => [numbers([2, 4, 5, 5]), numbers([6, 4, 3, 3], 1)],
+        () => [numbers([2, 5, 5, 4]).permute([0, 3, 1, 2]), numbers([6, 4, 3, 3], 1)],
+        () => [numbers([4, 7, 6]), numbers([6, 4, 3, 1], 1)],
+        () => [numbers([2, 4, 2, 2]), numbers([6, 4, 4, 4], 1)],
+        () => [numbers([2, 4, 5, 5]), numbers([4, 4, 3, 3], 1)],
+        () => [numbers([2, 4, 5, 5], 0, 'float64'), numbers([6, 4, 3, 3], 1, 'float64')],
+      ] as unknown as typeof pairs;
+      within(() => check('conv2d', [numbers([6], 3), [1, 1], [0, 1], [1, 1], 1], [0, 1], images));
+      within(() => check('conv2d', [null, [2, 1], [1, 1], [1, 2], 1], [0, 1], images));
+      within(() => check('conv2d.padding', [null, [1, 1], 'same', [1, 1], 1], [0, 1], images));
+      within(() => check('convolution', [null, [1, 1], [0, 1], [1, 1], false, [0, 0], 1], [0, 1], images));
     });
   }
 
@@ -216,6 +231,27 @@ describe('a call that is repeated', () => {
       return kernel_launches() - before;
     };
     expect([launched(), launched(), launched()]).toEqual([1, 1, 1]);
+  });
+
+  it('convolves as accurately as is asked for now', () => {
+    const call = repeated(operator('conv2d'), [0]);
+    const [x, w] = [numbers([1, 2, 6, 6]), numbers([2, 2, 3, 3], 1)];
+    const asked: unknown[] = [];
+    const before = observe_launches((_, kernel, __, ___, proceed) => {
+      asked.push((kernel as ConvKernel).precision);
+      proceed();
+    });
+    const { name } = currentBackend();
+    const values = ['fast', 'fast', 'off', 'precise', 'precise', 'fast', 'off', 'off'] as const;
+    for (const value of values) {
+      setConvolutionPrecision(name, value);
+      no_grad(() => call([x, w, null, [1, 1], [1, 1], [1, 1], 1]));
+    }
+    setConvolutionPrecision(name, 'fast');
+    call([x, w, null, [1, 1], [1, 1], [1, 1], 1]);
+    observe_launches(before);
+    const meaning = { fast: 'fast', precise: undefined, off: 'exact' };
+    expect(asked).toEqual([...values.map((value) => meaning[value]), undefined]);
   });
 
   it('has the gradients of what it computed', () => {

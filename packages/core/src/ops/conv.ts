@@ -145,6 +145,7 @@ export const convolutions = [
     'convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor',
     {
       define: (args) => convolve(args.input, args.weight, args.bias, args),
+      followsLayouts: true,
       finish: (args, epilogue) => finished(args, args, epilogue),
       grad: ({
         grad,
@@ -188,6 +189,7 @@ export const convolutions = [
         batched(args.input, args.weight.shape.length - 2, 'convolution', (x) =>
           call(x, args.weight, args.bias, windowOf(args.weight, args)),
         ),
+      followsLayouts: true,
       finish: (args, epilogue) => finished(args, args, epilogue),
     },
   ),
@@ -195,6 +197,7 @@ export const convolutions = [
     '_convolution_mode(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, str padding, SymInt[] dilation, SymInt groups) -> Tensor',
     {
       define: (args) => convNamed(args.weight.shape.length - 2, args, args.padding),
+      followsLayouts: true,
     },
   ),
   op(
@@ -204,6 +207,7 @@ export const convolutions = [
         batched(args.input, args.weight.shape.length - 2, 'convolution', (x) =>
           call(x, args.weight, args.bias, windowOf(args.weight, args)),
         ),
+      followsLayouts: true,
       finish: (args, epilogue) => finished(args, args, epilogue),
     },
   ),
@@ -211,6 +215,7 @@ export const convolutions = [
     'conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor',
     {
       define: (args) => conv(1, args, args.padding),
+      followsLayouts: true,
       finish: (args, epilogue) => finished(args, { ...args, ...forward }, epilogue),
     },
   ),
@@ -218,12 +223,14 @@ export const convolutions = [
     'conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor',
     {
       define: (args) => convNamed(1, args, args.padding),
+      followsLayouts: true,
     },
   ),
   op(
     'conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor',
     {
       define: (args) => conv(2, args, args.padding),
+      followsLayouts: true,
       finish: (args, epilogue) => finished(args, { ...args, ...forward }, epilogue),
     },
   ),
@@ -231,12 +238,14 @@ export const convolutions = [
     'conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor',
     {
       define: (args) => convNamed(2, args, args.padding),
+      followsLayouts: true,
     },
   ),
   op(
     'conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor',
     {
       define: (args) => conv(3, args, args.padding),
+      followsLayouts: true,
       finish: (args, epilogue) => finished(args, { ...args, ...forward }, epilogue),
     },
   ),
@@ -244,24 +253,28 @@ export const convolutions = [
     'conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor',
     {
       define: (args) => convNamed(3, args, args.padding),
+      followsLayouts: true,
     },
   ),
   op(
     'conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor',
     {
       define: (args) => convTranspose(1, args, args.padding, args.output_padding),
+      followsLayouts: true,
     },
   ),
   op(
     'conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor',
     {
       define: (args) => convTranspose(2, args, args.padding, args.output_padding),
+      followsLayouts: true,
     },
   ),
   op(
     'conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor',
     {
       define: (args) => convTranspose(3, args, args.padding, args.output_padding),
+      followsLayouts: true,
     },
   ),
 ].flat();

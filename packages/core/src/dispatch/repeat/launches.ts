@@ -1,7 +1,8 @@
 /** Definitions that are called again: those that come to one kernel over their operands launch it without being run. */
 import { is_grad_enabled } from '../../autograd/mode.ts';
-import type { Executable, View } from '../../backend/backend.ts';
+import type { ConvKernel, Executable, View } from '../../backend/backend.ts';
 import { type Launch, recordLaunches } from '../../kernel/compile.ts';
+import { precisionOf } from '../../kernel/precision.ts';
 import { setOperatorInProgress } from '../../kernel/progress.ts';
 import { allocated } from '../../tensor/create.ts';
 import type { DType } from '../../tensor/dtype.ts';
@@ -27,6 +28,8 @@ interface Filled {
   readonly launch: Executable;
   readonly numbers: readonly (number | bigint)[] | undefined;
   readonly inputs: readonly Window[];
+  /** Of a convolution, how accurate it was to be: that is a setting, and another kernel where it changes. */
+  readonly convolves: { readonly precision: ConvKernel['precision'] } | null;
   /** How the kernel sees the result. */
   readonly output: Pick<View, 'dtype' | 'shape' | 'strides' | 'offset'>;
   readonly dtype: DType;
@@ -49,9 +52,11 @@ class Outcome {
   }
 
   serves(tensors: Tensors, args: readonly unknown[]): boolean {
-    const { varying, rest } = this;
+    const { varying, rest, made, when } = this;
+    if ('launch' in made && made.convolves && made.convolves.precision !== precisionOf(when.backend))
+      return false;
     for (let i = 0; i < varying.length; i++) if (!areEqual(rest[i], args[varying[i]])) return false;
-    return this.when.areThose(tensors);
+    return when.areThose(tensors);
   }
 
   again(tensors: Tensors): Tensor {
@@ -160,8 +165,7 @@ function madeOf(result: Tensor, tensors: Tensors, launches: readonly Launch[]): 
     return window && result.base !== null && !tensors.includes(result) ? window : undefined;
   }
   const [{ launch, kind, outputs, inputs, numbers }] = launches;
-  // How a convolution is computed is a setting.
-  if (launches.length > 1 || outputs.length !== 1 || kind === 'conv' || result.offset !== 0) return undefined;
+  if (launches.length > 1 || outputs.length !== 1 || result.offset !== 0) return undefined;
   const [to] = outputs;
   if (to.memory !== result.memory || places.has(result.memory)) return undefined;
   const windows = inputs.map(windowOf);
@@ -170,6 +174,7 @@ function madeOf(result: Tensor, tensors: Tensors, launches: readonly Launch[]): 
     launch,
     numbers,
     inputs: windows as Window[],
+    convolves: kind === 'conv' ? { precision: precisionOf(storage.backend) } : null,
     output: { dtype: to.dtype, shape: [...to.shape], strides: [...to.strides], offset: to.offset },
     dtype,
     length: storage.length,
