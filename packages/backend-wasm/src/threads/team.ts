@@ -13,6 +13,7 @@
 import type { Exports } from '../kernels/engine.ts';
 import { PARAM_BYTES } from '../memory/addresses.ts';
 import type { Block, Heap } from '../memory/heap.ts';
+import { Account } from './account.ts';
 import {
   ABSENT,
   ACTIVE,
@@ -61,10 +62,6 @@ const MOST_PIECES = 32;
 const PIECES_PER_THREAD = 4;
 /** How long the main thread spins for calls that others have claimed, in milliseconds, before it sleeps where it may. */
 const SPIN = 0.05;
-/** What threads may have brought lately that a wait is set off against, in milliseconds: the loss when a machine gets busy. */
-const MOST_SAVED = 2;
-/** Times that being alone is doubled at most, when each try to share loses again. */
-const MOST_DOUBLINGS = 4;
 /** Naps of 10 ms without any progress, after which a worker that holds a call counts as dead. */
 const MOST_NAPS = 500;
 /** After this much work that threads could have shared, it is worth a hint that they are off. */
@@ -108,10 +105,7 @@ export class Team {
   private missed = 0;
   /** The same since there was nobody to share it with yet. */
   private alone = 0;
-  /** Milliseconds by which jobs were over sooner than they had been alone, lately. */
-  private saved = 0;
-  /** Losses in a row, without much that was saved between them. */
-  private losses = 0;
+  private readonly account = new Account();
   /** Until when nothing is shared, after time was lost; by performance.now(). */
   private aloneUntil = 0;
   private maySleep = true;
@@ -298,23 +292,20 @@ export class Team {
       const rest = done + unclaimed;
       const claimed = performance.now();
       if (Atomics.sub(i32, PENDING, rest) !== rest) this.wait();
-      this.account((claimed - began) / Math.max(1, done), count - rest, performance.now() - claimed);
+      const now = performance.now();
+      const call = (claimed - began) / Math.max(1, done);
+      const alone = this.account.settle(
+        count - rest,
+        call,
+        now - claimed,
+        (this.options.costs ?? COSTS).alone,
+      );
+      if (alone > 0) this.aloneUntil = now + alone;
     }
     if (Atomics.load(i32, TRAPPED) === 1) {
       Atomics.store(i32, TRAPPED, 0);
       throw new Error('wasm: a kernel trapped on a thread');
     }
-  }
-
-  /** Sets what workers did, in calls of so many milliseconds, off against the wait for them. */
-  private account(call: number, calls: number, waited: number): void {
-    this.saved = Math.min(MOST_SAVED, this.saved + calls * call - waited);
-    if (this.saved === MOST_SAVED) this.losses = 0;
-    if (this.saved >= 0) return;
-    const alone = (this.options.costs ?? COSTS).alone * 2 ** this.losses;
-    this.aloneUntil = performance.now() - alone * this.saved;
-    this.losses = Math.min(MOST_DOUBLINGS, this.losses + 1);
-    this.saved = 0;
   }
 
   /** Until the calls that workers have claimed are done. */
