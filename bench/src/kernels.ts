@@ -1,18 +1,18 @@
 /**
- * The wasm backend's kernels one by one, interleaved, each with its share of what the machine can do: `pnpm bench:kernels
- * [NAME …] [--json]`, or from sources `npx tsx --conditions=sconce-source bench/src/kernels.ts`.
+ * The wasm backend's kernels one by one on one thread, interleaved with the machine's limits, each with its share of what the
+ * machine can do: `pnpm bench:kernels [NAME …] [--json]`, or from sources `npx tsx --conditions=sconce-source bench/src/kernels.ts`.
  */
 import { parseArgs } from 'node:util';
 import { WasmBackend } from '@sconce/backend-wasm';
 import type { DType, Executable, Expr, Kernel, View } from '@sconce/core';
-import { levelOf, measureLimits, peakOf, printLimits } from './limits/limits.ts';
+import { LimitGauges, type Limits, levelOf, peakOf, printLimits } from './limits/limits.ts';
 
 const { values: options, positionals: wanted } = parseArgs({
   allowPositionals: true,
   options: { json: { type: 'boolean', default: false } },
 });
 
-const backend = new WasmBackend();
+const backend = new WasmBackend({ threads: 1 });
 
 function tensor(shape: readonly number[], dtype: DType = 'float32', strides?: readonly number[]): View {
   const n = shape.reduce((a, b) => a * b, 1);
@@ -40,25 +40,26 @@ const input = (index: number, dtype: DType = f): Expr => ({ op: 'input', index, 
 const call = (op: string, ...args: Expr[]): Expr => ({ op, args, dtype: f }) as Expr;
 const num = (value: number): Expr => ({ op: 'const', value, dtype: f });
 
-interface Bench {
-  readonly name: string;
+interface Counts {
   /** Floating-point operations, or bytes moved, for the last column. */
   readonly flops?: number;
   readonly bytes?: number;
+  /** A vector holds half as many float64. */
+  readonly isDouble?: boolean;
+  /** Calls that make one sample, where one is too short to time. */
   readonly repeat?: number;
+}
+
+interface Bench {
+  readonly name: string;
+  readonly counts: Counts;
   readonly run: () => void;
 }
 const benches: Bench[] = [];
 
-function kernel(
-  name: string,
-  k: Kernel,
-  outputs: View[],
-  inputs: View[],
-  counts: { flops?: number; bytes?: number; repeat?: number } = {},
-): void {
+function kernel(name: string, k: Kernel, outputs: View[], inputs: View[], counts: Counts = {}): void {
   const run: Executable = backend.compile(k);
-  benches.push({ name, ...counts, run: () => run(outputs, inputs) });
+  benches.push({ name, counts, run: () => run(outputs, inputs) });
 }
 
 const pointwise = (expr: Expr, rank: number): Kernel => ({ kind: 'pointwise', exprs: [expr], rank });
@@ -183,7 +184,7 @@ define('matmul 512 float64', () =>
     { kind: 'matmul', dtype: 'float64', accumulate: 'float64' },
     [tensor([1, 512, 512], 'float64')],
     [tensor([1, 512, 512], 'float64'), tensor([1, 512, 512], 'float64')],
-    { flops: 2 * 512 ** 3 },
+    { flops: 2 * 512 ** 3, isDouble: true },
   ),
 );
 for (const [label, strides] of [
@@ -276,10 +277,14 @@ define('cumsum 1024x1024', () =>
 );
 
 /** GFLOP/s, or GB/s, and what part of the machine's own that is; Winograd does less arithmetic than it is credited with. */
-function rateOf({ flops, bytes }: Bench, ms: number): { rate: string; share?: number } {
+function rateOf(
+  { flops, bytes, isDouble }: Counts,
+  ms: number,
+  limits: Limits,
+): { rate: string; share?: number } {
   if (flops) {
     const rate = flops / ms / 1e6;
-    return { rate: `${rate.toFixed(1)} GFLOP/s`, share: rate / peakOf(limits) };
+    return { rate: `${rate.toFixed(1)} GFLOP/s`, share: rate / (peakOf(limits) / (isDouble ? 2 : 1)) };
   }
   if (bytes) {
     const rate = bytes / ms / 1e6;
@@ -289,21 +294,24 @@ function rateOf({ flops, bytes }: Bench, ms: number): { rate: string; share?: nu
   return { rate: `${(ms * 1e6).toFixed(0)} ns` };
 }
 
-const limits = measureLimits();
-if (!options.json) printLimits(limits);
+const gauges = new LimitGauges();
 const times = benches.map(() => [] as number[]);
-const until = performance.now() + 1000 * Math.max(4, benches.length);
-for (let round = 0; round < 60 && performance.now() < until; round++)
+const until = performance.now() + 1000 * Math.max(6, benches.length);
+for (let round = 0; round < 60 && performance.now() < until; round++) {
+  gauges.sample();
   benches.forEach((b, i) => {
-    const repeat = b.repeat ?? 1;
+    const { repeat = 1 } = b.counts;
     const start = performance.now();
     for (let r = 0; r < repeat; r++) b.run();
     times[i]!.push((performance.now() - start) / repeat);
   });
+}
+const limits = gauges.best;
+if (!options.json) printLimits(limits);
 benches.forEach((b, i) => {
   const sorted = times[i]!.slice(2).sort((x, y) => x - y);
   const [min, median] = [sorted[0] ?? Number.NaN, sorted[sorted.length >> 1] ?? Number.NaN];
-  const { rate, share } = rateOf(b, min);
+  const { rate, share } = rateOf(b.counts, min, limits);
   if (options.json) {
     console.log(JSON.stringify({ kernel: b.name, median_ms: median, min_ms: min, rate, share }));
     return;

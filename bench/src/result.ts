@@ -29,6 +29,10 @@ export function summarise({ workload, system, threads, samples, error }: Session
   };
 }
 
+/** A result as `--json` prints it. */
+export const lineOf = ({ workload, system, threads, median_ms, min_ms, error }: Result): string =>
+  JSON.stringify({ workload, system, threads, median_ms, min_ms, ...(error !== undefined && { error }) });
+
 type Figure = 'median_ms' | 'min_ms';
 
 /**

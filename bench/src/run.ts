@@ -4,6 +4,7 @@
  *
  *   node bench/setup.mjs, once; then
  *   pnpm bench [WORKLOAD …] [--json] [--threads 1,2] [--rounds 28] [--budget 50] [--systems sconce-wasm,…] [--write]
+ *   pnpm bench:relaxed …: the same in a Node whose WebAssembly has relaxed SIMD, kept apart
  *   pnpm bench --render: writes docs/benchmarks.md anew from the last run that was written
  */
 import { spawnSync } from 'node:child_process';
@@ -11,12 +12,12 @@ import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { disagreement } from './agree.ts';
-import { measureLimits, printLimits } from './limits/limits.ts';
-import { type Result, summarise } from './result.ts';
+import { LimitGauges, printLimits } from './limits/limits.ts';
+import { lineOf, type Result, summarise } from './result.ts';
 import { Session, systems } from './sessions.ts';
 import { printTable } from './table.ts';
 import { workloads } from './workloads.ts';
-import { type KernelResult, render, save } from './write.ts';
+import { type KernelResult, render, save, saveRelaxed } from './write.ts';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -34,6 +35,8 @@ const { values: options, positionals } = parseArgs({
     /** Keeps what was measured as bench/results.json and puts it into docs/benchmarks.md. */
     write: { type: 'boolean', default: false },
     render: { type: 'boolean', default: false },
+    /** Keeps what was measured as that of an engine with relaxed SIMD: bench/relaxed.mjs runs this in one. */
+    relaxed: { type: 'boolean', default: false },
   },
 });
 const budget = Number(options.budget);
@@ -76,9 +79,10 @@ async function bench(name: string): Promise<Result[]> {
 function kernels(): KernelResult[] {
   const here = fileURLToPath(import.meta.url);
   const script = join(dirname(here), `kernels${extname(here)}`);
-  const { stdout } = spawnSync(process.execPath, [...process.execArgv, script, '--json'], {
+  const { stdout, stderr, status } = spawnSync(process.execPath, [...process.execArgv, script, '--json'], {
     encoding: 'utf8',
   });
+  if (status !== 0) throw new Error(`the kernels' benchmark failed: ${stderr.trim()}`);
   return stdout
     .trim()
     .split('\n')
@@ -90,24 +94,27 @@ async function main(): Promise<void> {
   const unknown = names.find((name) => !Object.hasOwn(workloads, name));
   if (unknown)
     throw new Error(`no workload is called ${unknown}: there are ${Object.keys(workloads).join(', ')}`);
-  const limits = measureLimits();
-  if (!options.json) printLimits(limits);
+  const gauges = new LimitGauges();
+  if (options.relaxed && gauges.best.fused === null)
+    throw new Error(
+      'this engine has no relaxed SIMD: `pnpm bench:relaxed` runs the benchmark in one that has',
+    );
+  for (let i = 0; i < 20; i++) gauges.sample();
+  if (!options.json) printLimits(gauges.best);
   const all: Result[] = [];
   for (const name of names) {
     const results = await bench(name);
+    gauges.sample();
     all.push(...results);
-    if (options.json) for (const result of results) console.log(JSON.stringify(result));
+    if (options.json) for (const result of results) console.log(lineOf(result));
     else printTable(name, results);
     if (results.some(({ error }) => error)) process.exitCode = 1;
   }
   if (!options.write) return;
-  const withKernels = isAll || positionals.includes('kernels');
-  save({
-    date: new Date().toISOString().slice(0, 10),
-    limits,
-    results: all,
-    kernels: withKernels ? kernels() : [],
-  });
+  const withKernels = !options.relaxed && (isAll || positionals.includes('kernels'));
+  const run = { date: new Date().toISOString().slice(0, 10), limits: gauges.best, results: all };
+  if (options.relaxed) saveRelaxed(run);
+  else save({ ...run, kernels: withKernels ? kernels() : [] });
   render();
 }
 

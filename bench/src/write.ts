@@ -16,11 +16,16 @@ export interface KernelResult {
   readonly share?: number;
 }
 
-export interface Run {
+export interface Measured {
   readonly date: string;
   readonly limits: Limits;
   readonly results: readonly Result[];
+}
+
+export interface Run extends Measured {
   readonly kernels: readonly KernelResult[];
+  /** The same in an engine with relaxed SIMD. */
+  readonly relaxed?: Measured;
 }
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -46,7 +51,7 @@ function shareOf(result: Result, limits: Limits): string {
 }
 
 /** A row for each of ours on each workload: its median on each number of threads, beside the best peer's. */
-function ratiosTable({ results, limits }: Run): string {
+function ratiosTable({ results, limits }: Measured): string {
   const threads = [...new Set(results.map((r) => r.threads))].sort();
   const ours = results.filter((r) => r.role === 'ours');
   const keys = [...new Set(ours.map((r) => `${r.workload} ${r.system}`))].map((key) => key.split(' '));
@@ -90,17 +95,27 @@ function everything({ results }: Run): string {
   );
 }
 
+/** When and where, and what the machine could do there and then. */
+function conditions({ date, limits: { levels, flops, fused, machine } }: Measured): string {
+  const madd =
+    fused === null ? 'no `relaxed_madd` in this engine' : `${fused.toFixed(1)} with \`relaxed_madd\``;
+  const memory = levels.map((l) => `${l.name} ${l.bandwidth.toFixed(0)} GB/s`).join(', ');
+  return `Measured on ${date}: ${machine}. The machine's own limits on one thread, measured in the same run: ${flops.toFixed(1)} GFLOP/s of float32 in wasm's 128-bit SIMD (${madd}); ${memory}.`;
+}
+
 function generated(run: Run): string {
-  const { limits, date, kernels } = run;
-  const { levels, flops, fused, machine } = limits;
+  const { kernels, relaxed } = run;
   return [
-    `Measured on ${date}: ${machine}. The machine's own limits on one thread, measured in the same run: ${flops.toFixed(1)} GFLOP/s of float32 in wasm's 128-bit SIMD (${fused === null ? 'no `relaxed_madd` in this engine' : `${fused.toFixed(1)} with \`relaxed_madd\``}); ${levels.map((l) => `${l.name} ${l.bandwidth.toFixed(0)} GB/s`).join(', ')}.`,
+    conditions(run),
     '![Time as a multiple of the best web peer’s, by workload and system](benchmarks.svg)',
     '### Ours to the best peer',
     'Medians; the ratio of medians, and in brackets that of minima.',
     ratiosTable(run),
     '### Every system',
     everything(run),
+    ...(relaxed
+      ? ['### Where relaxed SIMD validates (`pnpm bench:relaxed`)', conditions(relaxed), ratiosTable(relaxed)]
+      : []),
     ...(kernels.length
       ? [
           '### Kernels of the wasm backend, one thread',
@@ -119,17 +134,36 @@ function generated(run: Run): string {
   ].join('\n\n');
 }
 
-/** Keeps a run. Workloads, and kernels, that were not in it stay as they were in the last one, if that was on this machine. */
-export function save(run: Run): void {
-  const before: Run | undefined = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
-  const last = before?.limits.machine === run.limits.machine ? before : undefined;
+const saved = (): Run | undefined => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined);
+const keep = (run: Run): void => writeFileSync(file, `${JSON.stringify(run, null, 1)}\n`);
+
+/** The new run's results, and of workloads that were not in it the last one's, if that was on this machine. */
+function merged(run: Measured, last: Measured | undefined): Measured {
   const names = Object.keys(workloads);
+  const old = last?.limits.machine === run.limits.machine ? last.results : [];
   const results = [
-    ...(last?.results ?? []).filter((old) => !run.results.some((r) => r.workload === old.workload)),
+    ...old.filter(({ workload }) => !run.results.some((r) => r.workload === workload)),
     ...run.results,
   ].toSorted((a, b) => a.threads - b.threads || names.indexOf(a.workload) - names.indexOf(b.workload));
-  const kernels = run.kernels.length > 0 ? run.kernels : (last?.kernels ?? []);
-  writeFileSync(file, `${JSON.stringify({ ...run, results, kernels }, null, 1)}\n`);
+  return { ...run, results };
+}
+
+/** Keeps a run. Workloads, and kernels, that were not in it stay as they were in the last one, if that was on this machine. */
+export function save({ kernels, ...run }: Run): void {
+  const last = saved();
+  const sameKernels = last?.limits.machine === run.limits.machine ? last.kernels : [];
+  keep({
+    ...merged(run, last),
+    kernels: kernels.length > 0 ? kernels : sameKernels,
+    relaxed: last?.relaxed,
+  });
+}
+
+/** Keeps what an engine with relaxed SIMD measured, beside the last run. */
+export function saveRelaxed(run: Measured): void {
+  const last = saved();
+  if (!last) throw new Error(`there is no ${file} yet: \`pnpm bench --write\` comes first`);
+  keep({ ...last, relaxed: merged(run, last.relaxed) });
 }
 
 /** Writes the page and its picture from the last run that was saved. */

@@ -1,4 +1,9 @@
-/** What this machine can do at most, measured here and now on one thread: float32 arithmetic of wasm's 128-bit SIMD, and memory. */
+/**
+ * What this machine can do at most, measured here and now on one thread: float32 arithmetic of wasm's 128-bit SIMD, and memory.
+ *
+ * A core that is shared with another tenant computes at one of two speeds for half a second or two at a time, so a limit is the
+ * best of many short samples, spread over the same span as what is held against it.
+ */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -21,27 +26,39 @@ export interface Limits {
   readonly levels: readonly Level[];
 }
 
-function instantiate(
-  loop: Loop,
-  pages: number,
-  memory: WebAssembly.Memory,
-): ((...args: number[]) => number) | null {
+type Run = (...args: number[]) => number;
+
+function instantiate(loop: Loop, pages: number, memory: WebAssembly.Memory): Run | null {
   const bytes = moduleOf(loop, pages);
   if (!WebAssembly.validate(bytes)) return null;
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { m: { m: memory } });
-  return instance.exports.f as (...args: number[]) => number;
+  return instance.exports.f as Run;
 }
 
-/** The least time of `rounds` runs, in ms. */
-function least(rounds: number, run: () => void): number {
-  let best = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < rounds; i++) {
-    const began = performance.now();
-    run();
-    best = Math.min(best, performance.now() - began);
+/** One loop whose rate is a limit: the amount of its work over the least time that it took. */
+class Gauge {
+  private least = Number.POSITIVE_INFINITY;
+
+  constructor(
+    private readonly amount: number,
+    private readonly run: () => void,
+  ) {}
+
+  sample(): void {
+    for (let i = 0; i < 2; i++) {
+      const began = performance.now();
+      this.run();
+      this.least = Math.min(this.least, performance.now() - began);
+    }
   }
-  return best;
+
+  /** Billions a second. */
+  get rate(): number {
+    return this.amount / this.least / 1e6;
+  }
 }
+
+const bestOf = (gauges: readonly Gauge[]): number => Math.max(...gauges.map(({ rate }) => rate));
 
 const UNROLL = 4;
 
@@ -76,17 +93,16 @@ function chains(count: number, isFused: boolean): Loop {
   };
 }
 
-function peak(isFused: boolean, memory: WebAssembly.Memory): number | null {
-  let best = 0;
-  for (const count of [8, 10, 12, 13]) {
+/** None where the engine has no such instruction. */
+function arithmetic(isFused: boolean, memory: WebAssembly.Memory): Gauge[] {
+  return [8, 10, 12, 13].flatMap((count) => {
     const run = instantiate(chains(count, isFused), 1, memory);
-    if (!run) return null;
+    if (!run) return [];
     const flops = count * UNROLL * 8;
-    const times = Math.round(3e7 / flops);
+    const times = Math.round(6e7 / flops);
     for (let i = 0; i < 300; i++) run(200);
-    best = Math.max(best, (flops * times) / least(12, () => run(times)) / 1e6);
-  }
-  return best;
+    return [new Gauge(flops * times, () => run(times))];
+  });
 }
 
 /** Per 16 bytes of index: reads, writes and what is done in between. Parameters: destination, two sources, end of the destination. */
@@ -105,24 +121,28 @@ const streams = {
   read: {
     traffic: 1,
     once: (o: number) => {
-      const sum = 4 + ((o / 16) % 4);
+      const sum = 4 + o / 16;
       return [...code.get(sum), ...code.get(1), ...code.load(o), ...code.vectorAdd, ...code.set(sum)];
     },
   },
 } as const;
 
+const step = 128;
+/** Reading takes a sum for each 16 bytes of a step: fewer would be waited for. */
+const sums = Array.from({ length: step / 16 }, (_, i) => 4 + i);
+
 function stream(name: keyof typeof streams): Loop {
-  const step = 128;
   const once = Array.from({ length: step / 16 }, (_, i) => streams[name].once(i * 16)).flat();
   const advance = [0, 1, 2].flatMap((p) => [...code.get(p), ...code.i32(step), ...code.add, ...code.set(p)]);
   return {
     params: [I32, I32, I32, I32],
     results: [F32],
-    locals: [V128, V128, V128, V128],
+    locals: sums.map(() => V128),
     body: [
       ...[...code.loop, ...once, ...advance],
       ...[...code.get(0), ...code.get(3), ...code.lessThan, ...code.branchIf, ...code.end],
-      ...[...code.get(4), ...[5, 6, 7].flatMap((x) => [...code.get(x), ...code.vectorAdd]), ...code.lane],
+      ...sums.flatMap((x, i) => (i > 0 ? [...code.get(x), ...code.vectorAdd] : code.get(x))),
+      ...code.lane,
     ],
   };
 }
@@ -148,7 +168,11 @@ function caches(): Map<number, number> {
 
 const LARGEST = 96 * 2 ** 20;
 
-function bandwidths(memory: WebAssembly.Memory, pages: number): Level[] {
+interface LevelGauges extends Pick<Level, 'name' | 'upTo'> {
+  readonly gauges: readonly Gauge[];
+}
+
+function levelGauges(memory: WebAssembly.Memory, pages: number): LevelGauges[] {
   const sizes = caches();
   const [l2, l3] = [sizes.get(2) ?? 2 ** 20, sizes.get(3) ?? 32 * 2 ** 20];
   const levels = [
@@ -158,34 +182,51 @@ function bandwidths(memory: WebAssembly.Memory, pages: number): Level[] {
     { name: 'DRAM' as const, upTo: Number.MAX_SAFE_INTEGER, array: LARGEST },
   ];
   const apart = LARGEST + 5 * 4096 + 1344;
+  const kinds = Object.keys(streams) as (keyof typeof streams)[];
+  const loops = kinds.map((kind) => ({ kind, run: instantiate(stream(kind), pages, memory)! }));
+  for (const { run } of loops) for (let i = 0; i < 300; i++) run(0, apart, 2 * apart, 16384);
   return levels.map(({ name, upTo, array }) => {
-    let best = 0;
-    for (const kind of Object.keys(streams) as (keyof typeof streams)[]) {
-      const run = instantiate(stream(kind), pages, memory)!;
-      const bytes = array - (array % 128);
-      for (let i = 0; i < 300; i++) run(0, apart, 2 * apart, 16384);
-      const times = Math.max(1, Math.round(2 ** 26 / bytes));
-      const ms = least(8, () => {
-        for (let i = 0; i < times; i++) run(0, apart, 2 * apart, bytes);
-      });
-      best = Math.max(best, (streams[kind].traffic * bytes * times) / ms / 1e6);
-    }
-    return { name, upTo, bandwidth: best };
+    const bytes = array - (array % step);
+    const times = Math.max(1, Math.round(2 ** 25 / bytes));
+    const gauges = loops.map(
+      ({ kind, run }) =>
+        new Gauge(streams[kind].traffic * bytes * times, () => {
+          for (let i = 0; i < times; i++) run(0, apart, 2 * apart, bytes);
+        }),
+    );
+    return { name, upTo, gauges };
   });
 }
 
-/** Takes about three seconds, and means nothing while other programs run. */
-export function measureLimits(): Limits {
-  const pages = Math.ceil((3 * LARGEST + 2 ** 20) / 65536);
-  const memory = new WebAssembly.Memory({ initial: pages });
-  // Pages are made at their first touch.
-  new Uint8Array(memory.buffer).fill(1);
-  return {
-    machine: `${cpus().length} × ${cpus()[0]?.model.trim() ?? arch}, ${platform}, Node ${version.slice(1)}`,
-    flops: peak(false, memory)!,
-    fused: peak(true, memory),
-    levels: bandwidths(memory, pages),
-  };
+/** Takes a sample of every limit whenever it is told to, a tenth of a second each, and keeps the best. */
+export class LimitGauges {
+  private readonly plain: readonly Gauge[];
+  private readonly fused: readonly Gauge[];
+  private readonly levels: readonly LevelGauges[];
+
+  constructor() {
+    const pages = Math.ceil((3 * LARGEST + 2 ** 20) / 65536);
+    const memory = new WebAssembly.Memory({ initial: pages });
+    // Pages are made at their first touch.
+    new Uint8Array(memory.buffer).fill(1);
+    this.plain = arithmetic(false, memory);
+    this.fused = arithmetic(true, memory);
+    this.levels = levelGauges(memory, pages);
+  }
+
+  sample(): void {
+    const all = [...this.plain, ...this.fused, ...this.levels.flatMap(({ gauges }) => gauges)];
+    for (const gauge of all) gauge.sample();
+  }
+
+  get best(): Limits {
+    return {
+      machine: `${cpus().length} × ${cpus()[0]?.model.trim() ?? arch}, ${platform}, Node ${version.slice(1)}`,
+      flops: bestOf(this.plain),
+      fused: this.fused.length > 0 ? bestOf(this.fused) : null,
+      levels: this.levels.map(({ name, upTo, gauges }) => ({ name, upTo, bandwidth: bestOf(gauges) })),
+    };
+  }
 }
 
 /** The most that arithmetic can do here, whichever instruction it uses. */
