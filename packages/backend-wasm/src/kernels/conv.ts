@@ -26,7 +26,7 @@ import {
 } from './gemm.ts';
 import { castTo, copier, type Products, scratchView } from './matmul.ts';
 import { pointwise } from './pointwise.ts';
-import { type Layer, tileSizeFor } from './winograd.ts';
+import { tiledLayer } from './winograd.ts';
 import type { TileSize } from './winograd_transform.ts';
 
 /** Below so many positions of all images, packed weights are kept. */
@@ -237,36 +237,26 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
   /** By Winograd's algorithm; false where it does not apply or does not pay. */
   function winograd({ plan, x, w, out, others, scalars }: Call): boolean {
     const { g, inLoops: ending } = plan;
-    const { groups, channels, filters, before, input, output } = g;
-    if (dims !== 2 || g.window[1] !== 3 || g.window[2] !== 3 || before[1] < 0 || before[2] < 0) return false;
-    if ([...g.stride, ...g.dilation, ...g.holes].some((n) => n !== 1)) return false;
-    const layer: Layer = {
-      batch: g.batch,
-      channels,
-      filters,
-      input: [input[1], input[2]],
-      output: [output[1], output[2]],
-      before: [before[1], before[2]],
-    };
-    const size = channels > 0 ? tileSizeFor(layer, tileSizes) : undefined;
-    if (size === undefined) return false;
+    const { groups, channels, filters, batch, input } = g;
+    const tiled = (plan.tiled ??= dims === 2 ? tiledLayer(g, tileSizes) : null);
+    if (!tiled) return false;
     const source = x.strides[3] === 1 || input[2] === 1 ? x : dense(x);
     const s = w.strides as readonly [number, number, number, number];
+    const turned = transposed ? 2 * s[2] + 2 * s[3] : 0;
+    const step = (transposed ? channels : filters) * s[0];
     for (let group = 0; group < groups; group++) {
-      const first = group * (transposed ? channels * s[0] : filters * s[0]);
-      const turned = transposed ? 2 * s[2] + 2 * s[3] : 0;
+      const filter = (v: View): View => (groups === 1 ? v : part(v, 0, batch, group * filters, filters));
       products.winograd.run(
-        size,
-        layer,
-        part(source, 0, g.batch, group * channels, channels),
+        tiled,
+        groups === 1 ? source : part(source, 0, batch, group * channels, channels),
         {
           view: w,
-          pointer: pointerOf(w) + (first + turned) * bytes,
+          pointer: pointerOf(w) + (group * step + turned) * bytes,
           strides: transposed ? [s[1], s[0], -s[2], -s[3]] : s,
-          reading: `${transposed} ${group}`,
+          kind: `winograd ${tiled.size} ${transposed} ${group}`,
         },
-        part(out, 0, g.batch, group * filters, filters),
-        others.map((v) => part(v, 0, g.batch, group * filters, filters)),
+        filter(out),
+        others.map(filter),
         ending,
       );
     }

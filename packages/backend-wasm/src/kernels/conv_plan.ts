@@ -7,6 +7,7 @@ import { type Planes as PlanesProduct, type Tiling, tilingFor } from './conv_pla
 import { type Planes, reaches, slides, type Window } from './depthwise.ts';
 import { canEnd, type Ending, endingOf } from './ending.ts';
 import type { Exports } from './engine.ts';
+import type { TiledLayer } from './winograd.ts';
 
 /** How other operands may meet the outputs of loops that do not walk them column by column. */
 const WITHOUT_COLUMNS = ['same', 'row'] as const;
@@ -31,6 +32,8 @@ export interface Plan {
   readonly inPlace: boolean;
   /** Where each position is one of the input's, so that its planes are a product's right operand as they are: how that is tiled. */
   readonly tiling: Tiling | undefined;
+  /** From the first call that asks: the layer in Winograd's tiles; null where it is not computed so. */
+  tiled: TiledLayer | null | undefined;
   /** From the first call on: that product, what a gather goes by, and the code of depthwise windows. */
   product: PlanesProduct | undefined;
   tables: Tables | undefined;
@@ -105,6 +108,7 @@ export class Plans {
       isDepthwise: g.channels === 1 && g.filters === 1 && slides(window, g.output[2]) && numel(g.window) > 0,
       inPlace,
       tiling: isOfPlanes ? tilingFor(g.filters, positions, g.channels) : undefined,
+      tiled: undefined,
       product: undefined,
       tables: undefined,
       slide: undefined,
