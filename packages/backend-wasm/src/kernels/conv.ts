@@ -7,13 +7,14 @@
  */
 import { type ConvKernel, dtypes, type Executable, type View } from '@sconce/core/backend';
 import { contiguousStrides, isContiguous, numel, pointerOf } from '../memory/layout.ts';
-import { buildGather, buildTables, multiplyGathered } from './conv_gather.ts';
+import { buildGather, multiplyGathered } from './conv_gather.ts';
 import { asPlanes, type Geometry, isFlat, map3, part, stridesOf } from './conv_geometry.ts';
 import { compilePhases, hasPhases } from './conv_phases.ts';
 import { type Plan, Plans } from './conv_plan.ts';
 import { convolvePlanes } from './conv_planes.ts';
 import { Depthwise } from './depthwise.ts';
 import { type Exports, zero } from './engine.ts';
+import { buildTables } from './gather_tables.ts';
 import {
   type Accumulate,
   finishing,
@@ -152,7 +153,7 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
       taps > 0 && !rowsOfInput && gemm.isWide(filters, merges ? images * positions : positions, taps);
     if (!merges && !gathers) images = 1;
     const ending = merges ? undefined : plan.inTiles;
-    const tableAt = scratch.get('tables', 4 * (taps + images * positions + 16));
+    let tableAt = 0;
     const groupBytes = filters * taps * bytes;
     const lefts = taps > 0 ? leftOperand(w, g, gemm, gathers) : undefined;
     for (let n = 0; n < batch; n += images) {
@@ -165,13 +166,7 @@ export function compileConv(products: Products, kernel: ConvKernel): Executable 
       if (!rowsOfInput && taps > 0) {
         const together = merges ? some : 1;
         if (plan.tables?.images !== together) plan.tables = buildTables(g, strides, bytes, together);
-        const { tables } = plan;
-        // Of a shared memory, `set` is slow.
-        if (products.held.tables !== tables || products.held.at !== tableAt) {
-          heap.i32.set(tables.taps, tableAt >> 2);
-          heap.i32.set(tables.bases, (tableAt >> 2) + taps);
-          products.held = { tables, at: tableAt };
-        }
+        tableAt = products.tables.addressOf(plan.tables);
         gather ??= buildGather(heap, gemm.columns, bytes);
       }
       for (let group = 0; group < groups; group++) {

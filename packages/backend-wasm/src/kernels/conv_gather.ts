@@ -6,9 +6,7 @@ import { laneCount } from '../asm/lane.ts';
 import { type Fn, Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import type { Heap } from '../memory/heap.ts';
-import { numel } from '../memory/layout.ts';
 import { exportBlocks, KC, LINE, overDepth } from './blocks.ts';
-import type { Geometry } from './conv_geometry.ts';
 import { ENDING_WORDS } from './ending.ts';
 import { type Exports, instantiate } from './engine.ts';
 import type { Finishing, Gemm } from './gemm.ts';
@@ -171,43 +169,4 @@ export function multiplyGathered(gemm: Gemm, product: GatheredProducts): void {
     }
   };
   heap.team.each(code.gathered!, 0, give, pieces);
-}
-
-/** Offsets of all taps and of all positions of some images, in bytes. */
-export interface Tables {
-  readonly images: number;
-  readonly taps: Int32Array;
-  readonly bases: Int32Array;
-}
-
-export function buildTables(g: Geometry, strides: readonly number[], bytes: number, images: number): Tables {
-  const { window, dilation, stride, output, channels } = g;
-  const taps = new Int32Array(channels * numel(window));
-  let t = 0;
-  for (let c = 0; c < channels; c++)
-    for (let i = 0; i < window[0]; i++)
-      for (let j = 0; j < window[1]; j++)
-        for (let l = 0; l < window[2]; l++)
-          taps[t++] =
-            bytes *
-            (c * strides[1]! +
-              i * dilation[0] * strides[2]! +
-              j * dilation[1] * strides[3]! +
-              l * dilation[2] * strides[4]!);
-  // Whole panels: what is behind the last position repeats it.
-  const count = images * numel(output);
-  const bases = new Int32Array(Math.ceil(count / 8) * 8);
-  let b = 0;
-  for (let n = 0; n < images; n++)
-    for (let i = 0; i < output[0]; i++)
-      for (let j = 0; j < output[1]; j++)
-        for (let l = 0; l < output[2]; l++)
-          bases[b++] =
-            bytes *
-            (n * strides[0]! +
-              i * stride[0] * strides[2]! +
-              j * stride[1] * strides[3]! +
-              l * stride[2] * strides[4]!);
-  bases.fill(bases[count - 1]!, count);
-  return { images, taps, bases };
 }

@@ -1,12 +1,12 @@
 /** What a convolution decides from the layouts of its operands alone: kept with its weights, since a network's layers come again. */
 import type { ConvKernel, Memory, View } from '@sconce/core/backend';
 import { hasLayout, numel } from '../memory/layout.ts';
-import type { Tables } from './conv_gather.ts';
 import { type Geometry, geometryOf, isFlat, stridesOf, type Three } from './conv_geometry.ts';
 import { type Planes as PlanesProduct, type Tiling, tilingFor } from './conv_planes.ts';
 import { type Planes, reaches, slides, type Window } from './depthwise.ts';
 import { canEnd, type Ending, endingOf } from './ending.ts';
 import type { Exports } from './engine.ts';
+import type { Tables } from './gather_tables.ts';
 import type { TiledLayer } from './winograd.ts';
 
 /** How other operands may meet the outputs of loops that do not walk them column by column. */

@@ -17,6 +17,7 @@ import { numel, pointerOf } from '../memory/layout.ts';
 import type { Scratch } from '../memory/scratch.ts';
 import { canEnd, endingOf } from './ending.ts';
 import { type Exports, instantiate, zero } from './engine.ts';
+import { GatherTables } from './gather_tables.ts';
 import {
   type Accumulate,
   type Finishing,
@@ -148,8 +149,7 @@ export const copier = (heap: Heap, from: DType, to: DType, rank: number): Execut
 export class Products {
   private readonly gemms = new Map<string, Gemm>();
   readonly forms: Forms;
-  /** The offsets that the shared block of a convolution's tables holds, and where that is. */
-  held: { readonly tables: object | undefined; readonly at: number } = { tables: undefined, at: 0 };
+  readonly tables: GatherTables;
   readonly winograd: Winograd;
 
   constructor(
@@ -157,6 +157,7 @@ export class Products {
     readonly scratch: Scratch,
   ) {
     this.forms = new Forms(heap);
+    this.tables = new GatherTables(heap, scratch);
     this.winograd = new Winograd(heap, scratch, this.forms);
   }
 

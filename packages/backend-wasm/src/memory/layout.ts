@@ -23,7 +23,12 @@ export interface Loop {
 }
 
 /** The dims of the views as they are, with byte strides. */
-export function loopOf(views: readonly View[], shape: readonly number[], from = 0, to = shape.length): Loop {
+export function loopOf(
+  views: readonly Pick<View, 'dtype' | 'strides'>[],
+  shape: readonly number[],
+  from = 0,
+  to = shape.length,
+): Loop {
   return {
     sizes: shape.slice(from, to),
     strides: views.map((v) => {

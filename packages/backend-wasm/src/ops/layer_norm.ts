@@ -5,7 +5,8 @@ import type { Val } from '../asm/val.ts';
 import { type Exports, instantiate, zero } from '../kernels/engine.ts';
 import type { Heap } from '../memory/heap.ts';
 import { numel, pointerOf } from '../memory/layout.ts';
-import { dense, eachRows, isRows } from './rows.ts';
+import { Plans } from './plans.ts';
+import { allocated, type Dense, dense, denseOf, eachRows, isRows, Walk } from './rows.ts';
 import { eachRow, inLanes } from './softmax.ts';
 import { strip, sumInPieces, sumOf } from './strip.ts';
 
@@ -180,11 +181,26 @@ const cached = <T>(make: () => T, key: string, variants: Map<string, T>): T => {
   return v;
 };
 
+/** The code for operands of some layouts, how it walks them, and the results. */
+interface Plan {
+  readonly rows: Exports[string];
+  readonly walk: Walk;
+  readonly out: Dense;
+  readonly statistics: Dense;
+  readonly n: number;
+  readonly ns: number;
+}
+
 export function layerNorm(heap: Heap): OpKernel {
   const variants = new Map<string, Exports[string]>();
-  return (args) => {
-    const [x, shape, weight, bias] = args as [View, number[], View | null, View | null];
-    const eps = Number(args[4]);
+  const plans = new Plans<Plan>();
+  const planOf = (
+    x: View,
+    shape: readonly number[],
+    weight: View | null,
+    bias: View | null,
+    eps: number,
+  ): Plan | undefined => {
     const k = shape.length;
     if (numel(x.shape) === 0 || !endsWith(x.shape, shape) || !isRows(x, k)) return undefined;
     if (!isParameter(weight, shape) || !isParameter(bias, shape)) return undefined;
@@ -193,13 +209,22 @@ export function layerNorm(heap: Heap): OpKernel {
       `${weight !== null} ${bias !== null} ${eps}`,
       variants,
     );
-    const out = dense(heap, 'float32', x.shape);
     const kept = x.shape.map((n, d) => (d < x.shape.length - k ? n : 1));
-    const [mean, rstd] = [dense(heap, 'float32', kept), dense(heap, 'float32', kept)];
+    const [out, statistics] = [denseOf('float32', x.shape), denseOf('float32', kept)];
+    const walk = new Walk([out, x, statistics, statistics], k);
+    return { rows, walk, out, statistics, n: numel(shape), ns: numel(x.shape) * FORWARD };
+  };
+  return (args) => {
+    const [x, shape, weight, bias] = args as [View, number[], View | null, View | null];
+    const eps = Number(args[4]);
+    const plan = plans.of([x, weight, bias], [eps, ...shape], () => planOf(x, shape, weight, bias, eps));
+    if (plan === undefined) return undefined;
+    const { rows, walk, statistics, n, ns } = plan;
+    const out = allocated(heap, plan.out);
+    const [mean, rstd] = [allocated(heap, statistics), allocated(heap, statistics)];
     const [w, b] = [weight ? pointerOf(weight) : 0, bias ? pointerOf(bias) : 0];
-    const n = numel(shape);
-    heap.team.each(rows, numel(x.shape) * FORWARD, (call) =>
-      eachRows([out, x, mean, rstd], k, (p, s, count) =>
+    heap.team.each(rows, ns, (call) =>
+      walk.each([out, x, mean, rstd], (p, s, count) =>
         call(n, count, p[0], p[1], p[2], p[3], s[0], s[1], s[2], s[3], w, b),
       ),
     );

@@ -8,7 +8,8 @@ import { math } from '../lower/math.ts';
 import { exp, expOfNegative } from '../math/exponential.ts';
 import type { Heap } from '../memory/heap.ts';
 import { numel } from '../memory/layout.ts';
-import { dense, eachRows, isRows } from './rows.ts';
+import { Plans } from './plans.ts';
+import { allocated, type Dense, dense, denseOf, eachRows, isRows, Walk } from './rows.ts';
 import { maxOf, strip, sumInPieces, sumOf } from './strip.ts';
 
 /** Vectors to a step: a line of the cache. */
@@ -149,21 +150,41 @@ const isLast = (x: View, dim: unknown): boolean => {
   return rank > 0 && (dim === rank - 1 || dim === -1) && numel(x.shape) > 0;
 };
 
+/** Rows of a layout, and the result for them. */
+interface Plan {
+  readonly walk: Walk;
+  readonly out: Dense;
+  readonly n: number;
+  readonly ns: number;
+}
+
+function planOf(x: View, dim: unknown): Plan | undefined {
+  if (!isLast(x, dim) || !isRows(x)) return undefined;
+  const out = denseOf('float32', x.shape);
+  return {
+    walk: new Walk([out, x], 1),
+    out,
+    n: x.shape[x.shape.length - 1]!,
+    ns: numel(x.shape) * FORWARD,
+  };
+}
+
 export function softmax(heap: Heap, log: boolean): OpKernel {
+  const plans = new Plans<Plan>();
   let rows: Exports[string] | undefined;
   return ([self, dim, half_to_float]) => {
     const x = self as View;
-    if (half_to_float || !isLast(x, dim) || !isRows(x)) return undefined;
+    const plan = half_to_float ? undefined : plans.of([x], [Number(dim)], () => planOf(x, dim));
+    if (plan === undefined) return undefined;
     if (!rows) {
       const m = new Module();
       softmaxRows(m, log, false);
       rows = instantiate(heap, m).rows!;
     }
-    const run = rows;
-    const n = x.shape[x.shape.length - 1]!;
-    const out = dense(heap, 'float32', x.shape);
-    heap.team.each(run, numel(x.shape) * FORWARD, (call) =>
-      eachRows([out, x], 1, ([o, a], [os, as], count) => call(n, count, o, a, os, as)),
+    const { walk, n, ns } = plan;
+    const out = allocated(heap, plan.out);
+    heap.team.each(rows, ns, (call) =>
+      walk.each([out, x], ([o, a], [os, as], count) => call(n, count, o, a, os, as)),
     );
     return [out];
   };
