@@ -37,12 +37,10 @@ Napi::Value findOperator(const Napi::CallbackInfo& info) {
  * `call()`: the wire holds the operator's index, whether to keep results, and the arguments; after it, how many values
  * the result has, and these. -1 values, and nothing kept, when one is None, shares memory with an argument or has a dtype
  * that JavaScript does not hold. Returns the result's length.
- * Plain Node-API, because this is the one function whose overhead every operator pays.
  */
 napi_value call(napi_env env, napi_callback_info) {
-  auto& here = instance(env);
-  napi_value result = nullptr;
-  try {
+  return thrown(env, [&] {
+    auto& here = instance(env);
     static thread_local std::vector<c10::StorageImpl*> inputs;
     inputs.clear();
     Reader reader(here.storages, here.strings, here.wire, &inputs);
@@ -82,24 +80,17 @@ napi_value call(napi_env env, napi_callback_info) {
         length = writer.deliver();
       }
     }
+    napi_value result;
     napi_create_uint32(env, static_cast<uint32_t>(length), &result);
-  } catch (...) {
-    try {
-      toError(env, faultOf(std::current_exception())).ThrowAsJavaScriptException();
-    } catch (const Napi::Error& e) {
-      e.ThrowAsJavaScriptException();
-    }
-  }
-  return result;
+    return result;
+  });
 }
 
 }  // namespace
 
 void defineDispatcher(Napi::Env env, Napi::Object exports) {
   exports.Set("operator", Napi::Function::New(env, findOperator, "operator"));
-  napi_value function;
-  napi_create_function(env, "call", NAPI_AUTO_LENGTH, call, nullptr, &function);
-  exports.Set("call", Napi::Value(env, function));
+  defineFunction(env, exports, "call", call);
 }
 
 }  // namespace sconce

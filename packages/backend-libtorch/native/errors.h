@@ -33,4 +33,25 @@ auto guarded(Napi::Env env, Body body) -> decltype(body()) {
   }
 }
 
+/** The same for a function of plain Node-API, which costs a call less than node-addon-api: for what every operator pays. */
+template <class Body>
+napi_value thrown(napi_env env, Body body) {
+  try {
+    return body();
+  } catch (...) {
+    try {
+      toError(env, faultOf(std::current_exception())).ThrowAsJavaScriptException();
+    } catch (const Napi::Error& e) {
+      e.ThrowAsJavaScriptException();
+    }
+  }
+  return nullptr;
+}
+
+inline void defineFunction(Napi::Env env, Napi::Object exports, const char* name, napi_callback body) {
+  napi_value function;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, body, nullptr, &function);
+  exports.Set(name, Napi::Value(env, function));
+}
+
 }  // namespace sconce

@@ -21,8 +21,16 @@ Napi::Value allocate(const Napi::CallbackInfo& info) {
   });
 }
 
-void release(const Napi::CallbackInfo& info) {
-  guarded(info.Env(), [&] { instance(info.Env()).storages.free(info[0].As<Napi::Number>().Int64Value()); });
+napi_value release(napi_env env, napi_callback_info info) {
+  return thrown(env, [&]() -> napi_value {
+    size_t count = 1;
+    napi_value argument;
+    napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
+    int64_t slot = -1;
+    napi_get_value_int64(env, argument, &slot);
+    instance(env).storages.free(slot);
+    return nullptr;
+  });
 }
 
 /** The bytes of `write(slot, byteOffset, typedArray)` and `read(...)` on both sides, checked. */
@@ -86,7 +94,7 @@ void fetch(const Napi::CallbackInfo& info) {
 
 void defineStorage(Napi::Env env, Napi::Object exports) {
   exports.Set("allocate", Napi::Function::New(env, allocate, "allocate"));
-  exports.Set("free", Napi::Function::New(env, release, "free"));
+  defineFunction(env, exports, "free", release);
   exports.Set("write", Napi::Function::New(env, write, "write"));
   exports.Set("read", Napi::Function::New(env, read, "read"));
   exports.Set("live", Napi::Function::New(env, live, "live"));
