@@ -22,7 +22,7 @@ import {
   type Tensor,
   tolistNow,
 } from '@sconce/core';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 
 beforeAll(() => setCurrentBackend(reference()));
 
@@ -146,6 +146,60 @@ describe('a call that is repeated', () => {
       within(() => check('convolution', [null, [1, 1], [0, 1], [1, 1], false, [0, 0], 1], [0, 1], images));
     });
   }
+
+  it('joins lists of any length, by as many kernels as there are parts', () => {
+    const same = numbers([2, 3], 5);
+    const images = [numbers([2, 5, 5, 4]), numbers([2, 5, 5, 3], 1)].map((t) => t.permute([0, 3, 1, 2]));
+    const lists: readonly (() => readonly Tensor[])[] = [
+      () => [numbers([2, 3]), numbers([2, 3], 1)],
+      () => [numbers([2, 3], 2), numbers([4, 3], 3)],
+      () => [numbers([2, 3]), numbers([2, 3], 1), numbers([2, 3], 2)],
+      () => [numbers([3, 2]).t(), numbers([2, 3], 1)],
+      () => [numbers([2, 3]), numbers([2, 3], 1, 'float64')],
+      () => [numbers([2, 3]), numbers([2, 3], 1, 'int64')],
+      () => [numbers([2, 3], 4)],
+      () => [numbers([0]), numbers([2, 3], 1)],
+      () => [numbers([0, 3]), numbers([2, 3], 1)],
+      () => [same, same],
+      () => numbers([4, 3]).split(2) as Tensor[],
+      () => images as Tensor[],
+      () => [numbers([2, 3]), numbers([2, 4], 1)],
+      () => [numbers([2, 3]), numbers([3], 1)],
+      () => [],
+      () => [numbers([2, 3]), numbers([2, 3], 1).requires_grad_(true)],
+    ];
+    const each = lists.flatMap((list) => [0, 1, -1, 2].map((dim) => () => [list(), dim]));
+    for (const [, within] of recordings)
+      for (const name of ['cat', 'concat', 'stack'])
+        for (let i = 0; i < each.length; i += 8)
+          within(() => check(name, [], [0, 1], each.slice(i, i + 8) as unknown as typeof pairs));
+
+    const call = repeated(operator('cat'), [0]);
+    const parts = [numbers([2, 3]), numbers([2, 1], 1), numbers([2, 2], 2)];
+    no_grad(() => {
+      for (let i = 0; i < 3; i++) {
+        const before = kernel_launches();
+        const joined = call([parts, 1]) as Tensor;
+        expect(kernel_launches() - before).toBe(3);
+        expect(outcome(() => joined)).toEqual(outcome(() => callOperator(operator('cat'), [parts, 1])));
+        // What is read is read anew, and a list that changed is another list.
+        parts[1].add_(1);
+      }
+      parts.pop();
+      expect(outcome(() => call([parts, 1]))).toEqual(
+        outcome(() => callOperator(operator('cat'), [parts, 1])),
+      );
+    });
+  });
+
+  it('joins without running the definition again', () => {
+    const cat = operator('cat');
+    const spy = vi.spyOn(cat.meaning as unknown as { define: () => unknown }, 'define');
+    const call = repeated(cat, [0]);
+    for (let i = 0; i < 4; i++) no_grad(() => call([[numbers([2, 3]), numbers([2, 3], i)], 1]));
+    expect(spy.mock.calls.length).toBe(1);
+    spy.mockRestore();
+  });
 
   it('views as the operator views, for each layout and each number', () => {
     const transpose = repeated(operator('transpose.int'), [0, 1, 2]);

@@ -8,9 +8,9 @@ import { setHistory } from '../autograd/record.ts';
 import { checkInplace, rebaseHistory } from '../autograd/views.ts';
 import { type Backend, KernelFault, type OpKernel } from '../backend/backend.ts';
 import { explainFault } from '../backend/fault.ts';
-import { leaveRecord } from '../kernel/compile.ts';
 import { copyInto } from '../kernel/elementwise.ts';
 import { setOperatorInProgress } from '../kernel/progress.ts';
+import { leaveRecord, resumeRecord } from '../kernel/record.ts';
 import { adopt, alias } from '../tensor/create.ts';
 import { isFloat } from '../tensor/dtype.ts';
 import type { Layout } from '../tensor/layout.ts';
@@ -145,11 +145,12 @@ function below(operator: Operator, args: readonly unknown[], tensors: readonly T
       if (result !== undefined) return result;
     }
     if (override) {
-      leaveRecord();
+      const steps = leaveRecord();
       for (const t of tensors) if (t.storage.pending !== null) materialise(t.storage);
       const views = override(args);
       if (views) {
         const outputs = views.map((v) => adopt(v, backend!));
+        if (steps !== null) resumeRecord(steps, { base, own: override, args, outputs });
         const { returns } = operator.schema;
         return returns.length === 1 && returns[0].type.kind !== 'List' ? outputs[0] : outputs;
       }
@@ -176,8 +177,8 @@ function backendOfCall(tensors: readonly Tensor[]): Backend | undefined {
 }
 
 /** A kernel's fault as the error that PyTorch raises, with the operator's name. */
-export const explain = (operator: Operator, error: unknown): unknown =>
-  error instanceof KernelFault ? explainFault(error, operator.schema.base) : error;
+export const explain = ({ base }: { readonly base: string }, error: unknown): unknown =>
+  error instanceof KernelFault ? explainFault(error, base) : error;
 
 const tensorsOf = (result: unknown): readonly Tensor[] =>
   result instanceof Tensor

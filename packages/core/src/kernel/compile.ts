@@ -9,6 +9,7 @@ import { isQuantized } from '../tensor/quantized.ts';
 import { materialise, writable } from '../tensor/storage.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { operatorInProgress } from './progress.ts';
+import { recordLaunch } from './record.ts';
 
 const caches = new WeakMap<Backend, Map<string, Executable>>();
 
@@ -35,45 +36,6 @@ export function observe_launches(next: LaunchObserver | null): LaunchObserver | 
   return before;
 }
 
-/** A kernel as it was launched, with what it was given. */
-export interface Launch {
-  readonly launch: Executable;
-  readonly kind: Kernel['kind'];
-  readonly outputs: readonly View[];
-  readonly inputs: readonly View[];
-  readonly numbers: readonly (number | bigint)[] | undefined;
-}
-
-let recorded: Launch[] | null = null;
-
-/** The view as it is now: the tensor that it may be is perhaps a temporary. */
-const asSeen = ({ memory, dtype, shape, strides, offset }: View): View => ({
-  memory,
-  dtype,
-  shape,
-  strides,
-  offset,
-});
-
-/**
- * Runs `fn` and gives what it launched, in order; null where a backend ran an operator of its own, which nobody sees into,
- * and where a recording is on already.
- */
-export function recordLaunches<T>(fn: () => T): { result: T; launches: readonly Launch[] | null } {
-  if (recorded !== null) return { result: fn(), launches: null };
-  recorded = [];
-  try {
-    return { result: fn(), launches: recorded };
-  } finally {
-    recorded = null;
-  }
-}
-
-/** To be called before a backend runs an operator of its own. */
-export function leaveRecord(): void {
-  recorded = null;
-}
-
 /**
  * A backend may be in the middle of a kernel when it asks a view for its memory: what is deferred is run before. A
  * tensor among the outputs may be one that pending expressions read.
@@ -89,14 +51,7 @@ function launching(backend: Backend, kernel: Kernel): Executable {
         writable(out.storage);
     }
     launches++;
-    if (recorded !== null)
-      recorded.push({
-        launch,
-        kind: kernel.kind,
-        outputs: outputs.map(asSeen),
-        inputs: inputs.map(asSeen),
-        numbers: scalars,
-      });
+    recordLaunch(launch, kernel.kind, outputs, inputs, scalars);
     if (observer === null) executable(outputs, inputs, scalars);
     else observer(backend, kernel, outputs, inputs, () => executable(outputs, inputs, scalars));
   };

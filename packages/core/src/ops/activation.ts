@@ -169,9 +169,11 @@ export const activations = [
   ),
   op('softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor', {
     define: ({ self, dim, dtype }) => (dtype === null ? self : self.to(dtype))._softmax(dim, false),
+    followsLayouts: true,
   }),
   op('_softmax(Tensor self, int dim, bool half_to_float) -> Tensor', {
     define: ({ self, dim }) => normalised('softmax', self, dim, softmaxed),
+    followsLayouts: true,
     grad: { self: ({ grad, result, dim }) => grad._softmax_backward_data(result, dim, result.dtype) },
     gradName: 'SoftmaxBackward0',
   }),
@@ -197,9 +199,11 @@ export const activations = [
   }),
   op('log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor', {
     define: ({ self, dim, dtype }) => (dtype === null ? self : self.to(dtype))._log_softmax(dim, false),
+    followsLayouts: true,
   }),
   op('_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor', {
     define: ({ self, dim }) => normalised('log_softmax', self, dim, logSoftmaxed),
+    followsLayouts: true,
     grad: { self: ({ grad, result, dim }) => grad._log_softmax_backward_data(result, dim, result.dtype) },
     gradName: 'LogSoftmaxBackward0',
   }),

@@ -300,11 +300,16 @@ function triangular(self: Tensor, diagonal: number, keepUpper: boolean): Tensor 
 export const joins = [
   op('cat(Tensor[] tensors, int dim=0) -> Tensor', {
     define: ({ tensors, dim }) => cat(tensors, dim),
+    followsLayouts: true,
     grad: { tensors: ({ grad, tensors, dim }) => uncat(grad, tensors, dim) },
   }),
-  op('concat(Tensor[] tensors, int dim=0) -> Tensor', { define: ({ tensors, dim }) => catOf(tensors, dim) }),
+  op('concat(Tensor[] tensors, int dim=0) -> Tensor', {
+    define: ({ tensors, dim }) => catOf(tensors, dim),
+    followsLayouts: true,
+  }),
   op('concatenate(Tensor[] tensors, int dim=0) -> Tensor', {
     define: ({ tensors, dim }) => catOf(tensors, dim),
+    followsLayouts: true,
   }),
   op('stack(Tensor[] tensors, int dim=0) -> Tensor', {
     define: ({ tensors, dim }) => {
@@ -322,6 +327,7 @@ export const joins = [
         d,
       );
     },
+    followsLayouts: true,
     grad: { tensors: ({ grad, dim }) => grad.unbind(dim) },
   }),
   op('hstack(Tensor[] tensors) -> Tensor', {

@@ -455,6 +455,7 @@ export const norms = [
         const stats = statisticsType(input, [weight, bias]);
         return [normalise('layer_norm', input, mean, rstd, weight, bias), mean.to(stats), rstd.to(stats)];
       },
+      followsLayouts: true,
       grad: ({ grad, results, input, normalized_shape, weight, eps, needs }) => {
         const [, mean, rstd] = results;
         if (isRecorded(input, grad))
@@ -489,6 +490,7 @@ export const norms = [
             eps,
           ]) as Tensor[]
         )[0],
+      followsLayouts: true,
     },
   ),
   op(

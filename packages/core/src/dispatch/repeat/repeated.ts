@@ -24,7 +24,8 @@ export function repeated(operator: Operator, varying: readonly number[]): Repeat
     const windows = new Windows(operator, meaning.view);
     return (args) => windows.call(args);
   }
-  if (meaning.kind === 'define' && meaning.followsLayouts) {
+  // Operands stand in one row: of two lists it could not be told where one ends.
+  if (meaning.kind === 'define' && meaning.followsLayouts && listArgs.length <= 1) {
     const launches = new Launches(operator, varying);
     return (args) => launches.call(args);
   }
