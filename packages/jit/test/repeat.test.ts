@@ -143,6 +143,16 @@ describe('a call that is repeated', () => {
       within(() => check('conv2d', [numbers([6], 3), [1, 1], [0, 1], [1, 1], 1], [0, 1], images));
       within(() => check('conv2d', [null, [2, 1], [1, 1], [1, 2], 1], [0, 1], images));
       within(() => check('conv2d.padding', [null, [1, 1], 'same', [1, 1], 1], [0, 1], images));
+      const planes = [
+        () => [numbers([2, 3, 6, 6])],
+        () => [numbers([2, 6, 6, 3]).permute([0, 3, 1, 2])],
+        () => [numbers([3, 7, 5])],
+        () => [numbers([1, 1])],
+      ] as unknown as typeof pairs;
+      within(() => check('max_pool2d', [[3, 3], [2, 2], [1, 1], [1, 1], false], [0], planes));
+      within(() => check('avg_pool2d', [[2, 3], [], [0, 1], true, false, null], [0], planes));
+      within(() => check('adaptive_avg_pool2d', [[1, 1]], [0], planes));
+      within(() => check('adaptive_avg_pool2d', [[2, 3]], [0], planes));
       within(() => check('convolution', [null, [1, 1], [0, 1], [1, 1], false, [0, 0], 1], [0, 1], images));
     });
   }

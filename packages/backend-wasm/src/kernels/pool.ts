@@ -13,7 +13,8 @@ import { type Exports, instantiate } from './engine.ts';
 import { fillFloats } from './fill.ts';
 import { copier, scratchView } from './matmul.ts';
 import { driveLoop, odometer } from './odometer.ts';
-import { fitsRows, WindowRows, type Windows } from './windows.ts';
+import { PooledLines } from './pool_lines.ts';
+import { fitsRows, LargestRows, type Windows } from './windows.ts';
 
 /** Per window dim: input size, output size, then a byte stride of each operand. */
 const GEOMETRY = PARAMS + 24 * 1024;
@@ -131,80 +132,141 @@ function plane(m: Module, kernel: PoolKernel, hasIndices: boolean): Fn {
 const toThree = (list: readonly number[], filling: number) =>
   [...new Array<number>(3 - list.length).fill(filling), ...list] as unknown as Windows['window'];
 
-/** float32, row by row; false where the layout or the window is not for that. */
-function byRows(
+/** Elements of planes that are copied at a time, where they are not read as they are. */
+const MOST_COPIED = 1 << 17;
+
+/** A pool of [batch, channels, planes], its dims as three; `strides` are those of x, [batch, channel, three dims]. */
+interface Geometry {
+  readonly windows: Windows;
+  readonly padding: Windows['window'];
+  readonly input: Windows['window'];
+  readonly batch: number;
+  readonly channels: number;
+  readonly strides: readonly number[];
+}
+
+/** undefined where the windows or the layout of what is written are not for vectors. */
+function geometryOf(kernel: PoolKernel, x: View, outputs: readonly View[]): Geometry | undefined {
+  const planesShape = x.shape.slice(0, -kernel.dims);
+  if (planesShape.length !== 2) return undefined;
+  const [out] = outputs as [View];
+  const dense = contiguousStrides(out.shape.slice(2));
+  const isDense = (v: View): boolean =>
+    v.strides.slice(2).every((s, d) => s === dense[d] || v.shape[2 + d] === 1);
+  if (!outputs.every(isDense)) return undefined;
+  const window = toThree(kernel.window, 1);
+  const stride = toThree(kernel.stride, 1);
+  const dilation = toThree(kernel.dilation, 1);
+  const output = toThree(out.shape.slice(2), 1);
+  const padded = [0, 1, 2].map(
+    (d) => (output[d]! - 1) * stride[d]! + dilation[d]! * (window[d]! - 1) + 1,
+  ) as unknown as Windows['padded'];
+  const windows: Windows = { window, stride, dilation, output, padded };
+  if (!fitsRows(windows)) return undefined;
+  return {
+    windows,
+    padding: toThree(kernel.padding, 0),
+    input: toThree(x.shape.slice(2), 1),
+    batch: planesShape[0]!,
+    channels: planesShape[1]!,
+    strides: [x.strides[0]!, x.strides[1]!, ...toThree(x.strides.slice(2), 0)],
+  };
+}
+
+/** Runs of channels of each image, `most` at a time: the offset of the first in elements of x, and its address in what is written. */
+function overPlanes(
+  { batch, channels, strides }: Geometry,
+  most: number,
+  body: (count: number, offset: number, addressIn: (v: View) => number) => void,
+): void {
+  for (let n = 0; n < batch; n++)
+    for (let c = 0; c < channels; c += most)
+      body(
+        Math.min(most, channels - c),
+        n * strides[0]! + c * strides[1]!,
+        (v) => pointerOf(v) + dtypes[v.dtype].bytes * (n * v.strides[0]! + c * v.strides[1]!),
+      );
+}
+
+/** Values of float32 alone; false where the layout or the window is not for that. */
+function byLines(heap: Heap, scratch: Scratch, kernel: PoolKernel): (x: View, out: View) => boolean {
+  const lines = new PooledLines(heap, kernel.reduce);
+  const copy = copier(heap, 'float32', 'float32', 5);
+  return (x, out) => {
+    const g = geometryOf(kernel, x, [out]);
+    if (!g) return false;
+    const { windows, padding, input, strides, channels } = g;
+    if (!lines.fits(windows, input[2], padding[2])) return false;
+    const isDenseLine = strides[4] === 1;
+    const area = input[1] * input[2];
+    const most = isDenseLine ? channels : Math.max(1, Math.floor(MOST_COPIED / area));
+    const size = [input[1], input[2]] as const;
+    const before = [padding[1], padding[2]] as const;
+    overPlanes(g, most, (count, offset, addressIn) => {
+      const to = { pointer: addressIn(out), plane: 4 * out.strides[1]! };
+      if (isDenseLine) {
+        const from = { pointer: addressIn(x), plane: 4 * strides[1]!, line: 4 * strides[3]!, size };
+        lines.run(windows, count, from, before, to);
+        return;
+      }
+      const pointer = scratch.get('input', count * area * 4);
+      const shape = [1, count, ...input];
+      copy(
+        [scratchView(pointer, 'float32', shape, contiguousStrides(shape))],
+        [{ memory: x.memory, dtype: x.dtype, shape, strides, offset: x.offset + offset }],
+      );
+      lines.run(windows, count, { pointer, plane: 4 * area, line: 4 * input[2], size }, before, to);
+    });
+    return true;
+  };
+}
+
+/** The largest of float32 with their places; false where the layout or the window is not for that. */
+function largestByRows(
   heap: Heap,
   scratch: Scratch,
   kernel: PoolKernel,
-): (out: View, x: View, indices?: View) => boolean {
-  const { dims, reduce } = kernel;
-  const rows = new WindowRows(heap, reduce);
+): (x: View, out: View, indices: View) => boolean {
+  const rows = new LargestRows(heap);
   const copy = copier(heap, 'float32', 'float32', 5);
-  return (out, x, indices) => {
-    const planesShape = x.shape.slice(0, -dims);
-    if (planesShape.length !== 2) return false;
-    const dense = contiguousStrides(out.shape.slice(2));
-    const isDense = (v: View): boolean =>
-      v.strides.slice(2).every((s, d) => s === dense[d] || v.shape[2 + d] === 1);
-    if (!isDense(out) || (indices && !isDense(indices))) return false;
-    const window = toThree(kernel.window, 1);
-    const stride = toThree(kernel.stride, 1);
-    const dilation = toThree(kernel.dilation, 1);
-    const padding = toThree(kernel.padding, 0);
-    const input = toThree(x.shape.slice(2), 1);
-    const output = toThree(out.shape.slice(2), 1);
-    const padded = [0, 1, 2].map(
-      (d) => (output[d]! - 1) * stride[d]! + dilation[d]! * (window[d]! - 1) + 1,
-    ) as unknown as Windows['padded'];
-    const windows: Windows = { window, stride, dilation, output, padded };
-    if (!fitsRows(windows)) return false;
-    if (indices) {
-      // Every window must touch the input, or it would have no position.
-      const touches = [1, 2].every(
-        (d) => padding[d]! < window[d]! && (output[d]! - 1) * stride[d]! - padding[d]! < input[d]!,
-      );
-      if (!touches || dilation.some((n) => n !== 1)) return false;
-    }
-    const strides = [x.strides[0]!, x.strides[1]!, ...toThree(x.strides.slice(2), 0)];
-    const [batch, channels] = planesShape as [number, number];
+  return (x, out, indices) => {
+    const g = geometryOf(kernel, x, [out, indices]);
+    if (!g) return false;
+    const { windows, padding, input, strides } = g;
+    const { window, stride, dilation, output, padded } = windows;
+    // Every window must touch the input, or it would have no position.
+    const touches = [1, 2].every(
+      (d) => padding[d]! < window[d]! && (output[d]! - 1) * stride[d]! - padding[d]! < input[d]!,
+    );
+    if (!touches || dilation.some((n) => n !== 1)) return false;
     const isInside = padding.every((p) => p === 0) && padded.every((n, d) => n <= input[d]!);
     const size = padded.map((n, d) => Math.min(input[d]!, n - padding[d]!));
     if (size.some((n) => n <= 0)) return false;
     const whole = numel(padded);
-    const some = Math.max(1, Math.min(channels, Math.floor((1 << 17) / whole)));
-    for (let n = 0; n < batch; n++)
-      for (let c = 0; c < channels; c += some) {
-        const count = Math.min(some, channels - c);
-        const offset = x.offset + n * strides[0]! + c * strides[1]!;
-        let from = pointerOf({ ...x, memory: x.memory, dtype: x.dtype, offset });
-        let steps = strides.slice(1);
-        if (!isInside || strides[4] !== 1) {
-          from = scratch.get('input', count * whole * 4);
-          steps = contiguousStrides([count, ...padded]);
-          fillFloats(heap, from, count * whole, reduce === 'max' ? Number.NEGATIVE_INFINITY : 0);
-          const start = padding[1]! * steps[2]! + padding[2]!;
-          copy(
-            [scratchView(from + 4 * start, 'float32', [1, count, ...size], [0, ...steps])],
-            [{ memory: x.memory, dtype: x.dtype, shape: [1, count, ...size], strides, offset }],
-          );
-        }
-        const to = pointerOf(out) + 4 * (n * out.strides[0]! + c * out.strides[1]!);
-        const toPlane = out.strides[1]! * 4;
-        if (!indices) {
-          rows.run(windows, count, from, steps, to, toPlane);
-          continue;
-        }
-        const places = pointerOf(indices) + 8 * (n * indices.strides[0]! + c * indices.strides[1]!);
-        rows.largest(
-          windows,
-          count,
-          from,
-          steps,
-          [to, toPlane],
-          [places, indices.strides[1]! * 8],
-          [input[2], padding[1], padding[2]],
+    overPlanes(g, Math.max(1, Math.floor(MOST_COPIED / whole)), (count, offset, addressIn) => {
+      let from = addressIn(x);
+      let steps = strides.slice(1);
+      if (!isInside || strides[4] !== 1) {
+        from = scratch.get('input', count * whole * 4);
+        steps = contiguousStrides([count, ...padded]);
+        fillFloats(heap, from, count * whole, Number.NEGATIVE_INFINITY);
+        const start = padding[1] * steps[2]! + padding[2];
+        const shape = [1, count, ...size];
+        copy(
+          [scratchView(from + 4 * start, 'float32', shape, [0, ...steps])],
+          [{ memory: x.memory, dtype: x.dtype, shape, strides, offset: x.offset + offset }],
         );
       }
+      rows.run(
+        windows,
+        count,
+        from,
+        steps,
+        [addressIn(out), out.strides[1]! * 4],
+        [addressIn(indices), indices.strides[1]! * 8],
+        [input[2], padding[1], padding[2]],
+      );
+    });
     return true;
   };
 }
@@ -240,13 +302,15 @@ export function compilePool(heap: Heap, scratch: Scratch, kernel: PoolKernel): E
     return instantiate(heap, m).drive!;
   };
   const variants: Exports[string][] = [];
-  const fast = kernel.dtype === 'float32' && kernel.dims < 3 ? byRows(heap, scratch, kernel) : undefined;
+  const isFast = kernel.dtype === 'float32' && kernel.dims < 3;
+  const values = isFast ? byLines(heap, scratch, kernel) : undefined;
+  const largest = isFast ? largestByRows(heap, scratch, kernel) : undefined;
   return (outputs, inputs) => {
     const views = [...outputs, inputs[0]!];
     const x = inputs[0]!;
     const out = outputs[0]!;
     if (numel(out.shape) === 0) return;
-    if (x.memory !== out.memory && fast?.(out, x, outputs[1])) return;
+    if (x.memory !== out.memory && (outputs[1] ? largest?.(x, out, outputs[1]) : values?.(x, out))) return;
     const drive = (variants[outputs.length] ??= build(outputs.length > 1));
     const lead = x.shape.length - kernel.dims;
     let w = GEOMETRY >> 2;

@@ -1,88 +1,8 @@
-/** Sliding windows of float32 over planes, four outputs of a row at a time: pooling. */
+/** Sliding windows of float32 over planes, four outputs of a row at a time: the largest value and its place. */
 import { Module } from '../asm/module.ts';
 import type { Val } from '../asm/val.ts';
 import type { Heap } from '../memory/heap.ts';
 import { type Exports, instantiate } from './engine.ts';
-
-export type WindowMode = 'max' | 'sum';
-
-/** (x, plane step, line step, tap line step, out, out plane step, planes, lines, outputs of a line, at least 4). */
-function build(
-  heap: Heap,
-  mode: WindowMode,
-  height: number,
-  width: number,
-  stride: number,
-  dilation: number,
-): Exports[string] {
-  const m = new Module();
-  const row = m.fn(undefined, Array(4).fill('i32'), [], (fn) => {
-    const [x, step, out, outputs] = Array.from({ length: 4 }, (_, i) => fn.param(i)) as [Val, Val, Val, Val];
-    const rows = Array.from({ length: height }, (_, i) => (i === 0 ? x : fn.local('i32')));
-    for (let i = 1; i < height; i++) rows[i]!.set(rows[i - 1]!.add(step));
-    const left = fn.local('i32');
-    left.set(outputs);
-    const back = fn.local('i32');
-    fn.doWhile(
-      () => {
-        const acc = fn.local('f32x4');
-        if (mode === 'max') acc.set(Number.NEGATIVE_INFINITY);
-        else fn.zero(acc);
-        for (let i = 0; i < height; i++)
-          for (let j = 0; j < width; j++) {
-            const at = 4 * j * dilation;
-            const first = fn.load('f32x4', 0x100, rows[i]!, at);
-            // Every second of eight.
-            const v =
-              stride === 1
-                ? first
-                : first.shuffle32(fn.load('f32x4', 0x100, rows[i]!, at + 12), [0, 2, 5, 7]);
-            if (mode === 'max') acc.set(acc.max(v));
-            else acc.set(acc.add(v));
-          }
-        fn.store(0x10b, out, acc);
-        left.inc(-4);
-        // The last four may overlap those before: back by what is too much.
-        back.set(fn.select(left.lt(4), left.sub(4), fn.i32(0)));
-        fn.if(left.le(0), () => back.set(0));
-        for (const r of rows) r.inc(back.add(4).mul(4 * stride));
-        out.inc(back.add(4).mul(4));
-        left.set(fn.select(left.gt(0).and(left.lt(4)), fn.i32(4), left));
-      },
-      () => left.gt(0),
-    );
-  });
-  m.fn('planes', Array(9).fill('i32'), [], (fn) => {
-    const [x, plane, lineStep, tapStep, out, outPlane, planes, lines, outputs] = Array.from(
-      { length: 9 },
-      (_, i) => fn.param(i),
-    ) as [Val, Val, Val, Val, Val, Val, Val, Val, Val];
-    const p = fn.local('i32');
-    const q = fn.local('i32');
-    const left = fn.local('i32');
-    fn.doWhile(
-      () => {
-        p.set(x);
-        q.set(out);
-        left.set(lines);
-        fn.doWhile(
-          () => {
-            fn.call(row, [p, tapStep, q, outputs]).put();
-            p.inc(lineStep);
-            q.inc(outputs.mul(4));
-            left.inc(-1);
-          },
-          () => left.ne(0),
-        );
-        x.inc(plane);
-        out.inc(outPlane);
-        planes.inc(-1);
-      },
-      () => planes.ne(0),
-    );
-  });
-  return instantiate(heap, m).planes!;
-}
 
 /**
  * The maximum with its place: (x, plane step, line step, tap line step, out, out plane step, indices, indices plane step,
@@ -204,19 +124,19 @@ export const fitsRows = ({ output, window, stride, padded }: Windows): boolean =
   window[1] * window[2] <= 64;
 
 /** Nanoseconds per element of a window, about. */
-const VALUE = 0.15;
 const LARGEST = 0.4;
 
-/** Runs windows over planes; compiled per window. */
-export class WindowRows {
+/** Compiled per window. */
+export class LargestRows {
   private readonly variants = new Map<string, Exports[string]>();
-  constructor(
-    private readonly heap: Heap,
-    private readonly mode: WindowMode,
-  ) {}
 
-  /** As `run`, with the positions of the maxima in planes of `inputWidth` columns; windows without dilation. */
-  largest(
+  constructor(private readonly heap: Heap) {}
+
+  /**
+   * `count` planes; strides are those of x per plane and dim, in elements, the last of them 1; the positions of the maxima are those
+   * in planes of `inputWidth` columns; windows without dilation.
+   */
+  run(
     { window, stride, output }: Windows,
     count: number,
     x: number,
@@ -225,7 +145,7 @@ export class WindowRows {
     [indices, indexPlane]: readonly [number, number],
     [inputWidth, above, before]: readonly [number, number, number],
   ): void {
-    const key = `largest ${window[1]},${window[2]},${stride[1]},${stride[2]}`;
+    const key = `${window[1]},${window[2]},${stride[1]},${stride[2]}`;
     let planes = this.variants.get(key);
     if (!planes) {
       planes = buildLargest(this.heap, window[1], window[2], stride[2], stride[1]);
@@ -248,36 +168,6 @@ export class WindowRows {
       inputWidth,
       above,
       before,
-    ]);
-  }
-
-  /** `count` planes; strides are those of x per plane and dim, in elements, the last of them 1. */
-  run(
-    { window, stride, dilation, output }: Windows,
-    count: number,
-    x: number,
-    strides: readonly number[],
-    out: number,
-    outPlane: number,
-  ): void {
-    const key = `${window[1]},${window[2]},${stride[2]},${dilation[2]}`;
-    let planes = this.variants.get(key);
-    if (!planes) {
-      planes = build(this.heap, this.mode, window[1], window[2], stride[2], dilation[2]);
-      this.variants.set(key, planes);
-    }
-    const line = strides[2]! * 4;
-    const ns = count * output[1] * output[2] * window[1] * window[2] * VALUE;
-    this.heap.team.deal(planes, ns, count, (first, some) => [
-      x + first * strides[0]! * 4,
-      strides[0]! * 4,
-      line * stride[1],
-      line * dilation[1],
-      out + first * outPlane,
-      outPlane,
-      some,
-      output[1],
-      output[2],
     ]);
   }
 }

@@ -328,6 +328,7 @@ export const pools = [
           const w = windowOf(name, n, kernel_size, stride, padding, dilation);
           return largest(name, dims, self, w, ceil_mode, false)[0];
         },
+        followsLayouts: true,
       }),
     ].flat();
   }),
@@ -345,6 +346,7 @@ export const pools = [
     'avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor',
     {
       define: ({ self, ...a }) => average('avg_pool1d', 1, self, { ...a, divisor_override: null }),
+      followsLayouts: true,
       grad: {
         self: ({ grad, self, kernel_size, stride, padding, ceil_mode, count_include_pad }) =>
           averageGradient('avg_pool1d', 1, grad, self.shape, {
@@ -369,6 +371,7 @@ export const pools = [
         ),
         {
           define: ({ self, ...a }) => average(`avg_pool${n}d`, listOf(n), self, a),
+          followsLayouts: true,
           grad: {
             self: ({
               grad,
@@ -406,6 +409,7 @@ export const pools = [
   }),
   op('adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor', {
     define: ({ self, output_size }) => adaptiveAverage('adaptive_avg_pool1d', 1, self, output_size),
+    followsLayouts: true,
   }),
   ...[2, 3].flatMap((n) => {
     const list = `SymInt[${n}]` as 'SymInt[2]';
@@ -413,10 +417,12 @@ export const pools = [
       op(named(`adaptive_avg_pool${n}d`, `(Tensor self, ${list} output_size) -> Tensor`), {
         define: ({ self, output_size }) =>
           adaptiveAverage(`adaptive_avg_pool${n}d`, listOf(n), self, output_size),
+        followsLayouts: true,
       }),
       op(named(`_adaptive_avg_pool${n}d`, `(Tensor self, ${list} output_size) -> Tensor`), {
         define: ({ self, output_size }) =>
           adaptiveAverage(`adaptive_avg_pool${n}d`, listOf(n), self, output_size),
+        followsLayouts: true,
       }),
       op(named(`_adaptive_avg_pool${n}d_backward`, '(Tensor grad_output, Tensor self) -> Tensor'), {
         define: ({ grad_output, self }) => adaptiveAverageGradient(grad_output, self.shape, n),
