@@ -181,6 +181,41 @@ describe('matmul', () => {
           `n ${n} k ${k}`,
         ).toBeLessThan(2e-6);
   });
+  it('of few rows reads dense rows and dense columns where they are, matrix by matrix', () => {
+    for (const order of [
+      [0, 1, 2],
+      [0, 2, 1],
+    ])
+      for (const [m, n] of [
+        [1, 64],
+        [1, 33],
+        [2, 32],
+        [4, 37],
+        [5, 64],
+      ] as const)
+        for (const left of [
+          {},
+          { order: [0, 2, 1] },
+          { broadcast: [0] },
+          { broadcast: [1] },
+          { broadcast: [2] },
+        ])
+          for (const right of [{ order }, { order, broadcast: [0] }])
+            for (const batch of [1, 3])
+              expect(
+                run(
+                  { ...matmul, finish },
+                  [batch, m, n],
+                  [
+                    { shape: [batch, m, 70], ...left },
+                    { shape: [batch, 70, n], ...right },
+                    { shape: [batch, m, n], broadcast: [0, 1] },
+                    { shape: [batch, m, n] },
+                  ],
+                ),
+                `${m} ${n} ${order} ${JSON.stringify([left, right])} ${batch}`,
+              ).toBeLessThan(2e-6);
+  });
   it('keeps a right operand that is used again in panels, and sees what is written to it', () => {
     for (const order of [
       [0, 1, 2],

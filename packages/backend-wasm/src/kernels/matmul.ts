@@ -275,6 +275,36 @@ export function compileMatmul(products: Products, kernel: MatmulKernel): Executa
   };
   const isPlain = dtype === accumulate && outDtype === accumulate;
 
+  /**
+   * Few rows over a right operand that is read where it is need no more than addresses; a plan for more costs as much as the
+   * product where it runs once a token. False where they are not such.
+   */
+  const multiplyFew = (
+    outputs: readonly View[],
+    inputs: readonly View[],
+    scalars?: Parameters<Executable>[2],
+  ): boolean => {
+    const [va, vb, out] = [inputs[0]!, inputs[1]!, outputs[0]!];
+    const [batch, m, n] = out.shape as [number, number, number];
+    const k = va.shape[2]!;
+    if (m > FEW_ROWS || m === 0 || va.strides[2] !== 1 || (out.strides[2] !== 1 && n !== 1)) return false;
+    if (isSmall(m, n, k) || (batch > 1 && vb.strides[0] === 0)) return false;
+    for (let i = 0; i < inputs.length; i++) if (inputs[i]!.memory === out.memory) return false;
+    const [as, bs, cs] = [va.strides, vb.strides, out.strides];
+    const a = { pointer: pointerOf(va), row: as[1]! * bytes, column: bytes };
+    const b = { pointer: pointerOf(vb), row: bs[1]! * bytes, column: bs[2]! * bytes };
+    const c = { pointer: pointerOf(out), row: cs[1]! * bytes, column: bytes };
+    const g = products.gemm(accumulate);
+    for (let i = 0; i < batch; i++) {
+      if (!g.few(m, n, k, a, b, c)) return false;
+      a.pointer += as[0]! * bytes;
+      b.pointer += bs[0]! * bytes;
+      c.pointer += cs[0]! * bytes;
+    }
+    if (epilogue) epilogue(outputs, [out, ...inputs.slice(2)], scalars);
+    return true;
+  };
+
   return (outputs, inputs, scalars) => {
     const { shape, memory } = outputs[0]!;
     if (isPlain && shape[0] === 1) {
@@ -284,6 +314,7 @@ export function compileMatmul(products: Products, kernel: MatmulKernel): Executa
         return;
       }
     }
+    if (isPlain && multiplyFew(outputs, inputs, scalars)) return;
     const [va, vb, ...others] = inputs as [View, View, ...View[]];
     const k = va.shape[2]!;
     if (numel(outputs[0]!.shape) === 0) return;
