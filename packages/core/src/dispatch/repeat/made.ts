@@ -2,7 +2,7 @@
  * What a definition's call came to, as far as it can be done again on other operands of the same layouts: a view of an operand,
  * a result that kernels filled, or what an operator of the backend's own gave.
  */
-import type { Backend, ConvKernel, Executable, OpKernel, View } from '../../backend/backend.ts';
+import type { Backend, ConvKernel, Executable, Memory, OpKernel, View } from '../../backend/backend.ts';
 import { precisionOf } from '../../kernel/precision.ts';
 import { type Launch, leaveRecord, type Step, type Takeover } from '../../kernel/record.ts';
 import { adopt, allocated } from '../../tensor/create.ts';
@@ -23,21 +23,21 @@ export interface Made {
   again(backend: Backend, tensors: Tensors, args: readonly unknown[]): unknown;
 }
 
+/** How a kernel sees a memory. */
+type Layout = Pick<View, 'dtype' | 'shape' | 'strides' | 'offset'>;
+
 /** How a kernel sees an operand: the offset is from the operand's own. */
-interface Window {
+interface Window extends Layout {
   readonly operand: number;
-  readonly dtype: DType;
-  readonly shape: Shape;
-  readonly strides: Shape;
-  readonly offset: number;
 }
 
-const seenThrough = ({ dtype, shape, strides, offset }: Window, t: Tensor): View => ({
-  memory: t.memory,
+/** A memory as a kernel sees it: objects of one shape only, which are read faster. */
+const seenAs = (memory: Memory, { dtype, shape, strides }: Layout, offset: number): View => ({
+  memory,
   dtype,
   shape,
   strides,
-  offset: t.offset + offset,
+  offset,
 });
 
 class Viewed implements Made {
@@ -59,7 +59,7 @@ interface Filling {
   readonly numbers: readonly (number | bigint)[] | undefined;
   readonly inputs: readonly Window[];
   /** How the kernel sees the result. */
-  readonly output: Pick<View, 'dtype' | 'shape' | 'strides' | 'offset'>;
+  readonly output: Layout;
 }
 
 class Filled implements Made {
@@ -79,8 +79,13 @@ class Filled implements Made {
     const out = allocated(backend, dtype, length, shape, strides);
     for (let i = 0; i < fillings.length; i++) {
       const { launch, numbers, inputs, output } = fillings[i];
-      const views = inputs.map((window) => seenThrough(window, tensors[window.operand]!));
-      launch([{ memory: out.memory, ...output }], views, numbers);
+      const views = new Array<View>(inputs.length);
+      for (let k = 0; k < views.length; k++) {
+        const window = inputs[k];
+        const t = tensors[window.operand]!;
+        views[k] = seenAs(t.memory, window, t.offset + window.offset);
+      }
+      launch([seenAs(out.memory, output, output.offset)], views, numbers);
     }
     return out;
   }
