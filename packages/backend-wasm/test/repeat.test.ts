@@ -125,6 +125,15 @@ const norms: readonly (() => Args)[] = [
   () => [numbers([3, 4]), [4], numbers([4], 1).requires_grad_(true), null, 1e-5, true],
 ];
 
+const groups: readonly (() => Args)[] = [
+  () => [numbers([2, 4, 3]), 2, numbers([4], 1), numbers([4], 2), 1e-5, true],
+  () => [numbers([2, 4, 3], 4), 4, numbers([4], 1), null, 1e-5, true],
+  () => [numbers([2, 3, 4]).transpose(1, 2), 2, null, null, 1e-5, true],
+  () => [numbers([2, 4, 2, 2]), 1, null, null, 1e-5, true],
+  () => [numbers([2, 4, 3]), 3, null, null, 1e-5, true],
+  () => [numbers([2, 4, 3]).requires_grad_(true), 2, numbers([4], 1), numbers([4], 2), 1e-5, true],
+];
+
 const norm = (x: Tensor): Args => [x, [4], numbers([4], 1), numbers([4], 2), 1e-5, true];
 
 describe('a repeated call that the backend takes over', () => {
@@ -142,6 +151,7 @@ describe('a repeated call that the backend takes over', () => {
         check('layer_norm', [0, 1, 2, 3, 4], norms);
         const native = norms.map((make) => (): Args => make().slice(0, 5));
         check('native_layer_norm', [0, 1, 2, 3, 4], native);
+        check('group_norm', [0, 1, 2, 3], groups);
       });
     });
 

@@ -61,9 +61,9 @@ export interface Definition<S extends string> extends Common<S> {
    */
   readonly finish?: (args: ArgsOf<S>, epilogue: Epilogue) => Tensor | undefined;
   /**
-   * What it launches follows from dtypes, layouts and arguments that are no tensors: never from values, nor from a
-   * setting other than how accurate convolutions are. So a program that makes the call again need not run the definition
-   * again; see `repeat/launches.ts`.
+   * What it launches, and what it gives to operators that a backend runs itself, follows from dtypes, layouts and arguments that
+   * are no tensors: never from values, nor from a setting other than how accurate convolutions are. So a program that makes the
+   * call again need not run the definition again; see `repeat/launches.ts`.
    */
   readonly followsLayouts?: boolean;
 }

@@ -497,6 +497,7 @@ export const norms = [
     'native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) -> (Tensor, Tensor, Tensor)',
     {
       define: ({ input, weight, bias, group, eps }) => groupNorm(input, weight, bias, group, eps),
+      followsLayouts: true,
       grad: ({ grad, results, input, weight, group, eps }) =>
         groupNormGradients(grad, input, results[1], results[2], weight, group, eps),
     },
@@ -539,6 +540,7 @@ export const norms = [
           ]) as Tensor[]
         )[0];
       },
+      followsLayouts: true,
     },
   ),
   op('rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor', {
