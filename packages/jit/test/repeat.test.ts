@@ -202,6 +202,22 @@ describe('a call that is repeated', () => {
     });
   });
 
+  it('goes on remembering while each layout comes to several nodes, and stops where none comes twice', () => {
+    const cat = operator('cat');
+    const spy = vi.spyOn(cat.meaning as unknown as { define: () => unknown }, 'define');
+    const runs = (call: (args: readonly unknown[]) => unknown, length: number, times: number): number => {
+      const before = spy.mock.calls.length;
+      for (let i = 0; i < times; i++) no_grad(() => call([[numbers([length, 2]), numbers([1, 2])], 0]));
+      return spy.mock.calls.length - before;
+    };
+    const shared = repeated(cat, [0]);
+    for (let length = 1; length <= 200; length++) expect(runs(shared, length, 3)).toBe(1);
+    const alone = repeated(cat, [0]);
+    for (let length = 1; length <= 200; length++) runs(alone, length, 1);
+    expect(runs(alone, 201, 3)).toBe(3);
+    spy.mockRestore();
+  });
+
   it('joins without running the definition again', () => {
     const cat = operator('cat');
     const spy = vi.spyOn(cat.meaning as unknown as { define: () => unknown }, 'define');

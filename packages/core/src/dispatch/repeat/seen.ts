@@ -68,7 +68,10 @@ export function areEqual(a: unknown, b: unknown): boolean {
 
 /** How many outcomes are kept: nodes that are alike share a call, and see different operands. */
 const MOST = 8;
-/** After so many calls that were like none before, the next one will be too: the length of what was said so far. */
+/**
+ * After so many calls that were like none before, the next one will be too: a tensor that grows from call to call. Where several
+ * nodes see each of its lengths, what was found out serves the others: a call that was like an earlier one makes up for one that was not.
+ */
 const MOST_MISSES = 64;
 
 /** What calls came to. */
@@ -82,9 +85,14 @@ export class Outcomes<
   /** The one that serves for this call too: most likely the last one that did. */
   find(tensors: readonly (Tensor | null)[], args: readonly unknown[]): T | null {
     const { all, last } = this;
-    if (last === null || last.serves(tensors, args)) return last;
-    for (let i = 0; i < all.length; i++) if (all[i].serves(tensors, args)) return (this.last = all[i]);
-    return null;
+    if (last === null) return null;
+    if (!last.serves(tensors, args)) {
+      const other = all.find((outcome) => outcome.serves(tensors, args));
+      if (other === undefined) return null;
+      this.last = other;
+    }
+    if (this.misses > 0) this.misses--;
+    return this.last;
   }
 
   /** Whether it is worth finding out what a call came to. */
@@ -94,7 +102,7 @@ export class Outcomes<
 
   /** Remembers it; undefined where the call came to nothing that can be done again. */
   keep(outcome: T | undefined): void {
-    this.misses++;
+    this.misses += outcome === undefined ? 2 : 1;
     if (outcome === undefined) return;
     if (this.all.length === MOST) this.all.shift();
     this.all.push(outcome);
