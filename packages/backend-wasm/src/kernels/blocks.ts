@@ -9,7 +9,10 @@ import { ENDING_WORDS } from './ending.ts';
 import { copyEdge, packColumns, packRows } from './pack.ts';
 import { ADD, block, FINISH, headOf, type TileForm, VECTORS } from './tile.ts';
 
-/** Depth of a packed block, which is the longest chain of additions: 128 to 512 are equally fast, the shortest is the most accurate. */
+/**
+ * Depth of a packed block, which is the longest chain of additions. 256 takes 3 to 5 % less time for square products, 8 % more for
+ * planes of 7 x 7, and where products cancel it is further from the exact sum than the suite allows.
+ */
 export const KC = 128;
 
 type Four = [Val, Val, Val, Val];
