@@ -181,7 +181,7 @@ function build(heap: Heap, mode: PoolMode, { window, stride, dilation }: Windows
 /** Nanoseconds per element of a line and per tap of it, about. */
 const VALUE = 0.12;
 
-/** Where planes begin, bytes from one to the next, and how many elements a line of the input is from the next. */
+/** Where planes begin, and bytes from one to the next. */
 export interface Planes {
   readonly pointer: number;
   readonly plane: number;
