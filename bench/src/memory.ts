@@ -1,18 +1,9 @@
 /** What a model takes of the process: resident memory, in MiB, from an empty Node to forwards. `pnpm bench:memory [MODEL.pt SHAPE]` */
-import { readFileSync } from 'node:fs';
 import type * as Torch from 'sconce';
+import { resident } from './resident.ts';
 import { modelFile } from './workloads.ts';
 
 const [, , file = modelFile('resnet18', 'pt'), shape = '1x3x224x224'] = process.argv;
-
-/** Linux tells how much of it is files' pages, which processes share; elsewhere all of it counts. */
-function resident(): number {
-  try {
-    return Number(/RssAnon:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1]) / 1024;
-  } catch {
-    return process.memoryUsage.rss() / 2 ** 20;
-  }
-}
 
 let before = 0;
 async function show(after: string): Promise<void> {

@@ -4,11 +4,11 @@
  * `--inputs` gives each pass another batch size. Fails where there are more tensors at
  * the end than after the first tenth, or the heap is 2 % larger: threads' scratch may be made late, when they first share a job.
  */
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { WasmBackend } from '@sconce/backend-wasm';
 import { currentBackend, memoryUsage } from '@sconce/core';
 import * as torch from 'sconce';
+import { resident } from './resident.ts';
 import { modelFile, numbers, workloads } from './workloads.ts';
 
 const { values: options, positionals } = parseArgs({
@@ -18,11 +18,6 @@ const { values: options, positionals } = parseArgs({
 const [name = 'startup', forwards = '10000'] = positionals;
 const TENTHS = 10;
 const BATCHES = 5;
-
-const resident = (): number =>
-  process.platform === 'linux'
-    ? Number(/RssAnon:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1]) / 1024
-    : process.memoryUsage.rss() / 2 ** 20;
 
 interface Sample {
   readonly rss: number;
